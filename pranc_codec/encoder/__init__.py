@@ -1,0 +1,1 @@
+"""Encoder: fits a network to an image and writes it."""

@@ -1,0 +1,50 @@
+"""What the caller wants: exactly one of quality, lmbda, bpp and psnr, and an effort."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from pranc_codec.errors import InvalidArgument
+
+DEFAULT_QUALITY: Final = 50
+EFFORTS: Final = {"fast": 3, "default": 5, "max": 7}
+STEPS_AT_EFFORT_0: Final = 150
+LARGEST_EFFORT: Final = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One of these is set. psnr in dB on 8-bit samples, bpp of the whole file."""
+
+    quality: float | None = None
+    lmbda: float | None = None
+    bpp: float | None = None
+    psnr: float | None = None
+
+
+def make_target(
+    quality: float | None, lmbda: float | None, bpp: float | None, psnr: float | None
+) -> Target:
+    """Check that at most one is given (none: the default quality) and that it makes sense."""
+    given = {
+        name: value
+        for name, value in (("quality", quality), ("lmbda", lmbda), ("bpp", bpp), ("psnr", psnr))
+        if value is not None
+    }
+    if len(given) > 1:
+        raise InvalidArgument(f"{' and '.join(given)} contradict each other: give one of them")
+    for name, value in given.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InvalidArgument(f"{name} is {value}, not a positive number")
+    return Target(**given) if given else Target(quality=DEFAULT_QUALITY)
+
+
+def steps_of_effort(effort: int | str) -> int:
+    """Fitting steps: 150 * 2**effort for 0 .. 7, or "fast" (3), "default" (5), "max" (7)."""
+    if isinstance(effort, str):
+        if effort not in EFFORTS:
+            raise InvalidArgument(f"effort {effort!r} is unknown: use 0 .. 7, {', '.join(EFFORTS)}")
+        effort = EFFORTS[effort]
+    if not 0 <= effort <= LARGEST_EFFORT:
+        raise InvalidArgument(f"effort {effort} is not in 0 .. {LARGEST_EFFORT}")
+    return int(STEPS_AT_EFFORT_0 * 2**effort)

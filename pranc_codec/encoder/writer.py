@@ -1,0 +1,76 @@
+"""From fitted coefficients to a file."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from pranc_codec import bitstream, decoder, entropy
+from pranc_codec.bitstream import Header, LayerCode, MlpParameters
+from pranc_codec.encoder.plan import Plan
+from pranc_codec.image import Picture
+
+
+def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
+    """The plan as the header says it."""
+    return MlpParameters(
+        prior=plan.rule.prior,
+        basis=plan.rule.basis,
+        features=plan.rule.features,
+        bandwidth=plan.rule.bandwidth_code,
+        width=plan.shape.width,
+        depth=plan.rule.depth,
+        k=plan.k,
+        layers=tuple(layers),
+    )
+
+
+def quantize_layers(
+    coefficients: Sequence[Float[Tensor, " k"]], step_codes: Sequence[int]
+) -> list[entropy.Integers]:
+    """Symbols of each layer: coefficients over their step, rounded."""
+    return [
+        np.rint(c.numpy().astype(np.float64) / bitstream.step_of_code(code)).astype(np.int32)
+        for c, code in zip(coefficients, step_codes, strict=True)
+    ]
+
+
+def write_file(
+    picture: Picture,
+    plan: Plan,
+    seed: int,
+    symbols: Sequence[entropy.Integers],
+    step_codes: Sequence[int],
+) -> bytes:
+    """The whole file. Each layer's symbols are coded under the row that is cheapest for them."""
+    layers = [
+        LayerCode(step_code=code, row=entropy.cheapest_row(s))
+        for s, code in zip(symbols, step_codes, strict=True)
+    ]
+    groups = [(s, layer.row) for s, layer in zip(symbols, layers, strict=True)]
+    sections = {bitstream.SYMBOLS: entropy.encode_symbols(groups)} | extra_sections(picture)
+    height, width, _ = picture.colours.shape
+    header = Header(
+        profile="mlp",
+        mode=picture.mode,
+        samples=picture.samples,
+        width=width,
+        height=height,
+        seed=seed,
+        sections=len(sections),
+        parameters=parameters_of(plan, layers),
+    )
+    return bitstream.pack_header(header) + bitstream.pack_sections(sections)
+
+
+def extra_sections(picture: Picture) -> dict[int, bytes]:
+    """Alpha and metadata."""
+    alpha = {} if picture.alpha is None else {bitstream.ALPHA: decoder.pack_alpha(picture.alpha)}
+    return alpha | decoder.pack_metadata(picture.metadata)
+
+
+def fixed_bytes(picture: Picture, plan: Plan, seed: int) -> int:
+    """Bytes of a file of this plan that are not range-coded symbols."""
+    empty = [np.zeros(0, dtype=np.int32) for _ in range(plan.rule.depth + 1)]
+    return len(write_file(picture, plan, seed, empty, [0] * len(empty))) + 1

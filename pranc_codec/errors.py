@@ -1,0 +1,53 @@
+"""Every error that this package raises on purpose.
+
+    PrancError
+    |-- InvalidArgument        (also ValueError)   the caller asked for something that has no meaning
+    |   `-- TargetUnreachable                      a bpp or PSNR that this image and profile cannot meet
+    |-- BitstreamError         (also ValueError)   the bytes are not a file of this format
+    |   |-- NotPranc                               another format's bytes
+    |   |-- UnsupportedVersion                     written by a newer release
+    |   |-- TruncatedBitstream                     the file ends too early
+    |   |-- CorruptBitstream                       a checksum or a field is wrong
+    |   `-- LimitExceeded                          legal, but larger than the caller's `Limits`
+    `-- EncodingCancelled                          raised by a progress callback to stop an encoding
+"""
+
+
+class PrancError(Exception):
+    """Base of all errors of `pranc_codec`."""
+
+
+class InvalidArgument(PrancError, ValueError):
+    """An argument is outside its range, or arguments contradict each other."""
+
+
+class TargetUnreachable(InvalidArgument):
+    """The wanted bpp or PSNR cannot be met; the message says what was reached."""
+
+
+class BitstreamError(PrancError, ValueError):
+    """The bytes cannot be decoded. Nothing else leaves a decoder for wrong bytes."""
+
+
+class NotPranc(BitstreamError):
+    """The bytes do not start with this format's signature."""
+
+
+class UnsupportedVersion(BitstreamError):
+    """The file's version or profile is unknown to this release."""
+
+
+class TruncatedBitstream(BitstreamError):
+    """The bytes end before the file does."""
+
+
+class CorruptBitstream(BitstreamError):
+    """A checksum does not match, or a field has an illegal value."""
+
+
+class LimitExceeded(BitstreamError):
+    """The file asks for more pixels, weights or bytes than `Limits` allows."""
+
+
+class EncodingCancelled(PrancError):
+    """Raise it in a progress callback: encoding stops and nothing is written."""

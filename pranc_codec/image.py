@@ -1,0 +1,153 @@
+"""Images in and out: everything a user may hand over <-> colours in [0, 1] and untouched extras.
+
+An image is (h, w) or (h, w, channels) samples; `Picture` splits it into what the network is
+fitted to (colours, 1 or 3 channels) and what is carried beside it (alpha, metadata). EXIF
+orientation is neither applied nor removed.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float, Shaped
+from PIL import Image
+
+from pranc_codec.errors import InvalidArgument
+
+ImageLike = Image.Image | npt.NDArray[Any] | str | os.PathLike[str]
+MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+LARGEST_SAMPLE: Final = {"uint8": 255, "uint16": 65535, "float32": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """Blobs that travel with an image, byte for byte; None where there is none."""
+
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An image ready to be encoded.
+
+    colours: in [0, 1], 1 (grey) or 3 channels (RGB). alpha: samples as they came, or None.
+    samples: "uint8", "uint16" or "float32", what the decoder shall return.
+    """
+
+    colours: Float[np.ndarray, "h w c"]
+    alpha: Shaped[np.ndarray, "h w"] | None = None
+    samples: str = "uint8"
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name of the channels: L, LA, RGB or RGBA."""
+        return MODES[self.colours.shape[2] + (self.alpha is not None)]
+
+
+def load_picture(image: ImageLike) -> Picture:
+    """Read a path, a PIL image or a NumPy array (uint8, uint16, or float in [0, 1])."""
+    if isinstance(image, np.ndarray):
+        return _from_array(image, Metadata())
+    if isinstance(image, Image.Image):
+        return _from_pil(image)
+    if isinstance(image, (str, os.PathLike)):
+        if not Path(image).is_file():
+            raise InvalidArgument(f"{os.fspath(image)}: there is no such file")
+        try:
+            with Image.open(image) as opened:
+                return _from_pil(opened)
+        except (OSError, SyntaxError) as error:
+            raise InvalidArgument(f"{os.fspath(image)}: not an image that Pillow reads") from error
+    raise InvalidArgument(
+        f"cannot encode a {type(image).__name__}: give a PIL image, a NumPy array or a path"
+    )
+
+
+def _from_pil(image: Image.Image) -> Picture:
+    metadata = Metadata(
+        icc_profile=image.info.get("icc_profile"),
+        exif=image.getexif().tobytes() or None if image.getexif() else None,
+        xmp=_as_bytes(image.info.get("xmp")),
+    )
+    if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise InvalidArgument(
+                f"mode {image.mode} with values {values.min()} .. {values.max()}: "
+                "only 0 .. 65535 can be kept"
+            )
+        return _from_array(values.astype(np.uint16), metadata)
+    if image.mode == "F":
+        raise InvalidArgument("mode F has no fixed range: give a float NumPy array in [0, 1]")
+    if image.mode not in MODES.values():
+        image = image.convert(_mode_for(image))
+    elif "transparency" in image.info:
+        image = image.convert("LA" if image.mode == "L" else "RGBA")
+    return _from_array(np.asarray(image), metadata)
+
+
+def _mode_for(image: Image.Image) -> str:
+    """The mode that keeps what another mode shows."""
+    if image.mode == "1":
+        return "L"
+    if image.mode == "La":
+        return "LA"
+    return "RGBA" if image.has_transparency_data else "RGB"
+
+
+def _as_bytes(value: bytes | str | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in MODES or 0 in array.shape:
+        raise InvalidArgument(
+            f"an array of shape {array.shape} is no image: give (h, w) or (h, w, 1 to 4)"
+        )
+    samples = "float32" if array.dtype.kind == "f" else array.dtype.name
+    if samples not in LARGEST_SAMPLE:
+        raise InvalidArgument(f"samples of type {array.dtype}: give uint8, uint16 or float in [0, 1]")
+    channels = array.shape[2]
+    with_alpha = channels in (2, 4)
+    if samples == "float32":
+        if with_alpha:
+            raise InvalidArgument("float samples with alpha are not supported: use uint16")
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise InvalidArgument(
+                f"float samples range over {array.min():g} .. {array.max():g}, not 0 .. 1"
+            )
+    colours = array[:, :, : channels - with_alpha].astype(np.float32)
+    return Picture(
+        colours=colours / np.float32(LARGEST_SAMPLE[samples]),
+        alpha=array[:, :, -1].copy() if with_alpha else None,
+        samples=samples,
+        metadata=metadata,
+    )
+
+
+def to_samples(colours: Float[np.ndarray, "h w c"], samples: str) -> Shaped[np.ndarray, "h w c"]:
+    """Colours in [0, 1] (clipped) as samples, rounded to the nearest."""
+    clipped = np.clip(colours, 0, 1)
+    if samples == "float32":
+        return clipped.astype(np.float32)
+    largest = LARGEST_SAMPLE[samples]
+    return np.rint(clipped * np.float32(largest)).astype(samples)
+
+
+def to_pil(array: Shaped[np.ndarray, "h w *c"]) -> Image.Image:
+    """Samples as a PIL image. Pillow has no 16-bit colour: all but 16-bit grey becomes 8 bit."""
+    if array.dtype == np.uint16:
+        if array.ndim == 2:
+            return Image.fromarray(array)
+        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif array.dtype == np.float32:
+        array = np.rint(array * 255).astype(np.uint8)
+    return Image.fromarray(array)

@@ -1,0 +1,33 @@
+"""Priors of the mlp profile: what the weights are when all coefficients are zero.
+
+Prior 0 comes from the file's seed. The others were meta-learned on photographs
+(`training/meta_prior.py`), ship as safetensors beside this file and fit one network shape each:
+`MODEL_CARD.md` says how they were made. Their numbers are part of the format and never change.
+"""
+
+from functools import lru_cache
+from importlib.resources import files
+
+from safetensors.torch import load as load_tensors
+from torch import Tensor
+
+from pranc_codec.coordinate import Shape, seeded_prior
+from pranc_codec.errors import UnsupportedVersion
+
+SHIPPED: dict[int, str] = {}
+"""File of each shipped prior's number."""
+
+
+def load(number: int, shape: Shape, *, seed: int) -> dict[str, Tensor]:
+    """Parameters of a prior by its number in the header."""
+    if number == 0:
+        return seeded_prior(shape, seed=seed)
+    if number not in SHIPPED:
+        raise UnsupportedVersion(f"prior {number} is unknown to this release: upgrade pranc_codec")
+    return dict(_shipped(number))
+
+
+@lru_cache(maxsize=4)
+def _shipped(number: int) -> dict[str, Tensor]:
+    data = (files(__package__) / SHIPPED[number]).read_bytes()
+    return {name: tensor.float() for name, tensor in load_tensors(data).items()}

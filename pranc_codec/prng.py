@@ -1,0 +1,70 @@
+"""Philox4x32-10, a counter-based pseudo-random generator on integers.
+
+J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. A counter of four 32-bit
+words and a key of two give four random 32-bit words; there is no state, so any index of any
+stream is reachable at once, and every machine, library and device gives the same numbers.
+
+The code runs on lanes of signed 64-bit integers. NumPy arrays and torch tensors of any device
+share these operators, wrap-around product and arithmetic shift, so one text serves both.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+MASK: Final = 0xFFFFFFFF
+ROUNDS: Final = 10
+MULTIPLIERS: Final = (0xD2511F53, 0xCD9E8D57)
+WEYL: Final = (0x9E3779B9, 0xBB67AE85)
+
+# Numbers of one seed are split into streams, so that no two uses share a number.
+STREAM_PRIOR: Final = 0
+STREAM_SIGN: Final = 1
+STREAM_ORDER: Final = 2
+STREAM_DENSE: Final = 3
+STREAM_FEATURES: Final = 4
+STREAM_FIT: Final = 5
+
+
+def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, ...]:
+    """Encrypt counters: four lanes of words in, four lanes of random words out.
+
+    Lanes are int64 NumPy arrays or torch tensors of one shape (the first must have the full
+    shape, others may be plain integers) with values in [0, 2**32).
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(ROUNDS):
+        # The 64-bit product may wrap to a negative number: shift and mask give its bits all the same.
+        p0, p1 = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
+        c0, c1, c2, c3 = (
+            (p1 >> 32) & MASK ^ c1 ^ k0,
+            p1 & MASK,
+            (p0 >> 32) & MASK ^ c3 ^ k1,
+            p0 & MASK,
+        )
+        k0, k1 = (k0 + WEYL[0]) & MASK, (k1 + WEYL[1]) & MASK
+    return c0, c1, c2, c3
+
+
+def random_words(index: Any, *, seed: int, stream: int, substream: int = 0) -> tuple[Any, ...]:
+    """Four random 32-bit words at each `index` (int64 lanes, 0 <= index < 2**63).
+
+    seed: 64 bits, the key. stream (what the numbers are for) and substream (for which layer)
+    are the upper half of the counter, the index its lower half.
+    """
+    zeros = index & 0
+    counter = (index & MASK, index >> 32, zeros + stream, zeros + substream)
+    return philox4x32(counter, (seed & MASK, (seed >> 32) & MASK))
+
+
+def uniform(
+    count: int, *, seed: int, stream: int, substream: int = 0
+) -> npt.NDArray[np.float64]:
+    """`count` numbers strictly inside (-1, 1): odd multiples of 2**-32, exact in float64."""
+    words = random_words(
+        np.arange(-(-count // 4), dtype=np.int64), seed=seed, stream=stream, substream=substream
+    )
+    lanes = np.stack(words, axis=-1).reshape(-1)[:count]
+    return (2.0 * lanes + 1.0) * 2.0**-32 - 1.0

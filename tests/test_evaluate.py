@@ -1,0 +1,230 @@
+"""Evaluation: results, and runs that are resumed, that fail, that are interrupted."""
+
+import json
+import math
+import multiprocessing
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pranc_codec.errors import InvalidArgument, PrancError
+from pranc_codec.evaluate import (
+    Codec,
+    Result,
+    aggregate,
+    evaluate,
+    find_codec,
+    load_curve,
+    measure,
+    run,
+    write_report,
+)
+from pranc_codec.evaluate.store import Unit
+
+JPEG = find_codec("jpeg")
+FAULTY_CODEC = """
+import os, time
+from pranc_codec.evaluate.codecs import encode_jpeg
+
+def encode(image, settings):
+    if settings["quality"] == 2:
+        raise RuntimeError("quality 2 is not my thing")
+    if settings["quality"] == 3:
+        os._exit(33)
+    if settings["quality"] == 4:
+        time.sleep(600)
+    return encode_jpeg(image, settings, subsampling="4:2:0")
+"""
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder of two small images and a file that is none."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rows, columns = np.mgrid[0:24, 0:40]
+    for name, period in (("fine", 3), ("coarse", 9)):
+        wave = 127 + 100 * np.sin((rows + 2 * columns) / period)
+        pixels = np.stack([wave, wave[::-1], 255 - wave], axis=-1).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    (folder / "notes.txt").write_text("not an image")
+    return folder
+
+
+@pytest.fixture
+def coded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Measure in this process, which is faster; the titles of the units that were measured."""
+    titles: list[str] = []
+
+    def outcomes_of(units: list[tuple[int, Unit]], jobs: int) -> Iterator[tuple[int, Any]]:
+        for index, unit in units:
+            titles.append(unit.title())
+            yield index, measure.measure(unit, jobs)
+
+    monkeypatch.setattr(run, "outcomes_of", outcomes_of)
+    return titles
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Codec:
+    """A codec that fails at quality 2, dies at 3 and hangs at 4."""
+    (tmp_path / "faulty_codec.py").write_text(FAULTY_CODEC)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import faulty_codec  # type: ignore[import-not-found]
+
+    return replace(JPEG, encode=faulty_codec.encode)
+
+
+def strict(path: Path) -> Any:
+    """A file's JSON, which must not contain NaN or Infinity."""
+    return json.loads(path.read_text(), parse_constant=pytest.fail)
+
+
+@pytest.mark.usefixtures("coded")
+def test_results_are_of_the_file_and_come_by_image_then_point(images: Path, tmp_path: Path) -> None:
+    found = evaluate(images, codec=JPEG, points=[90, 20], results=tmp_path / "out", keep_files=True)
+    order = [(r.image, r.settings["quality"]) for r in found]
+    assert order == [("coarse", 90), ("coarse", 20), ("fine", 90), ("fine", 20)]
+    for each in found:
+        (kept,) = (tmp_path / "out").glob(
+            f"{each.image}-jpeg-quality={each.settings['quality']}-*.jpg"
+        )
+        assert each.file_bytes == kept.stat().st_size
+        assert each.bpp == 8 * each.file_bytes / (40 * 24)
+    assert found[0].bpp > found[1].bpp and found[0].psnr_db > found[1].psnr_db
+    assert found[0].ms_ssim is None and found[0].ssim is not None
+
+
+def test_a_second_run_codes_nothing(images: Path, tmp_path: Path, coded: list[str]) -> None:
+    out = tmp_path / "out"
+    first = evaluate(images, codec=JPEG, points=[20, 50], results=out)
+    assert len(coded) == 4
+    seen: list[tuple[int, int]] = []
+    second = evaluate(
+        images,
+        codec=JPEG,
+        points=[20.0, 50],
+        results=out,
+        progress=lambda done, total, _: seen.append((done, total)),
+    )
+    assert second == first and len(coded) == 4
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    evaluate(images, codec=replace(JPEG, version="next"), points=[20], results=out)
+    assert len(coded) == 6
+
+
+def test_broken_results_are_measured_again(images: Path, tmp_path: Path, coded: list[str]) -> None:
+    out = tmp_path / "out"
+    evaluate(images, codec=JPEG, points=[20, 50], results=out)
+    coarse20, coarse50, fine20, fine50 = sorted(out.iterdir())
+    coarse20.write_text(coarse20.read_text()[:100])
+    coarse50.write_text(re.sub(r'"bpp": [\d.]+', '"bpp": Infinity', coarse50.read_text()))
+    fine20.write_text(fine50.read_text())
+    coded.clear()
+    evaluate(images, codec=JPEG, points=[20, 50], results=out)
+    assert coded == ["coarse-jpeg-quality=20", "coarse-jpeg-quality=50", "fine-jpeg-quality=20"]
+    assert all(strict(path)["codec"] == "jpeg" for path in out.iterdir())
+
+
+def test_kept_files_are_made_up_for(images: Path, tmp_path: Path, coded: list[str]) -> None:
+    out = tmp_path / "out"
+    evaluate(images, codec=JPEG, points=[20], results=out)
+    evaluate(images, codec=JPEG, points=[20], results=out, keep_files=True)
+    assert len(coded) == 4 and len(list(out.glob("*.jpg"))) == 2
+
+
+@pytest.mark.usefixtures("coded")
+def test_equal_images_have_infinite_psnr_and_strict_json(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "psnr_db", lambda a, b: math.inf)
+    for _ in range(2):
+        found = evaluate(images, codec=JPEG, points=[95], results=tmp_path / "out")
+        assert [r.psnr_db for r in found] == [math.inf, math.inf]
+    assert all(strict(path)["psnr_db"] is None for path in (tmp_path / "out").iterdir())
+    write_report(aggregate(found), tmp_path / "report.json")
+    assert strict(tmp_path / "report.json")["results"]["psnr-rgb"] == [None]
+    with pytest.raises(InvalidArgument, match="no point with a finite PSNR"):
+        load_curve(tmp_path / "report.json")
+
+
+def test_failing_units_do_not_lose_the_others(images: Path, tmp_path: Path, faulty: Codec) -> None:
+    """In real processes: one unit raises, one dies, one is well and has its own peak memory."""
+    np.ones(500_000_000, np.uint8).sum()
+    environment = dict(os.environ)
+    with pytest.raises(PrancError) as caught:
+        evaluate([images / "fine.png"], codec=faulty, points=[2, 3, 50], results=tmp_path / "out")
+    assert "2 of 3 units failed" in str(caught.value)
+    assert "fine-jpeg-quality=2: RuntimeError: quality 2 is not my thing" in str(caught.value)
+    assert "fine-jpeg-quality=3: its process ended with exit code 33" in str(caught.value)
+    (stored,) = evaluate([images / "fine.png"], codec=faulty, points=[50], results=tmp_path / "out")
+    assert stored.threads == os.cpu_count() and stored.device == "cpu"
+    assert stored.peak_memory_bytes is None or 0 < stored.peak_memory_bytes < 500_000_000
+    assert dict(os.environ) == environment
+
+
+def test_an_interrupted_run_leaves_whole_files_and_no_process(
+    images: Path, tmp_path: Path, faulty: Codec
+) -> None:
+    def interrupt(done: int, total: int, last: Result) -> None:
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(
+            [images / "fine.png"],
+            codec=faulty,
+            points=[4, 50],
+            results=tmp_path / "out",
+            jobs=2,
+            progress=interrupt,
+        )
+    assert time.monotonic() - start < 60
+    assert not multiprocessing.active_children()
+    (path,) = (tmp_path / "out").iterdir()
+    assert strict(path)["settings"] == {"quality": 50}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"points": []}, "at least one"),
+        ({"points": [20, 20]}, "different values"),
+        ({"points": [math.nan]}, "finite"),
+        ({"settings": {"quality": 3}}, "take it out"),
+        ({"jobs": 0}, "at least 1"),
+        ({"codec": replace(JPEG, encode=lambda image, settings: b"")}, "no lambdas"),
+        ({"images": []}, "no images"),
+        ({"images": "nowhere"}, "not a folder"),
+        ({"images": [__file__]}, "as an image"),
+    ],
+)
+def test_arguments_without_meaning_are_refused(
+    images: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    arguments = {"images": images, "codec": JPEG, "points": [20], "results": tmp_path / "out"}
+    with pytest.raises(InvalidArgument, match=message):
+        evaluate(**{**arguments, **changes})
+
+
+def test_the_same_image_twice_is_refused(images: Path, tmp_path: Path) -> None:
+    (images / "copy.png").write_bytes((images / "fine.png").read_bytes())
+    with pytest.raises(InvalidArgument, match="same pixels"):
+        evaluate(images, codec=JPEG, points=[20], results=tmp_path)
+
+
+def test_codecs_are_found_by_name() -> None:
+    assert find_codec("jpeg444", parameter="psnr").parameter == "psnr"
+    with pytest.raises(InvalidArgument, match="known are jpeg, jpeg444, pranc-mlp"):
+        find_codec("jpg")
+    for settings in ({"quality": 0}, {"quality": 50.5}, {"quality": 50, "effort": 1}, {}):
+        with pytest.raises(InvalidArgument, match="one setting, quality"):
+            JPEG.encode(Image.new("RGB", (8, 8)), settings)
