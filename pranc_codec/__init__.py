@@ -1,1 +1,62 @@
+"""An image codec in which a network is fitted to each image and the network is the file.
 
+>>> import pranc_codec
+>>> data = pranc_codec.encode("photo.png", bpp=0.1)
+>>> image = pranc_codec.decode(data)
+
+Every weight is a PRANC weight (arXiv 2206.08464): prior + scale * basis(seed) @ coefficients. The
+file holds the seed and the coefficients. `import pranc_codec.pillow_plugin` teaches Pillow the
+format.
+"""
+
+from importlib.metadata import version
+
+from pranc_codec.bitstream import Header, Limits
+from pranc_codec.decoder import Analysis, LayerInfo, analyze, decode, decode_array, inspect
+from pranc_codec.encoder.encode import encode
+from pranc_codec.encoder.fit import Progress
+from pranc_codec.encoder.plan import Rule
+from pranc_codec.errors import (
+    BitstreamError,
+    CorruptBitstream,
+    EncodingCancelled,
+    InvalidArgument,
+    LimitExceeded,
+    NotPranc,
+    PrancError,
+    TargetUnreachable,
+    TruncatedBitstream,
+    UnsupportedVersion,
+)
+from pranc_codec.image import Metadata
+from pranc_codec.pranc import Export, Pranc, rebuild
+
+__version__ = version("pranc-codec")
+
+__all__ = [
+    "Analysis",
+    "BitstreamError",
+    "CorruptBitstream",
+    "EncodingCancelled",
+    "Export",
+    "Header",
+    "InvalidArgument",
+    "LayerInfo",
+    "LimitExceeded",
+    "Limits",
+    "Metadata",
+    "NotPranc",
+    "Pranc",
+    "PrancError",
+    "Progress",
+    "Rule",
+    "TargetUnreachable",
+    "TruncatedBitstream",
+    "UnsupportedVersion",
+    "analyze",
+    "decode",
+    "decode_array",
+    "encode",
+    "inspect",
+    "rebuild",
+]

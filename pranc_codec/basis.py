@@ -18,7 +18,7 @@ integers only (`prng`), so every machine has the same basis.
 
 import math
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -31,6 +31,7 @@ BLOCK_ENTRIES: Final = 1 << 20
 FEISTEL_ROUNDS: Final = 6
 
 
+@runtime_checkable
 class Basis(Protocol):
     """A (weights, coefficients) matrix that is applied without being stored."""
 
@@ -58,9 +59,8 @@ def random_signs(
     lanes = lanes_on(device)
     first = start >> 7
     words = prng.random_words(lanes(first, -(-stop // 128)), seed=seed, stream=stream, substream=layer)
-    bits = (torch.stack(words, dim=-1)[:, :, None] >> lanes(0, 32)) & 1
-    offset = start - (first << 7)
-    return (2 * bits.reshape(-1)[offset : offset + stop - start] - 1).float()
+    bits = (torch.stack(words, dim=-1).unsqueeze(-1) >> lanes(0, 32)) & 1
+    return (2 * bits.reshape(-1).narrow(0, start - (first << 7), stop - start) - 1).float()
 
 
 def permute(index: Int[Tensor, " rows"], size: int, *, seed: int, layer: int) -> Int[Tensor, " rows"]:
@@ -89,9 +89,9 @@ def _feistel(index: Tensor, tables: list[Tensor], a: int, b: int) -> Tensor:
     left, right = index // b, index % b
     for r, table in enumerate(tables):
         if r % 2:
-            right = (right + table[left]) % b
+            right = (right + table.index_select(0, left)) % b
         else:
-            left = (left + table[right]) % a
+            left = (left + table.index_select(0, right)) % a
     return left * b + right
 
 
@@ -130,7 +130,7 @@ class HashBasis:
     ) -> Float[Tensor, " rows"]:
         """Rows start .. stop - 1 of basis @ coefficients: a gather."""
         position, sign = self.rows(start, stop, coefficients.device)
-        return coefficients[position % self.coefficients].mul_(sign)
+        return coefficients.index_select(0, position % self.coefficients).mul_(sign)
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
         """Transposed product: a scatter to distinct places, then a sum of fixed order.
@@ -140,8 +140,7 @@ class HashBasis:
         k = self.coefficients
         position, sign = self.rows(start, start + gradient.numel(), gradient.device)
         places = gradient.new_zeros(-(-self.weights // k) * k)
-        places[position] = gradient * sign
-        return places.view(-1, k).sum(0)
+        return places.index_copy_(0, position, gradient * sign).view(-1, k).sum(0)
 
 
 class DenseBasis:
@@ -178,7 +177,8 @@ class DenseBasis:
         """Transposed product, block by block."""
         out = gradient.new_zeros(self.coefficients)
         for first, last in self._blocks(start, start + gradient.numel()):
-            out += self.block(first, last, gradient.device).T @ gradient[first - start : last - start]
+            part = gradient.narrow(0, first - start, last - first)
+            out += self.block(first, last, gradient.device).T @ part
         return out / math.sqrt(self.coefficients)
 
 

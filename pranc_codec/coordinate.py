@@ -143,8 +143,8 @@ def pixel_coords(
     (width, height), (left, top, right, bottom) = size, region
     x = (2 * torch.arange(left, right, device=device, dtype=torch.float32) + 1) / width - 1
     y = (2 * torch.arange(top, bottom, device=device, dtype=torch.float32) + 1) / height - 1
-    grid = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), dim=-1)
-    return grid.reshape(-1, 2)
+    grid = (x.expand(bottom - top, -1), y.unsqueeze(1).expand(-1, right - left))
+    return torch.stack(grid, dim=-1).view(-1, 2)
 
 
 @torch.no_grad()

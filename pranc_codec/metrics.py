@@ -63,7 +63,7 @@ def ms_ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) ->
     if min(a.shape[:2]) < MS_SSIM_SMALLEST_SIDE:
         return None
     import torch
-    from pytorch_msssim import ms_ssim as multi_scale  # type: ignore[import-untyped]
+    from pytorch_msssim import ms_ssim as multi_scale
 
     planes = [
         torch.from_numpy(np.atleast_3d(image).astype(np.float32)).permute(2, 0, 1)[None]

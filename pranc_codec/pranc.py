@@ -108,11 +108,11 @@ class Layer(nn.Module):
 
     def __init__(
         self, slices: Sequence[Slice], basis: Basis, *, seed: int, number: int,
-        prior: Mapping[str, Tensor] | None,
+        prior: Mapping[str, Tensor] | None, hold: bool,
     ) -> None:  # fmt: skip
         super().__init__()
         self.slices = {s.name: s for s in slices}
-        self.basis, self.seed, self.number = basis, seed, number
+        self.basis, self.seed, self.number, self.hold = basis, seed, number, hold
         self.coefficients = nn.Parameter(torch.zeros(basis.coefficients))
         self.substitutes: list[Tensor] = []  # a list, so that nn.Module does not register it
         self._has_prior = prior is not None
@@ -128,7 +128,7 @@ class Layer(nn.Module):
         device = self.coefficients.device
         if s.bound == 0:
             return torch.full(s.shape, s.constant, device=device)
-        return s.bound * prng_uniform(
+        return s.bound * seeded_uniform(
             s.start, s.stop, seed=self.seed, layer=self.number, device=device
         ).view(s.shape)
 
@@ -143,7 +143,7 @@ class Layer(nn.Module):
         return torch.add(self.prior(name), rows, alpha=s.scale)
 
 
-def prng_uniform(
+def seeded_uniform(
     start: int, stop: int, *, seed: int, layer: int, device: torch.device
 ) -> Float[Tensor, " n"]:
     """Numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), rounded to float32."""
@@ -154,7 +154,7 @@ def prng_uniform(
         stream=prng.STREAM_PRIOR,
         substream=layer,
     )
-    lanes = torch.stack(words, dim=-1).reshape(-1)[start - 4 * first :][: stop - start]
+    lanes = torch.stack(words, dim=-1).reshape(-1).narrow(0, start - 4 * first, stop - start)
     return ((2 * lanes + 1).double() * 2.0**-32 - 1).float()
 
 
@@ -191,7 +191,7 @@ class Pranc(nn.Module):
         for number, ((path, owner), table, share) in enumerate(zip(owners, tables, shares, strict=True)):
             made = make_basis(basis, table[-1].stop, share, seed=seed, layer=number, hold=hold)
             given = None if prior is None else {s.name: prior[path + s.name] for s in table}
-            layer = Layer(table, made, seed=seed, number=number, prior=given)
+            layer = Layer(table, made, seed=seed, number=number, prior=given, hold=hold)
             self.layers.append(layer)
             _generate_on_access(owner, layer)
         self.to(next((p.device for p in module.parameters()), torch.device("cpu")))
@@ -285,6 +285,8 @@ def _generate_on_access(owner: nn.Module, layer: Layer) -> None:
 def _make(layer: Layer, name: str) -> Tensor:
     coefficients = layer.current()
     tensor = layer.tensor(name, coefficients)
+    if layer.hold:
+        return tensor
     address = tensor.untyped_storage().data_ptr()
     _alive[address] = (layer, name, coefficients.detach())
     weakref.finalize(tensor, _alive.pop, address, None)

@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+import pranc_codec
 from pranc_codec.errors import InvalidArgument, PrancError
 from pranc_codec.evaluate import (
     Codec,
     Result,
     aggregate,
+    codecs,
     evaluate,
     find_codec,
     load_curve,
@@ -99,8 +102,10 @@ def test_results_are_of_the_file_and_come_by_image_then_point(images: Path, tmp_
         )
         assert each.file_bytes == kept.stat().st_size
         assert each.bpp == 8 * each.file_bytes / (40 * 24)
-    assert found[0].bpp > found[1].bpp and found[0].psnr_db > found[1].psnr_db
-    assert found[0].ms_ssim is None and found[0].ssim is not None
+    assert found[0].bpp > found[1].bpp
+    assert found[0].psnr_db > found[1].psnr_db
+    assert found[0].ms_ssim is None
+    assert found[0].ssim is not None
 
 
 def test_a_second_run_codes_nothing(images: Path, tmp_path: Path, coded: list[str]) -> None:
@@ -115,7 +120,8 @@ def test_a_second_run_codes_nothing(images: Path, tmp_path: Path, coded: list[st
         results=out,
         progress=lambda done, total, _: seen.append((done, total)),
     )
-    assert second == first and len(coded) == 4
+    assert second == first
+    assert len(coded) == 4
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     evaluate(images, codec=replace(JPEG, version="next"), points=[20], results=out)
     assert len(coded) == 6
@@ -138,7 +144,8 @@ def test_kept_files_are_made_up_for(images: Path, tmp_path: Path, coded: list[st
     out = tmp_path / "out"
     evaluate(images, codec=JPEG, points=[20], results=out)
     evaluate(images, codec=JPEG, points=[20], results=out, keep_files=True)
-    assert len(coded) == 4 and len(list(out.glob("*.jpg"))) == 2
+    assert len(coded) == 4
+    assert len(list(out.glob("*.jpg"))) == 2
 
 
 @pytest.mark.usefixtures("coded")
@@ -166,7 +173,8 @@ def test_failing_units_do_not_lose_the_others(images: Path, tmp_path: Path, faul
     assert "fine-jpeg-quality=2: RuntimeError: quality 2 is not my thing" in str(caught.value)
     assert "fine-jpeg-quality=3: its process ended with exit code 33" in str(caught.value)
     (stored,) = evaluate([images / "fine.png"], codec=faulty, points=[50], results=tmp_path / "out")
-    assert stored.threads == os.cpu_count() and stored.device == "cpu"
+    assert stored.threads == os.cpu_count()
+    assert stored.device == "cpu"
     assert stored.peak_memory_bytes is None or 0 < stored.peak_memory_bytes < 500_000_000
     assert dict(os.environ) == environment
 
@@ -219,6 +227,30 @@ def test_the_same_image_twice_is_refused(images: Path, tmp_path: Path) -> None:
     (images / "copy.png").write_bytes((images / "fine.png").read_bytes())
     with pytest.raises(InvalidArgument, match="same pixels"):
         evaluate(images, codec=JPEG, points=[20], results=tmp_path)
+
+
+def test_metadata_is_no_part_of_the_rate(images: Path, tmp_path: Path, coded: list[str]) -> None:
+    (plain,) = evaluate([images / "fine.png"], codec=JPEG, points=[50], results=tmp_path / "1")
+    with Image.open(images / "fine.png") as image:
+        comment = PngInfo()
+        comment.add_text("comment", "x" * 1000)
+        image.save(images / "fine.png", pnginfo=comment)
+    (commented,) = evaluate([images / "fine.png"], codec=JPEG, points=[50], results=tmp_path / "2")
+    assert len(coded) == 2
+    assert commented.file_bytes == plain.file_bytes
+    assert commented.image_sha256 == plain.image_sha256
+
+
+def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(image: Image.Image, **settings: Any) -> bytes:
+        return f"{image.size} {sorted(settings.items())}".encode()
+
+    monkeypatch.setattr(codecs, "version_of", lambda name: f"{name} 1.2")
+    monkeypatch.setattr(pranc_codec, "encode", encode, raising=False)
+    codec = find_codec("pranc-mlp")
+    assert codec.version == "pranc-codec 1.2"
+    data = codec.encode(Image.new("RGB", (5, 4)), {"bpp": 0.1, "effort": 2})
+    assert data == b"(5, 4) [('bpp', 0.1), ('effort', 2), ('profile', 'mlp')]"
 
 
 def test_codecs_are_found_by_name() -> None:

@@ -32,7 +32,8 @@ def images(tmp_path: Path) -> Path:
 def prepare(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script as a module, with the checksums of the made-up images."""
     spec = importlib.util.spec_from_file_location("prepare_kodak", KODAK / "prepare.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     lines = [f"{sha256(path)}  {path.name}\n" for path in sorted(images.iterdir())]
@@ -93,7 +94,8 @@ def test_missing_and_wrong_files_are_named(
     message = capsys.readouterr().err
     assert "2 of 3 images are missing or wrong" in message
     assert f"kodim01.png: not in {images}" in message
-    assert found in message and expected in message
+    assert found in message
+    assert expected in message
     assert "kodim02" not in message
     assert names(tmp_path / "images") == ["kodim02.png"]
 
@@ -128,7 +130,8 @@ def test_downloads_that_fail_are_named(
     message = capsys.readouterr().err
     assert "2 of 3 images are missing or wrong" in message
     assert "kodim01.png: 404" in message
-    assert "kodim03.png: " in message and sha256(images / "kodim03.png") in message
+    assert "kodim03.png: " in message
+    assert sha256(images / "kodim03.png") in message
     assert names(tmp_path / "images") == ["kodim02.png"]
 
 
@@ -151,4 +154,5 @@ def test_measured_jpeg_covers_the_suite(name: str) -> None:
     document = json.loads((KODAK / "results" / f"{name}.json").read_text())
     assert sorted(document["per_image"]) == [f"kodim{i:02}" for i in range(1, 25)]
     curve = load_curve(KODAK / "results" / f"{name}.json")
-    assert curve.psnr_db[0] < 28 and curve.psnr_db[-1] > 39
+    assert curve.psnr_db[0] < 28
+    assert curve.psnr_db[-1] > 39

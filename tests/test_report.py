@@ -75,9 +75,11 @@ def test_no_key_with_ms_ssim_is_in_db_and_none_is_null() -> None:
     """CompressAI's plot converts every series whose name contains "ms-ssim" to dB."""
     report = aggregate([result("a", 5), result("a", 20)])
     series = [values for key, values in report["results"].items() if "ms-ssim" in key]
-    assert series and all(0 <= value <= 1 for values in series for value in values)
+    assert series
+    assert all(0 <= value <= 1 for values in series for value in values)
     small = aggregate([result("a", 5), result("a", 20, ms_ssim=None)])
-    assert "ms-ssim-rgb" not in small["results"] and "ssim-rgb" in small["results"]
+    assert "ms-ssim-rgb" not in small["results"]
+    assert "ssim-rgb" in small["results"]
 
 
 def test_a_written_report_is_strict_json_and_gives_its_curve_back(tmp_path: Path) -> None:
@@ -161,9 +163,11 @@ def test_a_plot_is_a_png_of_900_by_600(tmp_path: Path) -> None:
     published = [rate_times(factor / 8) for factor in range(1, 20)]
     plot_curves([ANCHOR, *published], path, title="Test", measured={"anchor"})
     with Image.open(path) as image:
-        assert image.format == "PNG" and image.size == (900, 600)
+        assert image.format == "PNG"
+        assert image.size == (900, 600)
         colours = image.convert("RGB").getcolors(1 << 20)
-    assert colours and (209, 73, 91) in {colour for _, colour in colours}
+    assert colours
+    assert (209, 73, 91) in {colour for _, colour in colours}
     assert [each.name for each in path.parent.iterdir()] == ["all.png"]
 
 

@@ -9,7 +9,6 @@ only checked. Exits with 1 and names the files if any is missing or wrong.
 
 import argparse
 import hashlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -59,13 +58,13 @@ def copy_images(folder: Path, output: Path, checksums: Mapping[str, str]) -> lis
             output.mkdir(parents=True, exist_ok=True)
             part = target.with_suffix(".part")
             part.write_bytes(source.read_bytes())
-            os.replace(part, target)
+            part.replace(target)
     return faults
 
 
 def download_images(base_url: str, output: Path, checksums: Mapping[str, str]) -> list[str]:
     """Download each image that is not there; returns what could not be had, and why."""
-    import pooch  # type: ignore[import-untyped]
+    import pooch
 
     faults = []
     for name, sha256 in checksums.items():

@@ -29,7 +29,7 @@ class FitSettings:
 
     steps: int
     batch: int = 4096
-    learning_rate: float = 0.15
+    learning_rate: float = 0.4
     learning_rate_floor: float = 0.01
     warmup: float = 0.02
     step_learning_rate: float = 0.02
@@ -82,7 +82,7 @@ class Progress:
 class Fitted:
     """Real-valued coefficients of each layer and the code of each layer's step."""
 
-    coefficients: tuple[Float[Tensor, " k"], ...]
+    coefficients: tuple[Float[Tensor, " _"], ...]
     step_codes: tuple[int, ...]
 
 
@@ -90,6 +90,8 @@ EXPONENT: Final = 0.2
 STEERING: Final = 0.02
 ProgressCallback = Callable[[Progress], None]
 REPORTS: Final = 100
+CHECK_EVERY: Final = 50
+DIVERGED: Final = 1.2
 
 
 def fit(
@@ -112,6 +114,8 @@ def fit(
             distortion = (network(coords) - colours).square().mean()
         loss = distortion + state.lmbda * bits / state.pixels
         state.update(loss, float(distortion.detach()), float(bits.detach()))
+        if (step + 1) % CHECK_EVERY == 0:
+            state.watch()
         if progress is not None and (step + 1) % max(1, settings.steps // REPORTS) == 0:
             progress(state.report(step + 1, image))
     return Fitted(
@@ -140,6 +144,8 @@ class _State:
         self.distortion = 0.05
         self.lmbda = 0.0
         self.frozen = False
+        self.caution = 1.0
+        self.best = (math.inf, [c.detach().clone() for c in self.coefficients])
 
     def schedule(self, fraction: float, step: int) -> None:
         """Cosine learning rates; the quantization steps move only while they are learned."""
@@ -148,7 +154,7 @@ class _State:
         cosine = (1 + math.cos(math.pi * fraction)) / 2
         shape = s.learning_rate_floor + (1 - s.learning_rate_floor) * cosine
         warmup = min(1.0, (step + 1) / max(1, round(s.warmup * s.steps)))
-        self.optimizer.param_groups[0]["lr"] = s.learning_rate * shape * warmup
+        self.optimizer.param_groups[0]["lr"] = s.learning_rate * shape * warmup * self.caution
         learning = s.quantize_from <= fraction < s.freeze_from
         self.optimizer.param_groups[1]["lr"] = s.step_learning_rate * learning
         if fraction >= s.freeze_from and not self.frozen:
@@ -183,6 +189,22 @@ class _State:
             self.lmbda = self.price.start(self.distortion)
         else:
             self.lmbda = self.price.steered(self.lmbda, bits / self.pixels)
+
+    def watch(self) -> None:
+        """Go back and halve the learning rate if the fit diverges.
+
+        The fastest learning rates are close to the largest stable ones, and what is stable
+        depends on the image.
+        """
+        best, saved = self.best
+        if self.distortion < best:
+            self.best = self.distortion, [c.detach().clone() for c in self.coefficients]
+        elif not self.distortion < DIVERGED * best:
+            self.caution /= 2
+            self.distortion = best
+            self.optimizer.state.clear()
+            for coefficients, before in zip(self.coefficients, saved, strict=True):
+                coefficients.data.copy_(before)
 
     def codes(self) -> list[int]:
         """Steps on the format's grid, 2**(2 - code / 16)."""

@@ -27,7 +27,7 @@ def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
 
 
 def quantize_layers(
-    coefficients: Sequence[Float[Tensor, " k"]], step_codes: Sequence[int]
+    coefficients: Sequence[Float[Tensor, " _"]], step_codes: Sequence[int]
 ) -> list[entropy.Integers]:
     """Symbols of each layer: coefficients over their step, rounded."""
     return [

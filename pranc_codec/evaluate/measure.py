@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.evaluate.codecs import Settings
 from pranc_codec.evaluate.store import Result, Unit
 from pranc_codec.metrics import ms_ssim, psnr_db, ssim
 
@@ -28,10 +29,10 @@ Outcome = tuple[Result, bytes] | str  # a result and the encoded file, or what w
 
 
 def load_rgb(path: Path) -> Image.Image:
-    """The file's pixels as 8-bit RGB."""
+    """The file's pixels as 8-bit RGB, without metadata, which some codecs would store."""
     try:
         with Image.open(path) as image:
-            return image.convert("RGB")
+            return Image.fromarray(np.asarray(image.convert("RGB")))
     except OSError as error:
         raise InvalidArgument(f"cannot read {path} as an image: {error}") from error
 
@@ -119,7 +120,8 @@ def measure(unit: Unit, threads: int) -> tuple[Result, bytes]:
     encoded = time.perf_counter()
     decoded = codec.decode(data)
     end = time.perf_counter()
-    peak_memory_bytes, threads = _peak_memory_bytes(), _threads(threads)
+    peak_memory_bytes = _peak_memory_bytes()
+    threads, device = _threads(threads), _device(unit.settings)
     pixels = np.asarray(image)
     result = Result(
         image=unit.path.stem,
@@ -134,7 +136,7 @@ def measure(unit: Unit, threads: int) -> tuple[Result, bytes]:
         decode_s=end - encoded,
         peak_memory_bytes=peak_memory_bytes,
         threads=threads,
-        device=str(unit.settings.get("device") or "cpu"),
+        device=device,
     )
     return result, data
 
@@ -151,6 +153,13 @@ def _threads(budget: int) -> int:
     """PyTorch's thread count if the codec has loaded it, else the budget it was started with."""
     torch = sys.modules.get("torch")
     return int(torch.get_num_threads()) if torch else budget
+
+
+def _device(settings: Settings) -> str:
+    """The device asked for, else whether this process has used CUDA."""
+    torch = sys.modules.get("torch")
+    used = "cuda" if torch and torch.cuda.is_initialized() else "cpu"
+    return str(settings.get("device") or used)
 
 
 def _peak_memory_bytes() -> int | None:

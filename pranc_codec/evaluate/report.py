@@ -129,7 +129,7 @@ def bd_rate(
     that lie in `psnr_range_db` if it is given: both curves are cut there, at interpolated end
     points. BD-rates of different intervals cannot be compared, so the interval is returned.
     """
-    import bjontegaard  # type: ignore[import-untyped]
+    import bjontegaard
 
     for each in (curve, anchor):
         _check_rising(each)
@@ -244,7 +244,7 @@ def _check_rising(curve: Curve) -> None:
 
 def _cut(curve: Curve, low_db: float, high_db: float) -> Curve:
     """The part of a curve between two PSNRs, with interpolated points at its ends."""
-    from scipy.interpolate import PchipInterpolator  # type: ignore[import-untyped]
+    from scipy.interpolate import PchipInterpolator
 
     log_rate = PchipInterpolator(curve.psnr_db, np.log10(curve.bpp))
     inside = [(r, p) for r, p in zip(curve.bpp, curve.psnr_db, strict=True) if low_db < p < high_db]

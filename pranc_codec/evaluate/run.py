@@ -47,26 +47,22 @@ def evaluate(
     As with any use of `multiprocessing`, a script calls this under `if __name__ == "__main__"`.
     """
     _check_run(codec, points, settings or {}, jobs)
-    units = _units(_image_paths(images), codec, points, settings or {})
-    folder = Path(results)
-    done: dict[int, Result] = {}
-    for index, unit in enumerate(units):
-        stored = read_result(folder, unit)
-        if stored and not (keep_files and not file_path(folder, unit).exists()):
-            done[index] = stored
-            _tell(progress, len(done), len(units), stored)
-    failures = []
+    units, folder = _units(_image_paths(images), codec, points, settings or {}), Path(results)
+    found = ((index, _stored(folder, unit, keep_files)) for index, unit in enumerate(units))
+    done = {index: result for index, result in found if result}
+    for count, result in enumerate(done.values(), start=1):
+        _tell(progress, count, len(units), result)
+    failures: list[str] = []
     waiting = [(index, unit) for index, unit in enumerate(units) if index not in done]
     with closing(outcomes_of(waiting, jobs)) as outcomes:
         for index, outcome in outcomes:
             if isinstance(outcome, str):
                 failures.append(f"{units[index].title()}: {outcome}")
-                continue
-            _store(folder, units[index], outcome, keep_files)
-            done[index] = outcome[0]
-            _tell(progress, len(done), len(units), outcome[0])
-    if failures:
-        raise PrancError(_failure_text(failures, len(units), folder))
+            else:
+                _store(folder, units[index], outcome, keep_files)
+                done[index] = outcome[0]
+                _tell(progress, len(done), len(units), outcome[0])
+    _check_failures(failures, len(units), folder)
     return [done[index] for index in range(len(units))]
 
 
@@ -129,6 +125,13 @@ def _units(
     return units
 
 
+def _stored(folder: Path, unit: Unit, keep_files: bool) -> Result | None:
+    """The unit's result if nothing about it needs to be made again."""
+    if keep_files and not file_path(folder, unit).exists():
+        return None
+    return read_result(folder, unit)
+
+
 def _store(folder: Path, unit: Unit, outcome: tuple[Result, bytes], keep_files: bool) -> None:
     result, data = outcome
     if keep_files:
@@ -142,9 +145,11 @@ def _tell(progress: Progress | None, done: int, total: int, result: Result) -> N
         progress(done, total, result)
 
 
-def _failure_text(failures: Sequence[str], total: int, folder: Path) -> str:
-    listed = "\n".join(f"  {failure}" for failure in failures)
-    return (
-        f"{len(failures)} of {total} units failed; the others are stored in {folder} "
-        f"and will not be measured again:\n{listed}"
-    )
+def _check_failures(failures: Sequence[str], total: int, folder: Path) -> None:
+    """Raise one error that names all units that failed."""
+    if failures:
+        listed = "\n".join(f"  {failure}" for failure in failures)
+        raise PrancError(
+            f"{len(failures)} of {total} units failed; the others are stored in {folder} "
+            f"and will not be measured again:\n{listed}"
+        )

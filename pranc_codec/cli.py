@@ -1,0 +1,311 @@
+"""The `pranc` command."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+import pranc_codec
+from pranc_codec import Metadata, PrancError
+from pranc_codec.files import write_atomically
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""Image codec in which a small network is fitted to each image and the network is the file.
+
+Exit codes: 0 done, 1 an input could not be processed, 2 wrong usage, 130 interrupted.""",
+)
+console = Console(stderr=True)
+
+Inputs = Annotated[list[Path], typer.Argument(help="Files to process.", show_default=False)]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o",
+        help="Output file; or a folder, if it exists or has no suffix. Default: beside each input.",
+    ),
+]  # fmt: skip
+Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing outputs.")]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1 ... Default: a GPU where there is one.")
+]
+
+
+@app.command()
+def encode(
+    inputs: Inputs,
+    output: Output = None,
+    quality: Annotated[float | None, typer.Option(help="1 to 100; default 50.")] = None,
+    bpp: Annotated[float | None, typer.Option(help="Bits per pixel of the whole file.")] = None,
+    psnr: Annotated[float | None, typer.Option(help="PSNR in dB to reach.")] = None,
+    lmbda: Annotated[float | None, typer.Option(help="Price of a bit: MSE per bpp.")] = None,
+    effort: Annotated[str, typer.Option(help="0 to 7, fast, default or max.")] = "default",
+    profile: Annotated[str, typer.Option(help="mlp: a coordinate network.")] = "mlp",
+    seed: Annotated[int, typer.Option(help="Seed of the basis.")] = 0,
+    device: Device = None,
+    no_metadata: Annotated[bool, typer.Option(help="Drop ICC profile, EXIF and XMP.")] = False,
+    force: Force = False,
+) -> None:
+    """Encode images to .pranc files.
+
+    Examples:
+
+    - `pranc encode photo.png --bpp 0.1`
+    - `pranc encode photo.png -o small.pranc --psnr 26 --effort max`
+    - `pranc encode *.png -o encoded/ --quality 40`
+    """
+    options: dict[str, Any] = dict(
+        quality=quality, bpp=bpp, psnr=psnr, lmbda=lmbda, profile=profile, seed=seed, device=device
+    )
+    options["effort"] = int(effort) if effort.lstrip("-").isdigit() else effort
+    options["metadata"] = Metadata() if no_metadata else None
+
+    def work(source: Path, bar: Callable[..., None]) -> bytes:
+        return pranc_codec.encode(source, progress=_show(bar, source.name), **options)
+
+    _process_all(inputs, output, ".pranc", force, work)
+
+
+@app.command()
+def decode(
+    inputs: Inputs,
+    output: Output = None,
+    size: Annotated[str | None, typer.Option(help="Render at WIDTHxHEIGHT.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Only LEFT,TOP,RIGHT,BOTTOM, in pixels of that size.")
+    ] = None,
+    suffix: Annotated[str, typer.Option(help="Format of outputs without a name.")] = ".png",
+    device: Device = None,
+    force: Force = False,
+) -> None:
+    """Decode .pranc files to images (PNG, or what the output's suffix says).
+
+    Examples:
+
+    - `pranc decode photo.pranc`
+    - `pranc decode photo.pranc -o large.png --size 3072x2048`
+    - `pranc decode *.pranc -o decoded/ --region 0,0,256,256`
+    """
+    box = _numbers(region, ",", 4, "--region LEFT,TOP,RIGHT,BOTTOM")
+    shape = _numbers(size, "x", 2, "--size WIDTHxHEIGHT")
+
+    def work(source: Path, bar: Callable[..., None]) -> Any:
+        image = pranc_codec.decode(source.read_bytes(), device=device, size=shape, region=box)
+        bar(completed=100, total=100)
+        return image
+
+    _process_all(inputs, output, suffix, force, work)
+
+
+@app.command()
+def info(
+    inputs: Inputs,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show what is in .pranc files: the network, and where the bytes went.
+
+    Example: `pranc info photo.pranc`
+    """
+    failed = False
+    for source in inputs:
+        try:
+            analysis = pranc_codec.analyze(source.read_bytes())
+        except (PrancError, OSError) as error:
+            failed = True
+            console.print(f"[red]{source}: {error}[/red]")
+            continue
+        if as_json:
+            typer.echo(json.dumps({"file": str(source), **_plain(analysis)}))
+        else:
+            Console().print(_table(source, analysis))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Folder of images.", show_default=False)],
+    codec: Annotated[list[str], typer.Option(help="pranc-mlp, jpeg, jpeg444; repeatable.")],
+    point: Annotated[
+        list[float], typer.Option(help="Rate points: bpp for pranc-mlp, quality for jpeg.")
+    ],
+    parameter: Annotated[
+        str | None, typer.Option(help="What --point sets, e.g. psnr instead of bpp.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder of results; a second run resumes.")] = Path(
+        "runs"
+    ),
+    effort: Annotated[str, typer.Option(help="Effort of pranc codecs.")] = "default",
+    jobs: Annotated[int, typer.Option(help="Processes; the processors are shared out.")] = 1,
+    anchors: Annotated[
+        list[Path] | None, typer.Option(help="Published points (JSON) for plot and BD-rate.")
+    ] = None,
+) -> None:
+    """Rate-distortion evaluation: real files, decoded files, one JSON per image and point.
+
+    Example: `pranc evaluate datasets/kodak/images --codec jpeg --point 10 --point 30 --point 60`
+    """
+    from pranc_codec.evaluate.command import run_evaluation
+
+    with _progress() as bar:
+        written = run_evaluation(
+            folder, codecs=codec, points=point, parameter=parameter, results=results,
+            effort=effort, jobs=jobs, anchors=anchors or [], progress=bar,
+        )  # fmt: skip
+    Console().print(written)
+
+
+def _process_all(
+    inputs: Sequence[Path],
+    output: Path | None,
+    suffix: str,
+    force: bool,
+    work: Callable[[Path, Callable[..., None]], Any],
+) -> None:
+    """Run `work` on every input, write its result atomically, go on after a failed one."""
+    targets = _targets(inputs, output, suffix)
+    failed = 0
+    with _bars() as bars:
+        for source, target in zip(inputs, targets, strict=True):
+            task = bars.add_task(source.name, total=None)
+
+            def bar(task: TaskID = task, **fields: Any) -> None:
+                bars.update(task, **fields)
+
+            try:
+                _process(source, target, force, work, bar)
+                bars.update(task, description=f"{source.name} -> {target}")
+            except (PrancError, OSError, ValueError) as error:
+                failed += 1
+                bars.remove_task(task)
+                bars.console.print(f"[red]{source}: {error}[/red]", soft_wrap=True)
+    if failed:
+        console.print(f"[red]{failed} of {len(inputs)} not done[/red]")
+        raise typer.Exit(1)
+
+
+def _process(
+    source: Path, target: Path, force: bool, work: Callable[..., Any], bar: Callable[..., None]
+) -> None:
+    if target.exists() and not force:
+        raise PrancError(f"{target} exists: use --force to overwrite it")
+    if not source.is_file():
+        raise PrancError("there is no such file")
+    result = work(source, bar)
+    with write_atomically(target) as file:
+        if isinstance(result, bytes):
+            file.write(result)
+        else:
+            result.save(file, format=_format_of(target))
+    if isinstance(result, bytes):
+        header = pranc_codec.inspect(result)
+        rate = 8 * len(result) / header.pixels
+        console.print(f"{target}: {len(result)} bytes, {rate:.4f} bpp", soft_wrap=True)
+
+
+def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[Path]:
+    """Where each output goes; refuses two inputs that would share one."""
+    folder = output is not None and (output.is_dir() or not output.suffix)
+    if output is None:
+        targets = [source.with_suffix(suffix) for source in inputs]
+    elif folder or len(inputs) > 1:
+        if output.is_file():
+            raise typer.BadParameter(f"{output} is a file; several inputs need a folder")
+        targets = [output / source.with_suffix(suffix).name for source in inputs]
+    else:
+        targets = [output]
+    if len(set(targets)) < len(targets):
+        raise typer.BadParameter("two inputs would be written to the same output")
+    return targets
+
+
+def _format_of(target: Path) -> str:
+    from PIL import Image
+
+    format_name = Image.registered_extensions().get(target.suffix.lower())
+    if format_name is None:
+        raise PrancError(f"{target.suffix or 'a name without suffix'} is no image format of Pillow")
+    return format_name
+
+
+def _numbers(text: str | None, separator: str, count: int, usage: str) -> Any:
+    if text is None:
+        return None
+    parts = text.lower().split(separator)
+    if len(parts) != count or not all(part.strip().isdigit() for part in parts):
+        raise typer.BadParameter(f"{text!r} does not read as {usage}")
+    return tuple(int(part) for part in parts)
+
+
+def _show(bar: Callable[..., None], name: str) -> Callable[[pranc_codec.Progress], None]:
+    def show(p: pranc_codec.Progress) -> None:
+        text = f"{name}  {p.bpp_estimate:.3f} bpp  {p.psnr_db_estimate:.2f} dB"
+        bar(completed=p.step, total=p.steps, description=text)
+
+    return show
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        yield bars
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A single bar as a plain callback (done, total, what)."""
+    with _bars() as bars:
+        task = bars.add_task("", total=None)
+
+        def show(done: int, total: int, what: str) -> None:
+            bars.update(task, completed=done, total=total, description=what)
+
+        yield show
+
+
+def _plain(analysis: pranc_codec.Analysis) -> dict[str, Any]:
+    """An analysis without its arrays."""
+    out = asdict(analysis)
+    for layer in out["layers"]:
+        layer["symbols"] = len(layer["symbols"])
+    return out
+
+
+def _table(source: Path, analysis: pranc_codec.Analysis) -> Table:
+    h, p = analysis.header, analysis.header.parameters
+    parts = ", ".join(f"{name} {count}" for name, count in analysis.part_bytes.items())
+    table = Table(
+        title=f"{source}: {h.width}x{h.height} {h.mode} {h.samples}, {analysis.file_bytes} bytes "
+        f"({parts}), {analysis.bpp:.4f} bpp\nprofile {h.profile}, basis {p.basis}, seed {h.seed}, "
+        f"{p.features} features, {p.depth} x {p.width} sine layers",
+        title_justify="left",
+    )
+    for name in ("layer", "weights", "coefficients", "step", "bits", "bits/coefficient"):
+        table.add_column(name, justify="left" if name == "layer" else "right")
+    for layer in analysis.layers:
+        table.add_row(
+            layer.name, f"{layer.weights}", f"{layer.coefficients}", f"{layer.step:.4f}",
+            f"{layer.bits:.0f}", f"{layer.bits / layer.coefficients:.2f}",
+        )  # fmt: skip
+    return table
+
+
+def main() -> None:
+    """Entry point: errors of the package become one line and exit code 1."""
+    try:
+        app()
+    except PrancError as error:
+        console.print(f"[red]{error}[/red]", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,104 @@
+"""Pillow reads and writes .pranc files once this module is imported.
+
+>>> import pranc_codec.pillow_plugin
+>>> from PIL import Image
+>>> Image.open("photo.png").save("photo.pranc", quality=50)
+>>> Image.open("photo.pranc").show()
+
+`save` takes `encode`'s quality, lmbda, bpp, psnr, effort, seed, device and progress, and Pillow's
+icc_profile, exif and xmp. `open` reads the header and metadata; pixels are computed on `load`, on
+`DEVICE`. Images beyond Pillow's `MAX_IMAGE_PIXELS` are refused as Pillow refuses others.
+"""
+
+from typing import Any, Final
+
+from PIL import Image, ImageFile
+
+from pranc_codec import bitstream, decoder
+from pranc_codec.encoder.encode import encode
+from pranc_codec.errors import BitstreamError, LimitExceeded
+from pranc_codec.image import Metadata, load_picture
+
+DEVICE: str | None = None
+"""Where pixels are computed: None takes a GPU where there is one."""
+
+ENCODE_OPTIONS: Final = ("quality", "lmbda", "bpp", "psnr", "effort", "seed", "device", "progress")
+
+
+def limits() -> bitstream.Limits:
+    """Pillow's limit on pixels (twice MAX_IMAGE_PIXELS is its error) as ours."""
+    allowed = Image.MAX_IMAGE_PIXELS
+    default = decoder.DEFAULT_LIMITS
+    return default if allowed is None else bitstream.Limits(max_pixels=2 * allowed)
+
+
+def accept(prefix: bytes) -> bool:
+    """Whether the first bytes are this format's."""
+    return prefix.startswith(bitstream.SIGNATURE)
+
+
+class PrancImageFile(ImageFile.ImageFile):
+    """A .pranc file as Pillow opens it."""
+
+    format = "PRANC"
+    format_description = "PRANC image"
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        data = self.fp.read()
+        try:
+            header = bitstream.unpack_header(data)
+        except BitstreamError as error:
+            raise SyntaxError(str(error)) from error
+        deep_grey = header.mode == "L" and header.samples == "uint16"
+        self._mode = "I;16" if deep_grey else header.mode
+        self._size = (header.width, header.height)
+        try:
+            sections = bitstream.unpack_sections(data, header)
+            self.info.update(decoder.metadata_info(decoder.read_metadata(sections, limits())))
+        except BitstreamError:
+            pass  # `load` meets the same error and raises it
+        self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (self.mode,))]
+
+
+class PrancDecoder(ImageFile.PyDecoder):
+    """Computes the pixels when Pillow loads the image."""
+
+    _pulls_fd = True
+
+    def decode(self, buffer: Any) -> tuple[int, int]:
+        assert self.fd is not None
+        self.fd.seek(0)
+        try:
+            image = decoder.decode(self.fd.read(), device=DEVICE, limits=limits())
+        except LimitExceeded as error:
+            raise Image.DecompressionBombError(str(error)) from error
+        except BitstreamError as error:
+            raise OSError(f"cannot decode this .pranc file: {error}") from error
+        self.set_as_raw(image.tobytes())
+        return -1, 0
+
+
+def save(image: Image.Image, fp: Any, filename: str | bytes) -> None:
+    """Pillow's hook behind `Image.save`."""
+    info: dict[str, Any] = getattr(image, "encoderinfo", {})
+    own = load_picture(image).metadata
+    metadata = Metadata(
+        icc_profile=info.get("icc_profile", own.icc_profile),
+        exif=_exif_bytes(info.get("exif", own.exif)),
+        xmp=info.get("xmp", own.xmp),
+    )
+    options = {name: info[name] for name in ENCODE_OPTIONS if name in info}
+    fp.write(encode(image, metadata=metadata, **options))
+
+
+def _exif_bytes(exif: Image.Exif | bytes | None) -> bytes | None:
+    return exif.tobytes() if isinstance(exif, Image.Exif) else exif
+
+
+
+Image.register_open(PrancImageFile.format, PrancImageFile, accept)
+Image.register_decoder("pranc", PrancDecoder)
+Image.register_save(PrancImageFile.format, save)
+Image.register_extension(PrancImageFile.format, ".pranc")
+Image.register_mime(PrancImageFile.format, "image/x-pranc")

@@ -1,0 +1,31 @@
+"""Images and files that several tests use. Nothing here needs a data set."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data as skimage_data
+
+import pranc_codec
+
+torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(scope="session")
+def photo() -> Image.Image:
+    """A photograph of 96x64 pixels."""
+    return Image.fromarray(skimage_data.astronaut()).crop((96, 0, 384, 192)).resize((96, 64))
+
+
+@pytest.fixture(scope="session")
+def encoded(photo: Image.Image) -> bytes:
+    """`photo` as a small file."""
+    return pranc_codec.encode(photo, bpp=1.0, effort=0)
+
+
+@pytest.fixture(scope="session")
+def rgba_file() -> bytes:
+    """A file with every section: alpha, ICC profile, EXIF and XMP."""
+    image = np.random.default_rng(0).integers(0, 256, (9, 7, 4), dtype=np.uint8)
+    metadata = pranc_codec.Metadata(icc_profile=b"profile", exif=b"Exif\0\0", xmp=b"<x/>")
+    return pranc_codec.encode(image, quality=50, effort=0, metadata=metadata)

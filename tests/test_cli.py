@@ -1,0 +1,115 @@
+"""The `pranc` command."""
+
+import json
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from pranc_codec.cli import app
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def photo_path(photo, tmp_path):
+    path = tmp_path / "photo.png"
+    photo.save(path)
+    return path
+
+
+@pytest.fixture
+def pranc_path(encoded, tmp_path):
+    path = tmp_path / "file.pranc"
+    path.write_bytes(encoded)
+    return path
+
+
+def run(*arguments):
+    return runner.invoke(app, [str(a) for a in arguments])
+
+
+def test_encode_info_decode(photo_path, tmp_path):
+    assert run("encode", photo_path, "--bpp", 1, "--effort", 0).exit_code == 0
+    encoded = photo_path.with_suffix(".pranc")
+    assert abs(8 * encoded.stat().st_size / (96 * 64) - 1) < 0.02
+    assert run("info", encoded).exit_code == 0
+    report = json.loads(run("info", "--json", encoded).stdout)
+    assert report["file_bytes"] == encoded.stat().st_size
+    assert run("decode", encoded, "-o", tmp_path / "out.png").exit_code == 0
+    assert Image.open(tmp_path / "out.png").size == (96, 64)
+
+
+def test_size_region_and_format(pranc_path, tmp_path):
+    target = tmp_path / "large.jpg"
+    options = ("--size", "192x128", "--region", "10,10,60,50")
+    assert run("decode", pranc_path, "-o", target, *options).exit_code == 0
+    opened = Image.open(target)
+    assert (opened.size, opened.format) == ((50, 40), "JPEG")
+
+
+def test_nothing_is_overwritten_without_force(photo_path, pranc_path):
+    before = photo_path.read_bytes()
+    result = run("decode", pranc_path, "-o", photo_path)
+    assert result.exit_code == 1
+    assert "--force" in result.output
+    assert photo_path.read_bytes() == before
+    assert run("decode", pranc_path, "-o", photo_path, "--force").exit_code == 0
+    assert photo_path.read_bytes() != before
+
+
+def test_many_inputs_one_bad(photo, tmp_path):
+    for name in ("a.png", "b.png"):
+        photo.save(tmp_path / name)
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    inputs = [tmp_path / n for n in ("a.png", "bad.png", "b.png")]
+    result = run("encode", *inputs, "-o", tmp_path / "out", "--effort", 0)
+    assert result.exit_code == 1
+    assert "1 of 3 not done" in result.output
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.pranc", "b.pranc"]
+
+
+def test_failures_leave_no_file(photo_path, tmp_path):
+    result = run("encode", photo_path, "--bpp", 0.001, "-o", tmp_path / "x.pranc")
+    assert result.exit_code == 1
+    assert "0.001 bpp" in result.output
+    assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("decode", "x.pranc", "--size", "12"),
+        ("decode", "x.pranc", "--region", "1,2,3"),
+        ("encode", "a/x.png", "b/x.png", "-o", "out"),
+        ("encode",),
+        ("encode", "x.png", "--bpp", "many"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_damaged_file(pranc_path):
+    pranc_path.write_bytes(pranc_path.read_bytes()[:-3])
+    for command in ("decode", "info"):
+        result = run(command, pranc_path)
+        assert result.exit_code == 1
+        assert "ends at byte" in result.output
+
+
+def test_evaluate(photo, tmp_path):
+    (tmp_path / "images").mkdir()
+    photo.save(tmp_path / "images" / "a.png")
+    arguments = ("evaluate", tmp_path / "images", "--codec", "jpeg", "--codec", "pranc-mlp",
+                 "--effort", 0, "--results", tmp_path / "runs")  # fmt: skip
+    result = run(*arguments, "--point", 20, "--point", 60, "--parameter", "quality")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "runs" / "rate-distortion.png").stat().st_size > 1000
+    report = json.loads((tmp_path / "runs" / "pranc-mlp.json").read_text())
+    assert len(report["results"]["bpp"]) == 2
+
+
+def test_help_has_examples():
+    for command in ("encode", "decode", "info", "evaluate"):
+        assert "pranc " + command in run(command, "--help").output

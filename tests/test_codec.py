@@ -1,0 +1,260 @@
+"""encode and decode, end to end on small images."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import pranc_codec
+from pranc_codec.metrics import psnr_db
+
+
+def gradient(height: int, width: int, channels: int, dtype: str = "uint8") -> np.ndarray:
+    """A smooth test image."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [np.sin(x / 9 + c) * np.cos(y / 7 - c) / 2 + 0.5 for c in range(channels)]
+    image = np.stack(planes, axis=-1)
+    if dtype != "float32":
+        image = np.rint(image * np.iinfo(dtype).max)
+    return (image[:, :, 0] if channels == 1 else image).astype(dtype)
+
+
+def test_a_photograph_is_recognizable_and_small(photo, encoded):
+    decoded = pranc_codec.decode(encoded)
+    assert decoded.size == photo.size
+    assert decoded.mode == "RGB"
+    assert psnr_db(np.asarray(photo), np.asarray(decoded)) > 18
+    assert 8 * len(encoded) / (96 * 64) == pytest.approx(1.0, rel=0.02)
+
+
+def test_same_input_settings_and_seed_give_the_same_bytes(photo, encoded):
+    assert pranc_codec.encode(photo, bpp=1.0, effort=0) == encoded
+    assert pranc_codec.encode(photo, bpp=1.0, effort=0, seed=1) != encoded
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_modes_and_samples_are_kept(channels, dtype):
+    image = gradient(20, 30, channels, dtype)
+    if dtype == "float32" and channels in (2, 4):
+        with pytest.raises(pranc_codec.InvalidArgument, match="alpha"):
+            pranc_codec.encode(image, effort=0)
+        return
+    data = pranc_codec.encode(image, quality=100, effort=1)
+    back = pranc_codec.decode_array(data)
+    assert back.shape == image.shape
+    assert back.dtype == image.dtype
+    scale = 1 if dtype == "float32" else np.iinfo(dtype).max
+    error = np.abs(back / scale - image / scale)
+    assert (error if channels in (1, 3) else error[..., :-1]).mean() < 0.15  # a constant has 0.25
+    if channels in (2, 4):
+        np.testing.assert_array_equal(back[..., -1], image[..., -1])
+    pil = pranc_codec.decode(data)
+    assert pil.mode == ("I;16" if (channels, dtype) == (1, "uint16") else ["L", "LA", "RGB", "RGBA"][channels - 1])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 2), (17, 31)])
+def test_any_size(size):
+    image = gradient(size[1], size[0], 3)
+    back = pranc_codec.decode_array(pranc_codec.encode(image, quality=50, effort=0))
+    assert back.shape == image.shape
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "La", "RGBa", "PA", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I"])
+def test_pil_modes(mode):
+    base = Image.fromarray(gradient(12, 10, 3))
+    if mode == "PA":
+        image = base.convert("RGBA").quantize().convert("PA")
+    elif mode in ("La", "RGBa"):
+        image = base.convert(mode.upper()).convert(mode)
+    elif mode in ("I;16", "I"):
+        image = base.convert("L").convert("I").convert(mode)
+    elif mode == "LAB":
+        image = Image.new("LAB", (10, 12))
+    else:
+        image = base.convert(mode)
+    expected = {
+        "1": "L", "L": "L", "LA": "LA", "La": "LA", "RGBa": "RGBA", "PA": "RGBA",
+        "I;16": "I;16", "I": "I;16",
+    }  # fmt: skip
+    decoded = pranc_codec.decode(pranc_codec.encode(image, effort=0))
+    assert decoded.mode == expected.get(mode, "RGB")
+    assert decoded.size == (10, 12)
+
+
+def test_transparent_palette_keeps_its_alpha():
+    image = Image.fromarray(gradient(12, 10, 3)).quantize()
+    image.info["transparency"] = 0
+    decoded = pranc_codec.decode(pranc_codec.encode(image, effort=0))
+    assert decoded.mode == "RGBA"
+    np.testing.assert_array_equal(
+        np.asarray(decoded)[..., 3], np.asarray(image.convert("RGBA"))[..., 3]
+    )
+
+
+def test_alpha_differences_do_not_wrap():
+    image = np.random.default_rng(0).integers(0, 65536, (9, 7, 4), dtype=np.uint16)
+    back = pranc_codec.decode_array(pranc_codec.encode(image, effort=0))
+    np.testing.assert_array_equal(back[..., 3], image[..., 3])
+
+
+@pytest.mark.parametrize("bpp", [0.6, 1.5, 4.0])
+def test_target_bpp_is_met_on_the_real_file(photo, bpp):
+    data = pranc_codec.encode(photo, bpp=bpp, effort=0)
+    assert abs(8 * len(data) / (96 * 64) / bpp - 1) <= 0.02
+
+
+def test_target_psnr_is_met_on_the_decoded_file(photo):
+    data = pranc_codec.encode(photo, psnr=20, effort=2)
+    reached = psnr_db(np.asarray(photo), np.asarray(pranc_codec.decode(data)))
+    assert 19.9 <= reached <= 20.6
+
+
+def test_quality_and_lmbda_order_the_rates(photo):
+    by_quality = [len(pranc_codec.encode(photo, quality=q, effort=0)) for q in (20, 60, 95)]
+    assert by_quality == sorted(by_quality)
+    by_lmbda = [len(pranc_codec.encode(photo, lmbda=v, effort=0)) for v in (1e-2, 1e-3, 1e-4)]
+    assert by_lmbda == sorted(by_lmbda)
+
+
+def test_unreachable_targets_say_what_is_reachable(photo):
+    with pytest.raises(pranc_codec.TargetUnreachable, match="needed for header"):
+        pranc_codec.encode(photo, bpp=0.01, effort=0)
+    with pytest.raises(pranc_codec.TargetUnreachable, match="were reached at"):
+        pranc_codec.encode(photo, psnr=70, effort=0)
+
+
+def test_any_resolution_and_any_window(encoded):
+    whole = pranc_codec.decode_array(encoded)
+    window = pranc_codec.decode_array(encoded, region=(10, 20, 50, 41))
+    np.testing.assert_array_less(
+        np.abs(window.astype(int) - whole[20:41, 10:50].astype(int)), 2
+    )
+    large = pranc_codec.decode_array(encoded, size=(288, 192))
+    centres = large[1::3, 1::3].astype(int)  # the same points as the small pixels' centres
+    np.testing.assert_array_less(np.abs(centres - whole.astype(int)), 2)
+    part = pranc_codec.decode(encoded, size=(960, 640), region=(900, 600, 960, 640))
+    assert part.size == (60, 40)
+
+
+def test_alpha_follows_size_and_region(rgba_file):
+    big = pranc_codec.decode_array(rgba_file, size=(14, 18), region=(2, 3, 9, 12))
+    assert big.shape == (9, 7, 4)
+
+
+@pytest.mark.parametrize("region", [(0, 0, 97, 10), (5, 5, 5, 6), (-1, 0, 5, 5), (0, 10, 5, 5)])
+def test_wrong_regions(encoded, region):
+    with pytest.raises(pranc_codec.InvalidArgument, match="window of a 96x64"):
+        pranc_codec.decode(encoded, region=region)
+
+
+def test_wrong_sizes(encoded):
+    with pytest.raises(pranc_codec.InvalidArgument):
+        pranc_codec.decode(encoded, size=(0, 5))
+    with pytest.raises(pranc_codec.LimitExceeded, match="pixels"):
+        pranc_codec.decode(encoded, size=(100_000, 100_000))
+
+
+def test_progress_and_cancel(photo):
+    seen = []
+    pranc_codec.encode(photo, bpp=1.0, effort=0, progress=seen.append)
+    assert [p.step for p in seen] == sorted({p.step for p in seen})
+    assert seen[-1].step == seen[-1].steps == 150
+    assert seen[-1].bpp_estimate == pytest.approx(1.0, rel=0.2)
+    assert seen[0].preview().shape == (64, 96, 3)
+
+    def cancel(progress):
+        raise pranc_codec.EncodingCancelled(f"enough after {progress.step}")
+
+    with pytest.raises(pranc_codec.EncodingCancelled, match="enough"):
+        pranc_codec.encode(photo, bpp=1.0, effort=0, progress=cancel)
+
+
+def test_last_estimates_are_close_to_the_file(photo):
+    seen = []
+    data = pranc_codec.encode(photo, bpp=2.0, effort=2, progress=seen.append)
+    psnr = psnr_db(np.asarray(photo), np.asarray(pranc_codec.decode(data)))
+    assert seen[-1].psnr_db_estimate == pytest.approx(psnr, abs=0.5)
+
+
+def test_metadata_travels_byte_for_byte(rgba_file):
+    info = pranc_codec.decode(rgba_file).info
+    assert info == {"icc_profile": b"profile", "exif": b"Exif\0\0", "xmp": b"<x/>"}
+
+
+def test_inspect_needs_the_header_only(encoded):
+    header = pranc_codec.inspect(encoded[:60])
+    assert (header.width, header.height, header.mode) == (96, 64, "RGB")
+    assert header.parameters.basis == "hash"
+
+
+def test_analyze_accounts_for_every_byte(encoded, rgba_file):
+    for data in (encoded, rgba_file):
+        analysis = pranc_codec.analyze(data)
+        assert sum(analysis.part_bytes.values()) == analysis.file_bytes == len(data)
+        coefficients = sum(layer.coefficients for layer in analysis.layers)
+        assert coefficients == analysis.header.parameters.k
+        ideal_bytes = sum(layer.bits for layer in analysis.layers) / 8
+        assert analysis.part_bytes["symbols"] <= 1.01 * ideal_bytes + 8
+
+
+@pytest.mark.parametrize("basis", ["hash", "dense"])
+def test_bases_and_weights_per_coefficient(photo, basis):
+    rule = pranc_codec.Rule(basis=basis, weights_per_coefficient=2)
+    data = pranc_codec.encode(photo, bpp=1.0, effort=0, rule=rule)
+    analysis = pranc_codec.analyze(data)
+    assert analysis.header.parameters.basis == basis
+    weights = sum(layer.weights for layer in analysis.layers)
+    assert 1.9 < weights / analysis.header.parameters.k < 2.5
+    assert psnr_db(np.asarray(photo), pranc_codec.decode_array(data)) > 13
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (dict(quality=0), "quality"),
+        (dict(quality=101), "1 .. 100"),
+        (dict(bpp=-1), "positive"),
+        (dict(psnr=float("nan")), "positive"),
+        (dict(bpp=1, quality=5), "contradict"),
+        (dict(effort=8), "0 .. 7"),
+        (dict(effort="slow"), "fast, default, max"),
+        (dict(profile="grid"), "use 'mlp'"),
+        (dict(seed=-1), "seed"),
+    ],
+)
+def test_wrong_arguments(photo, arguments, text):
+    with pytest.raises(pranc_codec.InvalidArgument, match=text):
+        pranc_codec.encode(photo, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (np.zeros((4, 4, 5), np.uint8), "no image"),
+        (np.zeros((0, 4, 3), np.uint8), "no image"),
+        (np.zeros(4, np.uint8), "no image"),
+        (np.zeros((4, 4), np.int32), "int32"),
+        (np.full((4, 4), 2.0), "not 0 .. 1"),
+        (np.full((4, 4), np.nan), "not 0 .. 1"),
+        ("no-such-file.png", "no such file"),
+        (__file__, "not an image"),
+        (Image.new("F", (3, 3)), "float NumPy array"),
+        (Image.fromarray(np.full((3, 3), -5, np.int32)), "0 .. 65535"),
+    ],
+)
+def test_wrong_images(image, text):
+    with pytest.raises(pranc_codec.InvalidArgument, match=text):
+        pranc_codec.encode(image)
+
+
+def test_one_and_two_threads_decode_alike(encoded):
+    before = torch.get_num_threads()
+    try:
+        arrays = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            arrays.append(pranc_codec.decode_array(encoded).astype(int))
+    finally:
+        torch.set_num_threads(before)
+    assert np.abs(arrays[0] - arrays[1]).max() <= 1

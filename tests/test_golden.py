@@ -1,0 +1,39 @@
+"""Files of every released format version decode as on the day they were written.
+
+`make.py` in `golden/` wrote them, once; `check.py` there runs the same check in an environment of
+its own, with another release of torch, without pytest.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.golden.check import check_file
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = sorted(GOLDEN.glob("*.pranc"))
+
+
+def test_there_are_golden_files():
+    assert len(FILES) == len(json.loads((GOLDEN / "expected.json").read_text())) >= 5
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_golden_file(path, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert check_file(path) == []
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_check_can_fail(tmp_path, encoded):
+    for suffix in (".pranc", ".png"):
+        source = FILES[0].with_suffix(suffix)
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    (tmp_path / FILES[0].name).write_bytes(encoded)
+    assert check_file(tmp_path / FILES[0].name, expected=GOLDEN / "expected.json") != []

@@ -1,0 +1,70 @@
+"""Imports point down only, and the low floors know no torch."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "pranc_codec"
+FLOORS = [
+    {"errors"},
+    {"prng", "tables", "entropy", "bitstream", "files"},
+    {"basis", "pranc", "quantize", "metrics", "image"},
+    {"coordinate", "priors"},
+    {"decoder"},
+    {"encoder"},
+    {"evaluate", "training"},
+    {"__init__", "cli", "pillow_plugin"},
+]
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+SAME_FLOOR = {("tables", "bitstream"), ("tables", "entropy"), ("coordinate", "priors"),
+              ("basis", "pranc"), ("__init__", "cli"), ("__init__", "pillow_plugin")}  # fmt: skip
+
+
+def modules_of(tree: ast.AST) -> set[str]:
+    """Modules of the package that a file imports, by their first name."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "pranc_codec":
+            found |= {a.name if a.name in FLOOR else "__init__" for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pranc_codec."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            names = [a.name.split(".") for a in node.names]
+            found |= {n[1] if len(n) > 1 else "__init__" for n in names if n[0] == "pranc_codec"}
+    return found
+
+
+def violations(module: str, source: str) -> list[str]:
+    return [
+        f"{module} (floor {FLOOR[module]}) imports {other} (floor {FLOOR[other]})"
+        for other in modules_of(ast.parse(source)) - {module}
+        if FLOOR[other] > FLOOR[module]
+        or (FLOOR[other] == FLOOR[module] and (other, module) not in SAME_FLOOR)
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+def test_imports_point_down(path):
+    module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert violations(module, path.read_text()) == []
+
+
+def test_the_check_can_fail():
+    assert violations("decoder", "from pranc_codec.encoder import fit")
+    assert violations("errors", "import pranc_codec.prng")
+    assert violations("prng", "from pranc_codec import tables")
+    assert not violations("encoder", "from pranc_codec.decoder import decode")
+
+
+@pytest.mark.parametrize("name", sorted(FLOORS[0] | FLOORS[1]))
+def test_low_floors_know_no_torch(name):
+    for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text())):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not any(n.split(".")[0] == "torch" for n in names)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+def test_files_are_short(path):
+    assert len(path.read_text().splitlines()) <= 360

@@ -1,0 +1,142 @@
+"""PRANC on modules: rebuilding, gradients, memory."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from pranc_codec import Export, InvalidArgument, Pranc, rebuild
+from pranc_codec.pranc import apportion
+
+KINDS = ["hash", "dense"]
+
+
+def small_network() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10)
+    )
+
+
+def trained(kind: str, **options) -> Pranc:
+    torch.manual_seed(0)
+    network = Pranc(small_network(), coefficients=400, seed=4, basis=kind, **options)
+    inputs, labels = torch.randn(16, 3, 8, 8), torch.randint(0, 10, (16,))
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.3)
+    for _ in range(20):
+        loss = nn.functional.cross_entropy(network(inputs), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 1.0  # ln 10 = 2.3 before training
+    return network
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_coefficients_are_trained_and_they_rebuild_the_network(kind):
+    network = trained(kind)
+    assert sum(p.numel() for p in network.parameters()) == 400
+    export = network.export()
+    again = rebuild(small_network(), export)
+    again.module[1].load_state_dict(network.module[1].state_dict())  # running statistics
+    inputs = torch.randn(5, 3, 8, 8)
+    assert torch.equal(network.eval()(inputs), again.eval()(inputs))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_seed_decides_the_network(kind):
+    export = trained(kind).export()
+    other = Export(seed=5, basis=kind, coefficients=export.coefficients)
+    one, two = rebuild(small_network(), export), rebuild(small_network(), other)
+    assert not torch.equal(one.module[0].weight, two.module[0].weight)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_those_of_the_explicit_formula(kind):
+    network = trained(kind).eval()
+    inputs = torch.randn(4, 3, 8, 8)
+    network.zero_grad()
+    network(inputs).square().sum().backward()
+    found = torch.cat([layer.coefficients.grad for layer in network.layers])
+    network.zero_grad()
+    network.module(inputs).square().sum().backward()  # without dropping weights
+    expected = torch.cat([layer.coefficients.grad for layer in network.layers])
+    torch.testing.assert_close(found, expected)
+
+
+def test_zero_coefficients_are_the_prior():
+    module = small_network()
+    prior = copy.deepcopy(module.state_dict())
+    network = Pranc(module, coefficients=300, prior=prior)
+    assert torch.equal(network.module[4].weight, prior["4.weight"])
+    seeded = Pranc(small_network(), coefficients=300)
+    assert torch.equal(seeded.module[1].weight, torch.ones(8))
+    assert seeded.module[4].weight.abs().max() <= 512**-0.5
+
+
+def test_parameters_read_by_another_module_work():
+    """nn.MultiheadAttention reads its out_proj's parameters itself."""
+    network = Pranc(nn.MultiheadAttention(8, 2), coefficients=60)
+    x = torch.randn(3, 1, 8)
+    network(x, x, x)[0].sum().backward()
+    assert all(layer.coefficients.grad is not None for layer in network.layers)
+
+
+def test_using_substitutes_coefficients_for_a_while():
+    network = Pranc(nn.Linear(4, 4), coefficients=20)
+    before = network.module.weight
+    with network.using([torch.ones(20)]):
+        assert not torch.equal(network.module.weight, before)
+    assert torch.equal(network.module.weight, before)
+
+
+def test_weights_do_not_outlive_their_layer():
+    """Between forward and backward no generated weight is alive, unless held."""
+    network = Pranc(nn.Sequential(*(nn.Linear(256, 256) for _ in range(4))), coefficients=2000)
+    made = []
+    plain = type(network.layers[0]).tensor
+
+    def counting(layer, name, coefficients):
+        out = plain(layer, name, coefficients)
+        made.append((name, out.untyped_storage()._weak_ref()))
+        return out
+
+    type(network.layers[0]).tensor = counting
+    try:
+        out = network(torch.randn(2, 256, requires_grad=True))
+        alive = [not torch.UntypedStorage._expired(ref) for name, ref in made if name == "weight"]
+        assert alive == [False] * 4
+        made.clear()
+        out.sum().backward()
+        assert [name for name, _ in made] == ["weight"] * 4
+    finally:
+        type(network.layers[0]).tensor = plain
+
+
+@pytest.mark.parametrize(
+    ("total", "sizes", "shares"),
+    [(3, [5, 5, 5], [1, 1, 1]), (15, [5, 5, 5], [5, 5, 5]), (8, [10, 5, 1], [4, 3, 1])],
+)
+def test_apportion(total, sizes, shares):
+    assert apportion(total, sizes) == shares
+
+
+def test_apportion_spends_everything():
+    sizes = [1, 7, 100, 3, 1, 55]
+    for total in range(len(sizes), sum(sizes) + 1):
+        shares = apportion(total, sizes)
+        assert sum(shares) == total
+        assert all(1 <= share <= size for share, size in zip(shares, sizes, strict=True))
+
+
+def test_refusals():
+    with pytest.raises(InvalidArgument, match="use 2 to 8"):
+        Pranc(nn.Sequential(nn.Linear(1, 2), nn.Linear(1, 2)), coefficients=1)
+    with pytest.raises(InvalidArgument, match="recurrent"):
+        Pranc(nn.LSTM(3, 3), coefficients=10)
+    tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    with pytest.raises(InvalidArgument, match="share"):
+        Pranc(tied, coefficients=10)
+    with pytest.raises(InvalidArgument, match="expected"):
+        Pranc(nn.Linear(3, 3), coefficients=5).load(torch.zeros(6))
