@@ -58,12 +58,16 @@ def random_signs(
     """Signs -1 and +1 with indices start .. stop - 1; 128 of them from one Philox call."""
     lanes = lanes_on(device)
     first = start >> 7
-    words = prng.random_words(lanes(first, -(-stop // 128)), seed=seed, stream=stream, substream=layer)
+    words = prng.random_words(
+        lanes(first, -(-stop // 128)), seed=seed, stream=stream, substream=layer
+    )
     bits = (torch.stack(words, dim=-1).unsqueeze(-1) >> lanes(0, 32)) & 1
     return (2 * bits.reshape(-1).narrow(0, start - (first << 7), stop - start) - 1).float()
 
 
-def permute(index: Int[Tensor, " rows"], size: int, *, seed: int, layer: int) -> Int[Tensor, " rows"]:
+def permute(
+    index: Int[Tensor, " rows"], size: int, *, seed: int, layer: int
+) -> Int[Tensor, " rows"]:
     """Where a pseudo-random permutation of 0 .. size - 1 sends each index.
 
     A Feistel network on pairs (i // b, i % b) with a * b >= size and additions modulo a and b
@@ -76,7 +80,9 @@ def permute(index: Int[Tensor, " rows"], size: int, *, seed: int, layer: int) ->
     lanes = lanes_on(index.device)
     stream: dict[str, Any] = dict(seed=seed, stream=prng.STREAM_ORDER)
     tables = [
-        prng.random_words(lanes(0, a if r % 2 else b), substream=layer * FEISTEL_ROUNDS + r, **stream)[0]
+        prng.random_words(
+            lanes(0, a if r % 2 else b), substream=layer * FEISTEL_ROUNDS + r, **stream
+        )[0]
         for r in range(FEISTEL_ROUNDS)
     ]
     out = _feistel(index, tables, a, b)
@@ -187,7 +193,9 @@ def make_basis(
 ) -> Basis:
     """The basis of one layer. kind: "hash" or "dense"."""
     if not 1 <= coefficients <= weights:
-        raise InvalidArgument(f"{coefficients} coefficients for {weights} weights: use 1 to {weights}")
+        raise InvalidArgument(
+            f"{coefficients} coefficients for {weights} weights: use 1 to {weights}"
+        )
     if kind == "hash":
         return HashBasis(weights, coefficients, seed=seed, layer=layer, hold=hold)
     if kind == "dense":

@@ -308,7 +308,9 @@ def _check(legal: bool, name: str, value: int) -> None:
 def pack_sections(sections: Mapping[int, bytes]) -> bytes:
     """Sections in rising order of their ids; `unpack_sections` is the inverse."""
     return b"".join(
-        bytes([number]) + pack_varint(len(payload)) + zlib.crc32(payload).to_bytes(4, "little")
+        bytes([number])
+        + pack_varint(len(payload))
+        + zlib.crc32(payload).to_bytes(4, "little")
         + payload
         for number, payload in sorted(sections.items())
     )

@@ -10,7 +10,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 import pranc_codec
@@ -21,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="""Image codec in which a small network is fitted to each image and the network is the file.
+    help="""Image codec in which a network is fitted to each image and the network is the file.
 
 Exit codes: 0 done, 1 an input could not be processed, 2 wrong usage, 130 interrupted.""",
 )
@@ -256,7 +263,12 @@ def _show(bar: Callable[..., None], name: str) -> Callable[[pranc_codec.Progress
 
 @contextmanager
 def _bars() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as bars:
         yield bars
 

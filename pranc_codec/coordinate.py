@@ -11,6 +11,7 @@ NeurIPS 2020). Where SIREN multiplies by w0 inside the sine, we fold w0 into the
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import torch
@@ -91,7 +92,7 @@ class CoordinateMLP(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.register_buffer("phases", uniform[2 * shape.features :] * math.pi, persistent=False)
         widths = [shape.features, *[shape.width] * shape.depth]
-        self.hidden = nn.Sequential(*(SineLayer(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.hidden = nn.Sequential(*(SineLayer(a, b) for a, b in pairwise(widths)))
         self.output = nn.Linear(shape.width, shape.colours)
 
     def forward(self, coords: Float[Tensor, "points 2"]) -> Float[Tensor, "points colours"]:

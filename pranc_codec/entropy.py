@@ -55,8 +55,8 @@ def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
         bits = [bit for value in symbols[escaped] for bit in _escape_bits(int(value), largest)]
         if bits:
             encoder.encode(np.array(bits, dtype=np.int32), BIT)
-    words = encoder.get_compressed()
-    return words.astype("<u4").tobytes().rstrip(b"\0")  # the decoder reads zeros past the end
+    stream: bytes = encoder.get_compressed().astype("<u4").tobytes()
+    return stream.rstrip(b"\0")  # the decoder reads zeros past the end
 
 
 def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
@@ -113,9 +113,7 @@ def code_length_bits(symbols: Integers, row: int) -> float:
     table = rows()[row]
     magnitudes = np.abs(symbols)
     escaped = symbols[magnitudes > table.largest]
-    indices = np.where(
-        magnitudes > table.largest, 2 * table.largest + 1, symbols + table.largest
-    )
+    indices = np.where(magnitudes > table.largest, 2 * table.largest + 1, symbols + table.largest)
     extra = sum(len(_escape_bits(int(value), table.largest)) for value in escaped)
     return float(table.cost_bits()[indices].sum()) + extra
 

@@ -1,15 +1,15 @@
 """Every error that this package raises on purpose.
 
-    PrancError
-    |-- InvalidArgument        (also ValueError)   the caller asked for something that has no meaning
-    |   `-- TargetUnreachable                      a bpp or PSNR that this image and profile cannot meet
-    |-- BitstreamError         (also ValueError)   the bytes are not a file of this format
-    |   |-- NotPranc                               another format's bytes
-    |   |-- UnsupportedVersion                     written by a newer release
-    |   |-- TruncatedBitstream                     the file ends too early
-    |   |-- CorruptBitstream                       a checksum or a field is wrong
-    |   `-- LimitExceeded                          legal, but larger than the caller's `Limits`
-    `-- EncodingCancelled                          raised by a progress callback to stop an encoding
+PrancError
+|-- InvalidArgument        (also ValueError)   the caller asked for something that has no meaning
+|   `-- TargetUnreachable                      a bpp or PSNR that this image and profile cannot meet
+|-- BitstreamError         (also ValueError)   the bytes are not a file of this format
+|   |-- NotPranc                               another format's bytes
+|   |-- UnsupportedVersion                     written by a newer release
+|   |-- TruncatedBitstream                     the file ends too early
+|   |-- CorruptBitstream                       a checksum or a field is wrong
+|   `-- LimitExceeded                          legal, but larger than the caller's `Limits`
+`-- EncodingCancelled                          raised by a progress callback to stop an encoding
 """
 
 

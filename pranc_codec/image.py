@@ -114,7 +114,9 @@ def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
         )
     samples = "float32" if array.dtype.kind == "f" else array.dtype.name
     if samples not in LARGEST_SAMPLE:
-        raise InvalidArgument(f"samples of type {array.dtype}: give uint8, uint16 or float in [0, 1]")
+        raise InvalidArgument(
+            f"samples of type {array.dtype}: give uint8, uint16 or float in [0, 1]"
+        )
     channels = array.shape[2]
     with_alpha = channels in (2, 4)
     if samples == "float32":
@@ -135,11 +137,9 @@ def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
 
 def to_samples(colours: Float[np.ndarray, "h w c"], samples: str) -> Shaped[np.ndarray, "h w c"]:
     """Colours in [0, 1] (clipped) as samples, rounded to the nearest."""
-    clipped = np.clip(colours, 0, 1)
-    if samples == "float32":
-        return clipped.astype(np.float32)
-    largest = LARGEST_SAMPLE[samples]
-    return np.rint(clipped * np.float32(largest)).astype(samples)
+    scaled = np.clip(colours, 0, 1).astype(np.float32) * np.float32(LARGEST_SAMPLE[samples])
+    out: npt.NDArray[Any] = (scaled if samples == "float32" else np.rint(scaled)).astype(samples)
+    return out
 
 
 def to_pil(array: Shaped[np.ndarray, "h w *c"]) -> Image.Image:

@@ -96,7 +96,6 @@ def _exif_bytes(exif: Image.Exif | bytes | None) -> bytes | None:
     return exif.tobytes() if isinstance(exif, Image.Exif) else exif
 
 
-
 Image.register_open(PrancImageFile.format, PrancImageFile, accept)
 Image.register_decoder("pranc", PrancDecoder)
 Image.register_save(PrancImageFile.format, save)

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,9 +66,7 @@ def apportion(total: int, sizes: Sequence[int]) -> list[int]:
     spare = total - len(sizes)
     room = weights - len(sizes)
     shares = [1 + spare * (size - 1) // max(room, 1) for size in sizes]
-    order = sorted(
-        range(len(sizes)), key=lambda i: (-(spare * (sizes[i] - 1) % max(room, 1)), i)
-    )
+    order = sorted(range(len(sizes)), key=lambda i: (-(spare * (sizes[i] - 1) % max(room, 1)), i))
     for i in order[: total - sum(shares)]:
         shares[i] += 1
     return shares
@@ -188,7 +187,9 @@ class Pranc(nn.Module):
         owners = list(_owners(module))
         tables = [_with_scales(slices_of(owner), path, scales or {}) for path, owner in owners]
         shares = apportion(coefficients, [table[-1].stop for table in tables])
-        for number, ((path, owner), table, share) in enumerate(zip(owners, tables, shares, strict=True)):
+        for number, ((path, owner), table, share) in enumerate(
+            zip(owners, tables, shares, strict=True)
+        ):
             made = make_basis(basis, table[-1].stop, share, seed=seed, layer=number, hold=hold)
             given = None if prior is None else {s.name: prior[path + s.name] for s in table}
             layer = Layer(table, made, seed=seed, number=number, prior=given, hold=hold)
@@ -223,8 +224,10 @@ class Pranc(nn.Module):
         """Set the coefficients of all layers from one vector, in `export`'s order."""
         sizes = [layer.basis.coefficients for layer in self._layers()]
         if coefficients.numel() != sum(sizes):
-            raise InvalidArgument(f"{coefficients.numel()} coefficients given, {sum(sizes)} expected")
-        for layer, part in zip(self._layers(), coefficients.split(sizes), strict=True):
+            raise InvalidArgument(
+                f"{coefficients.numel()} coefficients given, {sum(sizes)} expected"
+            )
+        for layer, part in zip(self._layers(), torch.split(coefficients, sizes), strict=True):
             layer.coefficients.data.copy_(part)
 
     def _layers(self) -> Iterator[Layer]:
@@ -254,7 +257,9 @@ def _owners(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for path, owner in module.named_modules():
         own = [id(p) for p in owner._parameters.values() if p is not None]
         if isinstance(owner, nn.RNNBase) and own:
-            raise InvalidArgument(f"{path or 'module'}: recurrent modules of torch are not supported")
+            raise InvalidArgument(
+                f"{path or 'module'}: recurrent modules of torch are not supported"
+            )
         if seen.intersection(own):
             raise InvalidArgument(f"{path}: parameters that two modules share are not supported")
         seen.update(own)
@@ -275,14 +280,17 @@ _alive: dict[int, tuple[Layer, str, Tensor]] = {}
 
 def _generate_on_access(owner: nn.Module, layer: Layer) -> None:
     """Replace an owner's parameters by properties that make them from `layer`."""
-    made = {name: property(lambda self, name=name: _make(self._pranc, name)) for name in layer.slices}
+    made = {name: property(partial(_make, name=name)) for name in layer.slices}
     for name in layer.slices:
         del owner._parameters[name]
     object.__setattr__(owner, "_pranc", layer)
     owner.__class__ = type(type(owner).__name__, (type(owner),), made)
 
 
-def _make(layer: Layer, name: str) -> Tensor:
+def _make(owner: nn.Module, name: str) -> Tensor:
+    """The parameter `name` of an owner, remembered for `_pack` as long as it lives."""
+    layer = owner._pranc
+    assert isinstance(layer, Layer)
     coefficients = layer.current()
     tensor = layer.tensor(name, coefficients)
     if layer.hold:
@@ -302,7 +310,7 @@ class _Recipe:
     coefficients: Tensor
     size: torch.Size
     stride: tuple[int, ...]
-    offset: int
+    offset: Any
 
 
 def _pack(tensor: Tensor) -> Tensor | _Recipe:

@@ -36,7 +36,7 @@ def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tupl
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(ROUNDS):
-        # The 64-bit product may wrap to a negative number: shift and mask give its bits all the same.
+        # The 64-bit product may wrap to a negative number: shift and mask give its bits still.
         p0, p1 = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
         c0, c1, c2, c3 = (
             (p1 >> 32) & MASK ^ c1 ^ k0,
@@ -59,9 +59,7 @@ def random_words(index: Any, *, seed: int, stream: int, substream: int = 0) -> t
     return philox4x32(counter, (seed & MASK, (seed >> 32) & MASK))
 
 
-def uniform(
-    count: int, *, seed: int, stream: int, substream: int = 0
-) -> npt.NDArray[np.float64]:
+def uniform(count: int, *, seed: int, stream: int, substream: int = 0) -> npt.NDArray[np.float64]:
     """`count` numbers strictly inside (-1, 1): odd multiples of 2**-32, exact in float64."""
     words = random_words(
         np.arange(-(-count // 4), dtype=np.int64), seed=seed, stream=stream, substream=substream

@@ -1,9 +1,9 @@
 """Quantization while training: integers that gradients can pass, and a price for them.
 
 Coefficients are symbols * step. Training sees them first with uniform noise of one step's width,
-which has the rate and the distortion of rounding on average (Balle et al., ICLR 2017), at last rounded
-for real with the gradient passed straight through. Soft rounding in between (Agustsson & Theis,
-NeurIPS 2020) was tried and made files worse: it hides the price of a coarse step.
+which has the rate and the distortion of rounding on average (Balle et al., ICLR 2017), at last
+rounded for real with the gradient passed straight through. Soft rounding in between (Agustsson &
+Theis, NeurIPS 2020) was tried and made files worse: it hides the price of a coarse step.
 """
 
 from typing import Final

@@ -59,8 +59,6 @@ def rows() -> tuple[Row, ...]:
         largest = int(flat[start])
         half = flat[start + 1 : start + 2 + largest]
         escape = flat[start + 2 + largest]
-        out.append(
-            Row(largest=largest, frequencies=np.concatenate([half[:0:-1], half, [escape]]))
-        )
+        out.append(Row(largest=largest, frequencies=np.concatenate([half[:0:-1], half, [escape]])))
         start += largest + 3
     return tuple(out)

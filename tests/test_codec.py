@@ -50,7 +50,9 @@ def test_modes_and_samples_are_kept(channels, dtype):
     if channels in (2, 4):
         np.testing.assert_array_equal(back[..., -1], image[..., -1])
     pil = pranc_codec.decode(data)
-    assert pil.mode == ("I;16" if (channels, dtype) == (1, "uint16") else ["L", "LA", "RGB", "RGBA"][channels - 1])
+    assert pil.mode == (
+        "I;16" if (channels, dtype) == (1, "uint16") else ["L", "LA", "RGB", "RGBA"][channels - 1]
+    )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 2), (17, 31)])
@@ -60,7 +62,9 @@ def test_any_size(size):
     assert back.shape == image.shape
 
 
-@pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "La", "RGBa", "PA", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I"])
+@pytest.mark.parametrize(
+    "mode", ["1", "P", "L", "LA", "La", "RGBa", "PA", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I"]
+)
 def test_pil_modes(mode):
     base = Image.fromarray(gradient(12, 10, 3))
     if mode == "PA":
@@ -127,9 +131,7 @@ def test_unreachable_targets_say_what_is_reachable(photo):
 def test_any_resolution_and_any_window(encoded):
     whole = pranc_codec.decode_array(encoded)
     window = pranc_codec.decode_array(encoded, region=(10, 20, 50, 41))
-    np.testing.assert_array_less(
-        np.abs(window.astype(int) - whole[20:41, 10:50].astype(int)), 2
-    )
+    np.testing.assert_array_less(np.abs(window.astype(int) - whole[20:41, 10:50].astype(int)), 2)
     large = pranc_codec.decode_array(encoded, size=(288, 192))
     centres = large[1::3, 1::3].astype(int)  # the same points as the small pixels' centres
     np.testing.assert_array_less(np.abs(centres - whole.astype(int)), 2)

@@ -25,13 +25,17 @@ def test_save_and_open(photo, tmp_path):
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
 def test_modes(mode, photo):
-    image = photo.convert("L").convert("I").convert("I;16") if mode == "I;16" else photo.convert(mode)
+    image = (
+        photo.convert("L").convert("I").convert("I;16") if mode == "I;16" else photo.convert(mode)
+    )
     buffer = io.BytesIO()
     image.save(buffer, format="PRANC", effort=0)
     opened = Image.open(buffer)
     assert opened.mode == mode
     opened.load()
-    np.testing.assert_array_equal(np.asarray(opened), np.asarray(pranc_codec.decode(buffer.getvalue())))
+    np.testing.assert_array_equal(
+        np.asarray(opened), np.asarray(pranc_codec.decode(buffer.getvalue()))
+    )
 
 
 def test_save_keeps_the_images_own_metadata(photo):

@@ -8,9 +8,17 @@ import torch
 from torch import Tensor
 
 from pranc_codec import coordinate, decoder
+from pranc_codec.bitstream import Limits
 from pranc_codec.encoder import writer
-from pranc_codec.encoder.fit import Fitted, FitSettings, Price, ProgressCallback, fit
-from pranc_codec.encoder.plan import Plan, Rule, bpp_of_lmbda, bpp_of_quality, lmbda_of_bpp, plan_for
+from pranc_codec.encoder.fit import FitSettings, Fitted, Price, ProgressCallback, fit
+from pranc_codec.encoder.plan import (
+    Plan,
+    Rule,
+    bpp_of_lmbda,
+    bpp_of_quality,
+    lmbda_of_bpp,
+    plan_for,
+)
 from pranc_codec.encoder.rate_control import shifted, smallest_shift
 from pranc_codec.encoder.target import Target, make_target, steps_of_effort
 from pranc_codec.errors import InvalidArgument, TargetUnreachable
@@ -66,12 +74,14 @@ def encode(
         picture = replace(picture, metadata=metadata)
     where = decoder.default_device() if device is None else torch.device(device)
     job = _Job(picture=picture, rule=rule, steps=steps, seed=seed, device=where, progress=progress)
-    data = _METHODS[next(name for name, value in vars(target).items() if value is not None)](job, target)
+    data = _METHODS[next(name for name, value in vars(target).items() if value is not None)](
+        job, target
+    )
     decoder.read_symbols(*decoder.open_file(data, _UNLIMITED))
     return data
 
 
-_UNLIMITED: Final = decoder.Limits(
+_UNLIMITED: Final = Limits(
     max_pixels=2**62, max_weights=2**62, max_macs=2**100, max_metadata_bytes=2**40
 )
 
@@ -195,9 +205,9 @@ def _encode_psnr(job: _Job, target: Target) -> bytes:
 
 
 def _coarsen(result: _Result, wanted_db: float) -> bytes:
-    too_far: Callable[[int], bool] = lambda n: result.psnr_db(n) < wanted_db
+    """The smallest file of a fit that still has the wanted PSNR."""
     layers = result.plan.rule.depth + 1
-    limit = smallest_shift(too_far, layers)
+    limit = smallest_shift(lambda n: result.psnr_db(n) < wanted_db, layers)
     shift = (limit if limit is not None else 96 * layers) - 1
     if result.psnr_db(shift) < wanted_db - PSNR_TOLERANCE_DB:
         raise TargetUnreachable(

@@ -127,11 +127,9 @@ def fit(
 class _State:
     """What changes from step to step: coefficients, steps, the phase and running averages."""
 
-    def __init__(
-        self, network: Pranc, settings: FitSettings, price: Price, pixels: int
-    ) -> None:
+    def __init__(self, network: Pranc, settings: FitSettings, price: Price, pixels: int) -> None:
         self.network, self.settings, self.price, self.pixels = network, settings, price, pixels
-        self.coefficients = list(network.parameters())
+        self.coefficients: list[Tensor] = list(network.parameters())
         device = self.coefficients[0].device
         start = math.log(settings.initial_step)
         self.log_steps = torch.full((len(self.coefficients),), start, device=device)

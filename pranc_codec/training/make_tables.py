@@ -7,6 +7,7 @@ makes the same file; `tables.SHA256` pins it. A change of the tables is a change
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mpmath
@@ -28,7 +29,7 @@ def gaussian_tail(x: mpmath.mpf, scale: mpmath.mpf) -> mpmath.mpf:
 
 
 def frequencies(tail: Callable[[mpmath.mpf], mpmath.mpf], largest: int) -> list[int]:
-    """Integer frequencies of 0, of +-1 .. +-largest, and of the escape beyond; they sum to 2**24."""
+    """Integer frequencies of 0, of +-1 .. +-largest and of the escape; they sum to 2**24."""
     edges = [tail(mpmath.mpf(2 * m + 1) / 2) for m in range(largest + 1)]
     sides = [edges[m - 1] - edges[m] for m in range(1, largest + 1)]
     rounded = [max(1, int(mpmath.nint(p * tables.TOTAL))) for p in sides]
@@ -44,7 +45,7 @@ def all_rows() -> np.ndarray:
         for index in range(tables.SCALES):
             scale = mpmath.mpf(2) ** (mpmath.mpf(index) / 4 + tables.LOG2_SMALLEST_SCALE)
             largest = int(mpmath.ceil(reach * scale)) + 1
-            flat += [largest, *frequencies(lambda x, f=shape, s=scale: f(x, s), largest)]
+            flat += [largest, *frequencies(partial(shape, scale=scale), largest)]
     return np.array(flat, dtype="<u4")
 
 

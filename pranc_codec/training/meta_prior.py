@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image, ImageOps
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -27,7 +27,6 @@ from pranc_codec.encoder.plan import Rule, shape_of
 from pranc_codec.encoder.sampling import sample_pixels
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import write_atomically
-
 
 HOLD_OUT_EVERY = 10
 
@@ -145,7 +144,9 @@ def main(photos: Path, width: int, output: Path, tasks: int = MetaSettings.tasks
     torch.set_num_threads(1)
     settings = MetaSettings(tasks=tasks)
     images = load_photographs(photos, settings.longest_side)
-    meta_learn(images, shape_of(Rule(), width, colours=3), settings, output, output.with_suffix(".log"))
+    meta_learn(
+        images, shape_of(Rule(), width, colours=3), settings, output, output.with_suffix(".log")
+    )
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ def symbols_sha256(data: bytes) -> str:
 
 def load_pixels(path: Path) -> np.ndarray:
     """Reference pixels: an image of 8 or 16 bits, or an array for what PNG does not hold."""
-    return np.load(path.with_suffix(".npy")) if path.with_suffix(".npy").exists() else np.asarray(
-        Image.open(path.with_suffix(".png"))
+    return (
+        np.load(path.with_suffix(".npy"))
+        if path.with_suffix(".npy").exists()
+        else np.asarray(Image.open(path.with_suffix(".png")))
     )
 
 
@@ -52,6 +54,12 @@ def check_file(path: Path, expected: Path = FOLDER / "expected.json") -> list[st
 if __name__ == "__main__":
     files = sorted(FOLDER.glob("*.pranc"))
     found = [problem for path in files for problem in check_file(path)]
-    sys.stdout.write("\n".join([*found, f"torch {torch.__version__}: {len(files)} files checked, "
-                                f"{len(found)} problems\n"]))
+    sys.stdout.write(
+        "\n".join(
+            [
+                *found,
+                f"torch {torch.__version__}: {len(files)} files checked, {len(found)} problems\n",
+            ]
+        )
+    )
     sys.exit(1 if found or not files else 0)

@@ -1,0 +1,127 @@
+"""Encode a photograph at three rates, decode it, and show it beside JPEG.
+
+python benchmarks/demo.py [IMAGE] [--effort 4] [--output demo]
+"""
+
+import io
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image, ImageDraw
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.table import Table
+from skimage import data as skimage_data
+
+import pranc_codec
+from pranc_codec.evaluate import Curve, plot_curves
+from pranc_codec.metrics import psnr_db
+
+RATES_BPP = (0.1, 0.2, 0.4)
+
+
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
+    return buffer.getvalue()
+
+
+def nearest_jpeg(image: Image.Image, size_bytes: int) -> bytes:
+    """The JPEG (4:2:0, optimized, progressive) whose size is nearest."""
+    files = (encode_jpeg(image, quality) for quality in range(1, 96))
+    return min(files, key=lambda data: abs(len(data) - size_bytes))
+
+
+def row(image: Image.Image, name: str, data: bytes, pixels: np.ndarray, *seconds: float) -> dict:
+    bpp = 8 * len(data) / (image.width * image.height)
+    psnr = psnr_db(np.asarray(image), pixels)
+    return dict(name=name, data=data, pixels=pixels, bpp=bpp, psnr=psnr, seconds=seconds)
+
+
+def measure(image: Image.Image, effort: int, console: Console) -> list[dict]:
+    """A row of ours and a row of JPEG for each rate."""
+    rows = []
+    with Bars(console=console) as bars:
+        for bpp in RATES_BPP:
+            task = bars.add_task(f"fitting a network for {bpp} bpp")
+
+            def show(p: pranc_codec.Progress, task: int = task, bars: Bars = bars) -> None:
+                bars.update(task, completed=p.step, total=p.steps)
+
+            start = time.perf_counter()
+            data = pranc_codec.encode(image, bpp=bpp, effort=effort, progress=show)
+            encoded = time.perf_counter()
+            pixels = pranc_codec.decode_array(data)
+            seconds = encoded - start, time.perf_counter() - encoded
+            rows.append(row(image, "pranc mlp", data, pixels, *seconds))
+            start = time.perf_counter()
+            jpeg = nearest_jpeg(image, len(data))
+            pixels = np.asarray(Image.open(io.BytesIO(jpeg)))
+            rows.append(row(image, "JPEG 4:2:0", jpeg, pixels))
+    return rows
+
+
+def show_table(rows: list[dict], console: Console) -> None:
+    table = Table(
+        "codec", *(f"[right]{c}" for c in ("bytes", "bpp", "PSNR dB", "encode s", "decode s"))
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+        column.header = column.header.removeprefix("[right]")
+    for r in rows:
+        seconds = [f"{s:.2f}" for s in r["seconds"]] or ["", ""]
+        table.add_row(
+            r["name"], str(len(r["data"])), f"{r['bpp']:.3f}", f"{r['psnr']:.2f}", *seconds
+        )
+    console.print(table)
+
+
+def picture(image: Image.Image, rows: list[dict]) -> Image.Image:
+    """The original above, then ours and JPEG side by side, a line of two for each rate."""
+    w, h = image.size
+    sheet = Image.new("RGB", (2 * w + 8, (h + 24) * (len(rows) // 2)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for n, r in enumerate(rows):
+        x, y = n % 2 * (w + 8), n // 2 * (h + 24)
+        sheet.paste(Image.fromarray(r["pixels"]), (x, y + 24))
+        label = f"{r['name']}  {len(r['data'])} bytes  {r['bpp']:.3f} bpp  {r['psnr']:.2f} dB"
+        draw.text((x + 4, y + 5), label, fill="black", font_size=14)
+    return sheet
+
+
+def main(
+    image: Annotated[
+        Path | None, typer.Argument(help="Default: a photograph of scikit-image.")
+    ] = None,
+    effort: Annotated[int, typer.Option(help="0 to 7.")] = 4,
+    output: Annotated[Path, typer.Option(help="Folder for files, picture and plot.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Encode a photograph at three rates, decode it, and show it beside JPEG."""
+    console = Console()
+    source = Image.open(image).convert("RGB") if image else Image.fromarray(skimage_data.coffee())
+    console.print(f"{image or 'coffee (scikit-image)'}: {source.width}x{source.height}")
+    rows = measure(source, effort, console)
+    show_table(rows, console)
+    output.mkdir(parents=True, exist_ok=True)
+    for r in rows:
+        suffix = "pranc" if r["name"].startswith("pranc") else "jpg"
+        (output / f"{r['bpp']:.2f}-bpp.{suffix}").write_bytes(r["data"])
+    picture(source, rows).save(output / "comparison.png")
+    curves = [
+        Curve(name=name, bpp=[r["bpp"] for r in rows if r["name"] == name],
+              psnr_db=[r["psnr"] for r in rows if r["name"] == name])
+        for name in ("pranc mlp", "JPEG 4:2:0")
+    ]  # fmt: skip
+    plot_curves(
+        curves, output / "rate-distortion.png", title="coffee", measured={c.name for c in curves}
+    )
+    console.print(f"files, comparison.png and rate-distortion.png are in {output}/")
+
+
+if __name__ == "__main__":
+    typer.run(main)
