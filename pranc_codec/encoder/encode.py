@@ -1,5 +1,6 @@
 """`encode`: image -> plan -> fit -> quantize -> file that meets its target."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,8 +11,16 @@ from torch import Tensor
 from pranc_codec import coordinate, decoder
 from pranc_codec.bitstream import Limits
 from pranc_codec.encoder import writer
-from pranc_codec.encoder.fit import FitSettings, Fitted, Price, ProgressCallback, fit
+from pranc_codec.encoder.fit import (
+    Fitted,
+    FitSettings,
+    Price,
+    ProgressCallback,
+    fit,
+    learning_rate_of,
+)
 from pranc_codec.encoder.plan import (
+    BITS_PER_COEFFICIENT,
     Plan,
     Rule,
     bpp_of_lmbda,
@@ -28,8 +37,13 @@ from pranc_codec.metrics import psnr_db
 BPP_TOLERANCE: Final = 0.02
 PSNR_TOLERANCE_DB: Final = 0.1
 PSNR_SLACK_DB: Final = 0.5
-DB_PER_OCTAVE: Final = 1.6
+DB_PER_OCTAVE: Final = 2.0
 """PSNR gained by a doubling of the rate, to guess a rate for a PSNR."""
+PILOT_BPP: Final = 0.1
+PILOT_COEFFICIENTS: Final = 300
+PILOT_HANDICAP_DB: Final = 1.5
+"""What the pilot's fewer steps cost."""
+LARGEST_BPP: Final = 16.0
 LARGEST_SEED: Final = 2**32 - 1
 
 
@@ -112,7 +126,7 @@ class _Job:
         image = torch.from_numpy(self.picture.colours).to(self.device)
         settings = FitSettings(
             steps=self.steps if steps is None else steps,
-            learning_rate=FitSettings.learning_rate * (34 / plan.shape.width) ** 0.5,
+            learning_rate=learning_rate_of(plan.shape.width),
         )
         fitted = fit(network, image, settings, price, seed=self.seed, progress=self.progress)
         return _Result(job=self, plan=plan, fitted=fitted)
@@ -188,20 +202,24 @@ def _encode_bpp(job: _Job, target: Target) -> bytes:
 
 
 def _encode_psnr(job: _Job, target: Target) -> bytes:
-    """A short pilot guesses the rate; one refit at most; then the steps are made as coarse as
-    the target allows."""
+    """A short pilot guesses the rate; one refit at most; then the steps of the smallest network
+    that is good enough are made as coarse as the target allows."""
     assert target.psnr is not None
-    bpp = 0.1
-    pilot = job.fit(job.plan(bpp), Price(bpp=bpp), max(1, job.steps // 8))
-    missing_db = target.psnr + PSNR_SLACK_DB / 2 - pilot.psnr_db() - 0.5
+    aim_db = target.psnr + PSNR_SLACK_DB / 2
+    bpp = max(PILOT_BPP, BITS_PER_COEFFICIENT * PILOT_COEFFICIENTS / job.pixels)
+    pilot = job.fit(job.plan(bpp), Price(bpp=bpp), max(1, job.steps // 4))
+    reached_db = pilot.psnr_db() + PILOT_HANDICAP_DB
+    found: dict[float, _Result] = {}
     for _ in range(2):
-        bpp = min(4.0, max(0.001, bpp * 2 ** (missing_db / DB_PER_OCTAVE)))
+        octaves = (aim_db - reached_db) / DB_PER_OCTAVE
+        bpp = min(LARGEST_BPP, bpp * 2.0 ** max(-5.0, min(5.0, octaves)))
         result = job.fit(job.plan(bpp), Price(bpp=bpp))
-        reached = result.psnr_db()
-        if target.psnr <= reached <= target.psnr + PSNR_SLACK_DB:
+        reached_db = result.psnr_db()
+        found[reached_db] = result
+        if target.psnr <= reached_db <= target.psnr + PSNR_SLACK_DB:
             break
-        missing_db = target.psnr + PSNR_SLACK_DB / 2 - reached
-    return _coarsen(result, target.psnr)
+    enough = [db for db in found if db >= target.psnr]
+    return _coarsen(found[min(enough) if enough else max(found)], target.psnr)
 
 
 def _coarsen(result: _Result, wanted_db: float) -> bytes:

@@ -4,9 +4,13 @@ A fitted coefficient costs about `BITS_PER_COEFFICIENT`, so a rate of b bits per
 
     k = b * pixels / BITS_PER_COEFFICIENT
 
-coefficients. Depth and features are constant; the width is the smallest whose network has
+coefficients. The depth is constant; the width is the smallest whose network has
 `weights_per_coefficient * k` weights. One coefficient per weight is best at equal seconds (the
-README's table); more weights than coefficients are for research and for shipped priors.
+README's table); more are for research. Wider networks get more Fourier features, of higher
+frequencies:
+
+    features  = min(3 * width, 127)
+    bandwidth = 3.5 * sqrt(width) radians
 
     quality 1 .. 100     b = 0.02 * 64**((quality - 1) / 99)      0.02 .. 1.28 bpp
     lmbda                b = 0.1 * (lmbda / 0.004)**(-2/3)
@@ -14,6 +18,7 @@ README's table); more weights than coefficients are for research and for shipped
 With `quality` and `lmbda` the price of a bit is fixed, so easy images take fewer bits than b.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +28,7 @@ from pranc_codec.errors import InvalidArgument
 
 BITS_PER_COEFFICIENT: Final = 6.0
 LARGEST_WIDTH: Final = 256
+MOST_FEATURES: Final = 127
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +37,12 @@ class Rule:
 
     basis: str = "hash"
     weights_per_coefficient: float = 1.0
-    features: int = 48
-    bandwidth_code: int = 65
     depth: int = 4
     prior: int = 0
+    features: int | None = None
+    """None: from the width, as above."""
+    bandwidth_code: int | None = None
+    """None: from the width, as above."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +52,11 @@ class Plan:
     shape: Shape
     k: int
     rule: Rule
+
+    @property
+    def bandwidth_code(self) -> int:
+        """The header's byte for the shape's bandwidth."""
+        return bandwidth_code_of(self.rule, self.shape.width)
 
 
 def plan_for(bpp: float, pixels: int, colours: int, rule: Rule) -> Plan:
@@ -61,12 +74,19 @@ def plan_for(bpp: float, pixels: int, colours: int, rule: Rule) -> Plan:
 def shape_of(rule: Rule, width: int, colours: int) -> Shape:
     """The rule's network with this width."""
     return Shape(
-        features=rule.features,
-        bandwidth=bandwidth_of_code(rule.bandwidth_code),
+        features=min(3 * width, MOST_FEATURES) if rule.features is None else rule.features,
+        bandwidth=bandwidth_of_code(bandwidth_code_of(rule, width)),
         width=width,
         depth=rule.depth,
         colours=colours,
     )
+
+
+def bandwidth_code_of(rule: Rule, width: int) -> int:
+    """The nearest value of the header's byte."""
+    if rule.bandwidth_code is not None:
+        return rule.bandwidth_code
+    return round(16 * math.log2(3.5 * math.sqrt(width)))
 
 
 def bpp_of_quality(quality: float) -> float:

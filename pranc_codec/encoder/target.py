@@ -7,7 +7,7 @@ from typing import Final
 from pranc_codec.errors import InvalidArgument
 
 DEFAULT_QUALITY: Final = 50
-EFFORTS: Final = {"fast": 3, "default": 5, "max": 7}
+EFFORTS: Final = {"fast": 2, "default": 4, "max": 7}
 STEPS_AT_EFFORT_0: Final = 150
 LARGEST_EFFORT: Final = 7
 
@@ -40,7 +40,7 @@ def make_target(
 
 
 def steps_of_effort(effort: int | str) -> int:
-    """Fitting steps: 150 * 2**effort for 0 .. 7, or "fast" (3), "default" (5), "max" (7)."""
+    """Fitting steps: 150 * 2**effort for 0 .. 7, or "fast" (2), "default" (4), "max" (7)."""
     if isinstance(effort, str):
         if effort not in EFFORTS:
             raise InvalidArgument(f"effort {effort!r} is unknown: use 0 .. 7, {', '.join(EFFORTS)}")

@@ -17,8 +17,8 @@ def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
     return MlpParameters(
         prior=plan.rule.prior,
         basis=plan.rule.basis,
-        features=plan.rule.features,
-        bandwidth=plan.rule.bandwidth_code,
+        features=plan.shape.features,
+        bandwidth=plan.bandwidth_code,
         width=plan.shape.width,
         depth=plan.rule.depth,
         k=plan.k,
