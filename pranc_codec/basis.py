@@ -101,6 +101,10 @@ def _feistel(index: Tensor, tables: list[Tensor], a: int, b: int) -> Tensor:
     return left * b + right
 
 
+def _split(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
+
+
 class HashBasis:
     """Each weight is one signed coefficient; see the module's text.
 
@@ -131,12 +135,19 @@ class HashBasis:
             self._held[key] = position, sign
         return position, sign
 
+    def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Ranges of rows that are made at once: integers take much more room than weights."""
+        return [(start, stop)] if self._hold else _split(start, stop, BLOCK_ENTRIES // 16)
+
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int
     ) -> Float[Tensor, " rows"]:
         """Rows start .. stop - 1 of basis @ coefficients: a gather."""
-        position, sign = self.rows(start, stop, coefficients.device)
-        return coefficients.index_select(0, position % self.coefficients).mul_(sign)
+        parts = []
+        for first, last in self._blocks(start, stop):
+            position, sign = self.rows(first, last, coefficients.device)
+            parts.append(coefficients.index_select(0, position % self.coefficients).mul_(sign))
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
         """Transposed product: a scatter to distinct places, then a sum of fixed order.
@@ -144,9 +155,11 @@ class HashBasis:
         No two weights share a place, so the result is deterministic on every device.
         """
         k = self.coefficients
-        position, sign = self.rows(start, start + gradient.numel(), gradient.device)
         places = gradient.new_zeros(-(-self.weights // k) * k)
-        return places.index_copy_(0, position, gradient * sign).view(-1, k).sum(0)
+        for first, last in self._blocks(start, start + gradient.numel()):
+            position, sign = self.rows(first, last, gradient.device)
+            places.index_copy_(0, position, gradient.narrow(0, first - start, last - first) * sign)
+        return places.view(-1, k).sum(0)
 
 
 class DenseBasis:
@@ -166,8 +179,7 @@ class DenseBasis:
         return entries.view(-1, k)
 
     def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
-        size = max(1, BLOCK_ENTRIES // self.coefficients)
-        return [(row, min(row + size, stop)) for row in range(start, stop, size)]
+        return _split(start, stop, max(1, BLOCK_ENTRIES // self.coefficients))
 
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
@@ -26,6 +26,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from pranc_codec import prng
 from pranc_codec.basis import Basis, expand, make_basis
 from pranc_codec.errors import InvalidArgument
+
+
+BLOCK_NUMBERS: Final = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,15 +149,19 @@ def seeded_uniform(
     start: int, stop: int, *, seed: int, layer: int, device: torch.device
 ) -> Float[Tensor, " n"]:
     """Numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), rounded to float32."""
-    first = start >> 2
-    words = prng.random_words(
-        torch.arange(first, -(-stop // 4), device=device),
-        seed=seed,
-        stream=prng.STREAM_PRIOR,
-        substream=layer,
-    )
-    lanes = torch.stack(words, dim=-1).reshape(-1).narrow(0, start - 4 * first, stop - start)
-    return ((2 * lanes + 1).double() * 2.0**-32 - 1).float()
+    parts = []
+    for first in range(start, stop, BLOCK_NUMBERS):
+        last = min(first + BLOCK_NUMBERS, stop)
+        call = first >> 2
+        words = prng.random_words(
+            torch.arange(call, -(-last // 4), device=device),
+            seed=seed,
+            stream=prng.STREAM_PRIOR,
+            substream=layer,
+        )
+        lanes = torch.stack(words, dim=-1).view(-1).narrow(0, first - 4 * call, last - first)
+        parts.append(((2 * lanes + 1).double() * 2.0**-32 - 1).float())
+    return torch.cat(parts)
 
 
 class Pranc(nn.Module):

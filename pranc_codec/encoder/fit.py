@@ -88,6 +88,8 @@ class Fitted:
 
 EXPONENT: Final = 0.2
 STEERING: Final = 0.02
+
+
 def learning_rate_of(width: int) -> float:
     """The fastest rate that is usually stable; Adam moves a layer's output by rate * width.
 
