@@ -27,7 +27,6 @@ from pranc_codec import prng
 from pranc_codec.basis import Basis, expand, make_basis
 from pranc_codec.errors import InvalidArgument
 
-
 BLOCK_NUMBERS: Final = 1 << 16
 
 

@@ -32,8 +32,9 @@ def test_golden_file(path, threads):
 
 
 def test_the_check_can_fail(tmp_path, encoded):
+    golden = GOLDEN / "v1-rgb.pranc"
     for suffix in (".pranc", ".png"):
-        source = FILES[0].with_suffix(suffix)
+        source = golden.with_suffix(suffix)
         (tmp_path / source.name).write_bytes(source.read_bytes())
-    (tmp_path / FILES[0].name).write_bytes(encoded)
-    assert check_file(tmp_path / FILES[0].name, expected=GOLDEN / "expected.json") != []
+    (tmp_path / golden.name).write_bytes(encoded)
+    assert check_file(tmp_path / golden.name, expected=GOLDEN / "expected.json") != []

@@ -1,6 +1,5 @@
 """`encode`: image -> plan -> fit -> quantize -> file that meets its target."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,8 +11,8 @@ from pranc_codec import coordinate, decoder
 from pranc_codec.bitstream import Limits
 from pranc_codec.encoder import writer
 from pranc_codec.encoder.fit import (
-    Fitted,
     FitSettings,
+    Fitted,
     Price,
     ProgressCallback,
     fit,

@@ -101,7 +101,8 @@ def learning_rate_of(width: int) -> float:
 ProgressCallback = Callable[[Progress], None]
 REPORTS: Final = 100
 CHECK_EVERY: Final = 50
-DIVERGED: Final = 1.2
+DIVERGED: Final = 1.05
+DIVERGED_WITH_NOISE: Final = 1.5
 
 
 def fit(
@@ -210,7 +211,7 @@ class _State:
         best, saved = self.best
         if self.distortion < best:
             self.best = self.distortion, [c.detach().clone() for c in self.coefficients]
-        elif not self.distortion < DIVERGED * best:
+        elif not self.distortion < (DIVERGED_WITH_NOISE if self.quantizing else DIVERGED) * best:
             self.caution /= 2
             self.distortion = best
             for coefficients, before in zip(self.coefficients, saved, strict=True):
