@@ -1,4 +1,6 @@
-"""The file format, version 1. This is its only specification.
+"""The file format, version 1. This is its only specification of bytes; what the numbers mean
+for the network's weights is defined where it is computed: `basis`, `pranc.apportion`,
+`coordinate.seeded_prior` and `coordinate.scales`.
 
 Conventions
     Integers are unsigned and little-endian. `varint` is LEB128: seven bits a byte, lowest first,
@@ -33,7 +35,8 @@ Parameters of the mlp profile
     bandwidth   u8      largest frequency of the features, 2**(bandwidth / 16) radians, 1 .. 255
     width       varint  channels of a sine layer, 1 .. 65535
     depth       u8      sine layers, 1 .. 32
-    k           varint  coefficients of all layers; the layers' shares follow from it (`pranc`)
+    k           varint  coefficients of all layers, from depth + 1 to the number of weights; the
+                        layers' shares follow from it (`pranc.apportion`)
     per layer, depth + 1 times (the last is the linear output layer):
         step    u8      coefficients = symbols * 2**(2 - step / 16)
         row     u8      row of `tables` under which the symbols are coded, 0 .. 89
@@ -45,7 +48,8 @@ Section
     payload
 
     id   1  symbols     the coefficients' symbols, layer by layer, one range-coded stream
-                        (`entropy`); required. Its length determines nothing: the counts do.
+                        (`entropy`); required. 32-bit words, zero bytes at the end left out.
+                        Bytes that coding the same symbols again does not give are illegal.
     id   2              reserved for the grid profile's latents
     id  16  alpha       required where the mode has alpha, else illegal: rows from the top, each
                         sample minus the sample above it (first row: as it is) modulo 2**8 or
@@ -340,10 +344,10 @@ def inflate(payload: bytes, limit: int, name: str) -> bytes:
     """Undo zlib, to at most `limit` bytes."""
     decompressor = zlib.decompressobj()
     try:
-        out = decompressor.decompress(payload, limit)
+        out = decompressor.decompress(payload, limit + 1)
     except zlib.error as error:
         raise CorruptBitstream(f"section {name!r} cannot be decompressed") from error
-    if decompressor.unconsumed_tail or (not decompressor.eof and len(out) == limit):
+    if len(out) > limit:
         raise LimitExceeded(f"section {name!r} is larger than the allowed {limit} bytes")
     if not decompressor.eof or decompressor.unused_data:
         raise CorruptBitstream(f"section {name!r} is not one whole zlib stream")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -129,7 +130,7 @@ def info(
             analysis = pranc_codec.analyze(source.read_bytes())
         except (PrancError, OSError) as error:
             failed = True
-            console.print(f"[red]{source}: {error}[/red]")
+            _complain(f"{source}: {error}")
             continue
         if as_json:
             typer.echo(json.dumps({"file": str(source), **_plain(analysis)}))
@@ -161,7 +162,10 @@ def evaluate(
 
     Example: `pranc evaluate datasets/kodak/images --codec jpeg --point 10 --point 30 --point 60`
     """
-    from pranc_codec.evaluate.command import run_evaluation
+    try:
+        from pranc_codec.evaluate.command import run_evaluation
+    except ImportError as error:
+        raise PrancError(f"{error}: evaluation needs pip install 'pranc-codec[eval]'") from error
 
     with _progress() as bar:
         written = run_evaluation(
@@ -179,25 +183,30 @@ def _process_all(
     work: Callable[[Path, Callable[..., None]], Any],
 ) -> None:
     """Run `work` on every input, write its result atomically, go on after a failed one."""
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
     targets = _targets(inputs, output, suffix)
     failed = 0
     with _bars() as bars:
         for source, target in zip(inputs, targets, strict=True):
-            task = bars.add_task(source.name, total=None)
+            task = bars.add_task(escape(source.name), total=None)
 
             def bar(task: TaskID = task, **fields: Any) -> None:
                 bars.update(task, **fields)
 
             try:
                 _process(source, target, force, work, bar)
-                bars.update(task, description=f"{source.name} -> {target}")
+                bars.update(task, description=escape(f"{source.name} -> {target}"))
             except (PrancError, OSError, ValueError) as error:
                 failed += 1
                 bars.remove_task(task)
-                bars.console.print(f"[red]{source}: {error}[/red]", soft_wrap=True)
+                _complain(f"{source}: {error}")
     if failed:
-        console.print(f"[red]{failed} of {len(inputs)} not done[/red]")
+        _complain(f"{failed} of {len(inputs)} not done")
         raise typer.Exit(1)
+
+
+def _complain(text: str) -> None:
+    console.print(escape(text), style="red", soft_wrap=True, highlight=False)
 
 
 def _process(
@@ -207,16 +216,18 @@ def _process(
         raise PrancError(f"{target} exists: use --force to overwrite it")
     if not source.is_file():
         raise PrancError("there is no such file")
+    image_format = None if target.suffix == ".pranc" else _format_of(target)
     result = work(source, bar)
     with write_atomically(target) as file:
         if isinstance(result, bytes):
             file.write(result)
         else:
-            result.save(file, format=_format_of(target))
+            result.save(file, format=image_format, **result.info)
     if isinstance(result, bytes):
         header = pranc_codec.inspect(result)
         rate = 8 * len(result) / header.pixels
-        console.print(f"{target}: {len(result)} bytes, {rate:.4f} bpp", soft_wrap=True)
+        text = f"{target}: {len(result)} bytes, {rate:.4f} bpp"
+        console.print(escape(text), soft_wrap=True, highlight=False)
 
 
 def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[Path]:
@@ -255,7 +266,7 @@ def _numbers(text: str | None, separator: str, count: int, usage: str) -> Any:
 
 def _show(bar: Callable[..., None], name: str) -> Callable[[pranc_codec.Progress], None]:
     def show(p: pranc_codec.Progress) -> None:
-        text = f"{name}  {p.bpp_estimate:.3f} bpp  {p.psnr_db_estimate:.2f} dB"
+        text = f"{escape(name)}  {p.bpp_estimate:.3f} bpp  {p.psnr_db_estimate:.2f} dB"
         bar(completed=p.step, total=p.steps, description=text)
 
     return show
@@ -297,7 +308,8 @@ def _table(source: Path, analysis: pranc_codec.Analysis) -> Table:
     h, p = analysis.header, analysis.header.parameters
     parts = ", ".join(f"{name} {count}" for name, count in analysis.part_bytes.items())
     table = Table(
-        title=f"{source}: {h.width}x{h.height} {h.mode} {h.samples}, {analysis.file_bytes} bytes "
+        title=f"{escape(str(source))}: {h.width}x{h.height} {h.mode} {h.samples}, "
+        f"{analysis.file_bytes} bytes "
         f"({parts}), {analysis.bpp:.4f} bpp\nprofile {h.profile}, basis {p.basis}, seed {h.seed}, "
         f"{p.features} features, {p.depth} x {p.width} sine layers",
         title_justify="left",
@@ -317,7 +329,7 @@ def main() -> None:
     try:
         app()
     except PrancError as error:
-        console.print(f"[red]{error}[/red]", soft_wrap=True)
+        _complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -9,7 +9,8 @@ NeurIPS 2020). Where SIREN multiplies by w0 inside the sine, we fold w0 into the
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -22,7 +23,7 @@ from pranc_codec import prng
 
 OUTPUT_BOUND: Final = 2 / 15
 """The output layer starts small: its prior is uniform within this over sqrt(width / 6)."""
-POINTS_AT_ONCE: Final = 1 << 15
+ACTIVATIONS_AT_ONCE: Final = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,11 @@ class Shape:
     width: int
     depth: int
     colours: int
+
+    @property
+    def channels(self) -> int:
+        """Of the widest layer, features included."""
+        return max(self.features, self.width, self.colours)
 
     @property
     def weights(self) -> int:
@@ -85,6 +91,7 @@ class CoordinateMLP(nn.Module):
 
     def __init__(self, shape: Shape, *, seed: int) -> None:
         super().__init__()
+        self.shape = shape
         uniform = torch.from_numpy(
             prng.uniform(3 * shape.features, seed=seed, stream=prng.STREAM_FEATURES)
         ).float()
@@ -135,17 +142,23 @@ def seeded_prior(shape: Shape, *, seed: int) -> dict[str, Tensor]:
 
 
 def pixel_coords(
-    size: tuple[int, int], region: tuple[int, int, int, int], device: torch.device
+    size: tuple[int, int],
+    region: tuple[int, int, int, int],
+    points: tuple[int, int],
+    device: torch.device,
 ) -> Float[Tensor, "points 2"]:
-    """Centres of a window's pixels, row by row: x then y, where the whole image is [-1, 1]^2.
+    """Centres of a window's pixels number first .. last - 1, row by row: x then y, where the
+    whole image is [-1, 1]^2.
 
     size: (width, height) of the whole image. region: (left, top, right, bottom), as Pillow's.
     """
-    (width, height), (left, top, right, bottom) = size, region
-    x = (2 * torch.arange(left, right, device=device, dtype=torch.float32) + 1) / width - 1
-    y = (2 * torch.arange(top, bottom, device=device, dtype=torch.float32) + 1) / height - 1
-    grid = (x.expand(bottom - top, -1), y.unsqueeze(1).expand(-1, right - left))
-    return torch.stack(grid, dim=-1).view(-1, 2)
+    (width, height), (left, top, right, _) = size, region
+    index = torch.arange(*points, device=device)
+    x = left + index % (right - left)
+    y = top + index // (right - left)
+    # Halves of integers: exact below 2**23 pixels a side, whatever the order.
+    centres = ((2 * x + 1).double() / width - 1, (2 * y + 1).double() / height - 1)
+    return torch.stack(centres, dim=-1).float()
 
 
 @torch.no_grad()
@@ -154,20 +167,33 @@ def render(
     size: tuple[int, int],
     region: tuple[int, int, int, int],
     device: torch.device,
+    *,
+    channels: int,
 ) -> Float[Tensor, "h w colours"]:
-    """Colours of a window at any resolution, in strips of bounded memory; not clipped."""
+    """Colours of a window at any resolution, not clipped.
+
+    channels: of the network's widest layer; with it the memory of a strip is bounded.
+    """
     left, top, right, bottom = region
-    rows = max(1, POINTS_AT_ONCE // (right - left))
-    strips = [
-        network(pixel_coords(size, (left, y, right, min(y + rows, bottom)), device))
-        for y in range(top, bottom, rows)
-    ]
-    return torch.cat(strips).view(bottom - top, right - left, -1)
+    total = (bottom - top) * (right - left)
+    strip = max(1, ACTIVATIONS_AT_ONCE // channels)
+    with float32_everywhere():
+        parts = [
+            network(pixel_coords(size, region, (first, min(first + strip, total)), device))
+            for first in range(0, total, strip)
+        ]
+    return torch.cat(parts).view(bottom - top, right - left, -1)
 
 
-def as_prior(tensors: Mapping[str, Tensor], shape: Shape) -> dict[str, Tensor]:
-    """Trained tensors in float32, checked against the shape they are meant for."""
-    wanted = {n: p.shape for n, p in CoordinateMLP(shape, seed=0).named_parameters()}
-    if {n: t.shape for n, t in tensors.items()} != wanted:
-        raise ValueError(f"the prior's tensors do not fit {shape}")
-    return {name: tensors[name].float() for name in wanted}
+@contextmanager
+def float32_everywhere() -> Iterator[None]:
+    """Shield computations from the caller's autocast, TF32 and default type, and restore them."""
+    kind, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    torch.set_default_dtype(torch.float32)
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
+    finally:
+        torch.set_default_dtype(kind)
+        torch.set_float32_matmul_precision(precision)

@@ -27,6 +27,18 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_of(device: torch.device | str | None) -> torch.device:
+    """The caller's device, or the default one."""
+    if device is None:
+        return default_device()
+    try:
+        where = torch.device(device)
+        torch.zeros(1, device=where)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidArgument(f"device {device!r} cannot be used: {error}") from error
+    return where
+
+
 def decode(
     data: bytes,
     *,
@@ -69,26 +81,33 @@ def decode_array(
 
 def open_file(data: bytes, limits: Limits) -> tuple[Header, dict[int, bytes]]:
     """Header and sections of a whole file, checked against their checksums and the limits."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InvalidArgument(f"decode takes the bytes of a file, not a {type(data).__name__}")
     header = bitstream.unpack_header(bytes(data))
-    check_limits(header, limits, (header.width, header.height))
-    return header, bitstream.unpack_sections(bytes(data), header)
+    check_limits(header, limits, 1)
+    sections = bitstream.unpack_sections(bytes(data), header)
+    read_metadata(sections, limits)  # damaged ones are met before pixels are computed
+    return header, sections
 
 
-def check_limits(header: Header, limits: Limits, size: Size) -> None:
-    """Refuse what would cost too much, before anything is allocated."""
-    shape = network_shape(header)
-    pixels = size[0] * size[1]
-    for what, value, limit in (
-        ("pixels", max(pixels, header.pixels), limits.max_pixels),
-        ("network weights", shape.weights, limits.max_weights),
-        ("multiplications", shape.weights * pixels, limits.max_macs),
-    ):
-        if value > limit:
-            raise LimitExceeded(f"{value} {what} exceed the limit of {limit}: raise it in `Limits`")
-    if not len(header.parameters.layers) <= header.parameters.k <= shape.weights:
-        raise CorruptBitstream(
-            f"{header.parameters.k} coefficients do not fit a network of {shape.weights} weights"
-        )
+def check_limits(header: Header, limits: Limits, pixels: int) -> None:
+    """Refuse what would cost too much, before anything is allocated. pixels: to be computed."""
+    shape, p = network_shape(header), header.parameters
+    macs = shape.weights * pixels
+    _refuse("pixels", max(pixels, header.pixels), limits.max_pixels)
+    _refuse("network weights", shape.weights, limits.max_weights)
+    _refuse("multiplications", macs, limits.max_macs)
+    if not len(p.layers) <= p.k <= shape.weights:
+        raise CorruptBitstream(f"{p.k} coefficients do not fit {shape.weights} weights")
+    if p.basis == "dense":
+        sizes = coordinate.layer_sizes(shape)
+        entries = sum(size * k for size, k in zip(sizes, apportion(p.k, sizes), strict=True))
+        _refuse("multiplications", macs + entries, limits.max_macs)
+
+
+def _refuse(what: str, value: int, limit: int) -> None:
+    if value > limit:
+        raise LimitExceeded(f"{value} {what} exceed the limit of {limit}: raise it in `Limits`")
 
 
 def network_shape(header: Header) -> coordinate.Shape:
@@ -113,7 +132,11 @@ def read_symbols(header: Header, sections: dict[int, bytes]) -> list[entropy.Int
     p = header.parameters
     counts = apportion(p.k, coordinate.layer_sizes(network_shape(header)))
     groups = [(count, layer.row) for count, layer in zip(counts, p.layers, strict=True)]
-    return entropy.decode_symbols(sections[bitstream.SYMBOLS], groups)
+    symbols = entropy.decode_symbols(sections[bitstream.SYMBOLS], groups)
+    again = [(s, layer.row) for s, layer in zip(symbols, p.layers, strict=True)]
+    if entropy.encode_symbols(again) != sections[bitstream.SYMBOLS]:
+        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
+    return symbols
 
 
 def build_network(shape: coordinate.Shape, p: MlpParameters, seed: int, *, hold: bool) -> Pranc:
@@ -138,10 +161,16 @@ def dequantize(symbols: list[entropy.Integers], p: MlpParameters) -> Float[Tenso
     return torch.cat(parts)
 
 
-def network_of(header: Header, sections: dict[int, bytes], device: torch.device) -> Pranc:
-    """The file as a network, weights still to be generated."""
-    network = build_network(network_shape(header), header.parameters, header.seed, hold=True)
-    network.load(dequantize(read_symbols(header, sections), header.parameters))
+def network_of(
+    header: Header, sections: dict[int, bytes], device: torch.device
+) -> coordinate.CoordinateMLP:
+    """The file as a network with its weights."""
+    shape = network_shape(header)
+    with coordinate.float32_everywhere(), torch.no_grad():
+        pranc = build_network(shape, header.parameters, header.seed, hold=False)
+        pranc.load(dequantize(read_symbols(header, sections), header.parameters))
+        network = coordinate.CoordinateMLP(shape, seed=header.seed)
+        network.load_state_dict(pranc.weights())
     return network.to(device)
 
 
@@ -157,21 +186,33 @@ def _decode_samples(
     size = own if size is None else size
     if min(size) < 1:
         raise InvalidArgument(f"size {size} is not at least 1 x 1")
-    check_limits(header, limits, size)
     region = (0, 0, *size) if region is None else region
     left, top, right, bottom = region
     if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
         raise InvalidArgument(f"region {region} is not a window of a {size[0]}x{size[1]} image")
-    where = default_device() if device is None else torch.device(device)
-    colours = coordinate.render(network_of(header, sections, where), size, region, where)
+    check_limits(header, limits, (right - left) * (bottom - top))
+    alpha = read_alpha(header, sections[bitstream.ALPHA]) if header.has_alpha else None
+    where = device_of(device)
+    network, channels = network_of(header, sections, where), network_shape(header).channels
+    colours = coordinate.render(network, size, region, where, channels=channels)
     array = to_samples(colours.cpu().numpy(), header.samples)
-    if header.has_alpha:
-        alpha = read_alpha(header, sections[bitstream.ALPHA])
-        if size != own:
-            alpha = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
-        alpha = alpha[top:bottom, left:right].astype(array.dtype)
-        array = np.concatenate([array, alpha[:, :, None]], axis=2)
+    if alpha is not None:
+        window = _alpha_window(alpha, own, size, region).astype(array.dtype)
+        array = np.concatenate([array, window[:, :, None]], axis=2)
     return array[:, :, 0] if array.shape[2] == 1 else array
+
+
+def _alpha_window(
+    alpha: npt.NDArray[Any], own: Size, size: Size, region: Region
+) -> npt.NDArray[Any]:
+    """Alpha of a window: a crop, or resampled (bicubic) from the part that it shows."""
+    left, top, right, bottom = region
+    if size == own:
+        return alpha[top:bottom, left:right]
+    across, down = own[0] / size[0], own[1] / size[1]
+    box = (left * across, top * down, right * across, bottom * down)
+    shape = (right - left, bottom - top)
+    return np.asarray(Image.fromarray(alpha).resize(shape, Image.Resampling.BICUBIC, box=box))
 
 
 def pack_alpha(alpha: npt.NDArray[Any]) -> bytes:
@@ -184,7 +225,10 @@ def read_alpha(header: Header, payload: bytes) -> npt.NDArray[Any]:
     """Alpha samples (h, w), uint8 or uint16."""
     kind = np.dtype(header.samples)
     expected = header.pixels * kind.itemsize
-    raw = bitstream.inflate(payload, expected + 1, "alpha")
+    try:
+        raw = bitstream.inflate(payload, expected, "alpha")
+    except LimitExceeded as error:
+        raise CorruptBitstream(f"alpha has more than {expected} bytes") from error
     if len(raw) != expected:
         raise CorruptBitstream(f"alpha has {len(raw)} bytes instead of {expected}")
     rows = np.frombuffer(raw, kind.newbyteorder(">")).reshape(header.height, header.width)

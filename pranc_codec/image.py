@@ -62,8 +62,10 @@ def load_picture(image: ImageLike) -> Picture:
         try:
             with Image.open(image) as opened:
                 return _from_pil(opened)
-        except (OSError, SyntaxError) as error:
-            raise InvalidArgument(f"{os.fspath(image)}: not an image that Pillow reads") from error
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise InvalidArgument(
+                f"{os.fspath(image)}: not an image that Pillow reads: {error}"
+            ) from error
     raise InvalidArgument(
         f"cannot encode a {type(image).__name__}: give a PIL image, a NumPy array or a path"
     )
@@ -72,7 +74,7 @@ def load_picture(image: ImageLike) -> Picture:
 def _from_pil(image: Image.Image) -> Picture:
     metadata = Metadata(
         icc_profile=image.info.get("icc_profile"),
-        exif=image.getexif().tobytes() or None if image.getexif() else None,
+        exif=image.info.get("exif") or None,  # as read; not the tags of a TIFF
         xmp=_as_bytes(image.info.get("xmp")),
     )
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N"):

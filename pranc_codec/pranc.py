@@ -32,7 +32,8 @@ BLOCK_NUMBERS: Final = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """All that is needed to rebuild a network, beside its architecture (and prior, if given)."""
+    """All that is needed to rebuild a network's parameters, beside its architecture (and the prior
+    and scales, if they were given). Buffers, such as running statistics, are not part of it."""
 
     seed: int
     basis: str
@@ -55,9 +56,10 @@ class Slice:
 
 
 def apportion(total: int, sizes: Sequence[int]) -> list[int]:
-    """Share `total` coefficients among layers in proportion to their weights.
+    """Share `total` coefficients among layers.
 
-    Largest remainders (ties: earlier layer), at least one and at most all of its weights a layer.
+    Each layer gets one; the others are shared in proportion to the layers' weights beyond their
+    first, by largest remainders (ties: the earlier layer). So no layer has more than its weights.
     """
     weights = sum(sizes)
     if not len(sizes) <= total <= weights:
@@ -114,7 +116,7 @@ class Layer(nn.Module):
         super().__init__()
         self.slices = {s.name: s for s in slices}
         self.basis, self.seed, self.number, self.hold = basis, seed, number, hold
-        self.coefficients = nn.Parameter(torch.zeros(basis.coefficients))
+        self.coefficients = nn.Parameter(torch.zeros(basis.coefficients, dtype=torch.float32))
         self.substitutes: list[Tensor] = []  # a list, so that nn.Module does not register it
         self._has_prior = prior is not None
         for name, tensor in (prior or {}).items():
@@ -128,7 +130,7 @@ class Layer(nn.Module):
             return given
         device = self.coefficients.device
         if s.bound == 0:
-            return torch.full(s.shape, s.constant, device=device)
+            return torch.full(s.shape, s.constant, device=device, dtype=torch.float32)
         return s.bound * seeded_uniform(
             s.start, s.stop, seed=self.seed, layer=self.number, device=device
         ).view(s.shape)
@@ -190,7 +192,9 @@ class Pranc(nn.Module):
         super().__init__()
         self.module, self.seed, self.basis, self._hold = module, seed, basis, hold
         self.layers = nn.ModuleList()
+        device = next((p.device for p in module.parameters()), torch.device("cpu"))
         owners = list(_owners(module))
+        self._paths = [path for path, _ in owners]
         tables = [_with_scales(slices_of(owner), path, scales or {}) for path, owner in owners]
         shares = apportion(coefficients, [table[-1].stop for table in tables])
         for number, ((path, owner), table, share) in enumerate(
@@ -201,7 +205,7 @@ class Pranc(nn.Module):
             layer = Layer(table, made, seed=seed, number=number, prior=given, hold=hold)
             self.layers.append(layer)
             _generate_on_access(owner, layer)
-        self.to(next((p.device for p in module.parameters()), torch.device("cpu")))
+        self.layers.to(device)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The module's forward; unless `hold`, weights are not kept for the backward pass."""
@@ -236,6 +240,14 @@ class Pranc(nn.Module):
         for layer, part in zip(self._layers(), torch.split(coefficients, sizes), strict=True):
             layer.coefficients.data.copy_(part)
 
+    def weights(self) -> dict[str, Tensor]:
+        """All parameters of the module, made now, under their names."""
+        return {
+            path + name: layer.tensor(name, layer.current())
+            for path, layer in zip(self._paths, self._layers(), strict=True)
+            for name in layer.slices
+        }
+
     def _layers(self) -> Iterator[Layer]:
         for layer in self.layers:
             assert isinstance(layer, Layer)
@@ -243,15 +255,23 @@ class Pranc(nn.Module):
 
 
 def rebuild(
-    module: nn.Module, export: Export, *, prior: Mapping[str, Tensor] | None = None
+    module: nn.Module,
+    export: Export,
+    *,
+    prior: Mapping[str, Tensor] | None = None,
+    scales: Mapping[str, float] | None = None,
 ) -> Pranc:
-    """The network of an `Export` on a freshly built module of the same architecture."""
+    """The network of an `Export` on a freshly built module of the same architecture.
+
+    prior and scales: what the `Pranc` was given, if it was. Buffers are the module's own.
+    """
     out = Pranc(
         module,
         coefficients=export.coefficients.numel(),
         seed=export.seed,
         basis=export.basis,
         prior=prior,
+        scales=scales,
     )
     out.load(export.coefficients)
     return out

@@ -1,5 +1,6 @@
 """The container: headers round trip, and no wrong byte gets through."""
 
+import resource
 import zlib
 from dataclasses import replace
 
@@ -199,3 +200,57 @@ def test_section_order_and_ids(rgba_file):
     unknown = bitstream.pack_sections({n: sections[n] for n in (1, 16)} | {99: b""})
     with pytest.raises(pranc_codec.CorruptBitstream, match="99"):
         pranc_codec.decode(bitstream.pack_header(replace(header, sections=3)) + unknown)
+
+
+def forged(**parameters) -> bytes:
+    """A tiny file whose header asks for a lot; its symbols decode to zeros or not at all."""
+    depth = parameters.get("depth", 1)
+    defaults = dict(
+        prior=0, basis="hash", features=1, bandwidth=16, width=1, depth=depth, k=depth + 1
+    )
+    layers = (LayerCode(step_code=32, row=0),) * (depth + 1)
+    size = {name: parameters.pop(name, 1) for name in ("image_width", "image_height")}
+    header = Header(
+        profile="mlp", mode="L", samples="uint8", width=size["image_width"],
+        height=size["image_height"], seed=0, sections=1,
+        parameters=MlpParameters(**{**defaults, **parameters}, layers=layers),
+    )  # fmt: skip
+    return bitstream.pack_header(header) + bitstream.pack_sections({1: b""})
+
+
+def test_forged_files_decode_where_they_are_harmless():
+    assert pranc_codec.decode(forged()).size == (1, 1)
+
+
+def test_a_dense_basis_counts_as_work():
+    with pytest.raises(pranc_codec.LimitExceeded, match="multiplications"):
+        pranc_codec.decode(forged(basis="dense", features=65535, width=63, k=4_000_000))
+
+
+@pytest.mark.parametrize("shape", [(1 << 22, 1), (1, 1 << 22)])
+def test_memory_of_rendering_is_bounded(shape):
+    """Strips are of points, not of rows, and know how wide the network is."""
+    data = forged(image_width=shape[0], image_height=shape[1], width=90, features=120, k=10_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    region = (0, 0, min(shape[0], 1 << 17), min(shape[1], 1 << 17))
+    pranc_codec.decode(data, region=region)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024  # KiB
+
+
+def test_symbols_followed_by_junk_are_refused(encoded):
+    header, sections = decoder.open_file(encoded, Limits())
+    sections[1] += b"junk"
+    data = bitstream.pack_header(header) + bitstream.pack_sections(sections)
+    with pytest.raises(pranc_codec.CorruptBitstream, match="not what an encoder writes"):
+        pranc_codec.decode(data)
+
+
+@pytest.mark.parametrize("size", [0, 6, 7])
+def test_the_metadata_limit_is_exact(rgba_file, size):
+    """The longest blob has seven bytes."""
+    limits = Limits(max_metadata_bytes=size)
+    if size < 7:
+        with pytest.raises(pranc_codec.LimitExceeded):
+            pranc_codec.decode(rgba_file, limits=limits)
+    else:
+        pranc_codec.decode(rgba_file, limits=limits)

@@ -114,3 +114,24 @@ def test_evaluate(photo, tmp_path):
 def test_help_has_examples():
     for command in ("encode", "decode", "info", "evaluate"):
         assert "pranc " + command in run(command, "--help").output
+
+
+def test_decoding_keeps_metadata(rgba_file, tmp_path):
+    (tmp_path / "a.pranc").write_bytes(rgba_file)
+    assert run("decode", tmp_path / "a.pranc", "--suffix", "png").exit_code == 0
+    with Image.open(tmp_path / "a.png") as decoded:
+        assert decoded.info["icc_profile"] == b"profile"
+
+
+def test_names_are_not_markup(pranc_path, tmp_path):
+    odd = tmp_path / "photo[draft][/b].pranc"
+    odd.write_bytes(pranc_path.read_bytes()[:-1])
+    result = run("info", odd)
+    assert result.exit_code == 1
+    assert "photo[draft][/b].pranc" in result.output
+
+
+def test_unknown_formats_are_refused_before_the_work(pranc_path, tmp_path):
+    result = run("decode", pranc_path, "-o", tmp_path / "x.nope")
+    assert result.exit_code == 1
+    assert ".nope" in result.output

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 import pranc_codec
+from pranc_codec.encoder.plan import plan_for
 from pranc_codec.metrics import psnr_db
 
 
@@ -260,3 +261,58 @@ def test_one_and_two_threads_decode_alike(encoded):
     finally:
         torch.set_num_threads(before)
     assert np.abs(arrays[0] - arrays[1]).max() <= 1
+
+
+def test_the_callers_torch_settings_do_not_matter(photo, encoded):
+    expected = pranc_codec.decode_array(encoded)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
+            np.testing.assert_array_equal(pranc_codec.decode_array(encoded), expected)
+            assert pranc_codec.encode(photo, bpp=1.0, effort=0) == encoded
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_exif_of_a_jpeg_travels_byte_for_byte(photo, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: neither applied nor removed
+    photo.save(tmp_path / "photo.jpg", exif=exif)
+    with Image.open(tmp_path / "photo.jpg") as opened:
+        stored = opened.info["exif"]
+    decoded = pranc_codec.decode(pranc_codec.encode(tmp_path / "photo.jpg", effort=0))
+    assert decoded.info["exif"] == stored
+    assert decoded.size == photo.size
+
+
+@pytest.mark.parametrize("megapixels", [1, 12, 24, 100])
+def test_what_is_planned_can_be_decoded_under_the_default_limits(megapixels):
+    pixels = megapixels * 10**6
+    for bpp in (0.01, 0.1, 1.0):
+        plan = plan_for(bpp, pixels, 3, pranc_codec.Rule())
+        assert plan.shape.weights * pixels <= pranc_codec.Limits().max_macs
+        assert plan.k <= plan.shape.weights
+
+
+def test_rates_beyond_the_largest_network_are_refused_before_the_fit():
+    image = np.zeros((2000, 3000), np.uint8)
+    with pytest.raises(pranc_codec.TargetUnreachable, match="ask for at most"):
+        pranc_codec.encode(image, bpp=3.0, effort="max")
+
+
+def test_zooming_into_a_huge_rendering_is_allowed(encoded):
+    part = pranc_codec.decode_array(encoded, size=(960_000, 640_000), region=(5, 5, 15, 15))
+    assert part.shape == (10, 10, 3)
+
+
+@pytest.mark.parametrize(
+    "rule", [dict(depth=33), dict(bandwidth_code=300), dict(prior=5), dict(basis="fourier")]
+)
+def test_wrong_rules(rule):
+    with pytest.raises(pranc_codec.InvalidArgument):
+        pranc_codec.Rule(**rule)
+
+
+def test_wrong_device(encoded):
+    with pytest.raises(pranc_codec.InvalidArgument, match="nope"):
+        pranc_codec.decode(encoded, device="nope")

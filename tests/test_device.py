@@ -53,7 +53,7 @@ def test_rendering_mixes_no_devices(fake, kind):
         for s in layer.slices.values():  # recorded: making a permutation reads values
             rows = cuda_zeros(s.stop - s.start, dtype=torch.int64), cuda_zeros(s.stop - s.start)
             getattr(layer.basis, "_held", {})[s.start, s.stop, torch.device("cuda:0")] = rows
-    out = coordinate.render(network, (16, 9), (1, 2, 9, 8), torch.device("cuda"))
+    out = coordinate.render(network, (16, 9), (1, 2, 9, 8), torch.device("cuda"), channels=8)
     assert out.device.type == "cuda"
     assert out.shape == (6, 8, 3)
 

@@ -144,3 +144,22 @@ def test_refusals():
         Pranc(tied, coefficients=10)
     with pytest.raises(InvalidArgument, match="expected"):
         Pranc(nn.Linear(3, 3), coefficients=5).load(torch.zeros(6))
+
+
+def test_scales_and_device_of_the_module_are_kept():
+    scales = {"weight": 0.5, "bias": 0.25}
+    network = Pranc(nn.Linear(4, 4), coefficients=20, scales=scales)
+    network.load(torch.arange(20.0))
+    again = rebuild(nn.Linear(4, 4), network.export(), scales=scales)
+    assert torch.equal(again.module.weight, network.module.weight)
+    with torch.device("meta"):
+        module = nn.Linear(4, 4)
+    assert Pranc(module, coefficients=20).layers[0].coefficients.is_meta
+
+
+def test_weights_by_name():
+    network = Pranc(small_network(), coefficients=300)
+    plain = small_network()
+    plain.load_state_dict(network.weights() | dict(network.module.named_buffers()))
+    inputs = torch.randn(2, 3, 8, 8)
+    torch.testing.assert_close(plain.eval()(inputs), network.eval()(inputs))

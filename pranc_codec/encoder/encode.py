@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pranc_codec import coordinate, decoder
-from pranc_codec.bitstream import Limits
 from pranc_codec.encoder import writer
 from pranc_codec.encoder.fit import (
     FitSettings,
@@ -29,7 +29,7 @@ from pranc_codec.encoder.plan import (
 )
 from pranc_codec.encoder.rate_control import shifted, smallest_shift
 from pranc_codec.encoder.target import Target, make_target, steps_of_effort
-from pranc_codec.errors import InvalidArgument, TargetUnreachable
+from pranc_codec.errors import InvalidArgument, PrancError, TargetUnreachable
 from pranc_codec.image import ImageLike, Metadata, Picture, load_picture, to_samples
 from pranc_codec.metrics import psnr_db
 
@@ -43,6 +43,7 @@ PILOT_COEFFICIENTS: Final = 300
 PILOT_HANDICAP_DB: Final = 1.5
 """What the pilot's fewer steps cost."""
 LARGEST_BPP: Final = 16.0
+MOST_BITS_PER_COEFFICIENT: Final = 12
 LARGEST_SEED: Final = 2**32 - 1
 
 
@@ -83,20 +84,23 @@ def encode(
     target = make_target(quality, lmbda, bpp, psnr)
     steps = steps_of_effort(effort)
     picture = load_picture(image)
+    _check_size(picture)
     if metadata is not None:
         picture = replace(picture, metadata=metadata)
-    where = decoder.default_device() if device is None else torch.device(device)
+    where = decoder.device_of(device)
     job = _Job(picture=picture, rule=rule, steps=steps, seed=seed, device=where, progress=progress)
-    data = _METHODS[next(name for name, value in vars(target).items() if value is not None)](
-        job, target
-    )
-    decoder.read_symbols(*decoder.open_file(data, _UNLIMITED))
-    return data
+    method = next(name for name, value in vars(target).items() if value is not None)
+    with coordinate.float32_everywhere(), torch.inference_mode(False), torch.enable_grad():
+        return _METHODS[method](job, target)
 
 
-_UNLIMITED: Final = Limits(
-    max_pixels=2**62, max_weights=2**62, max_macs=2**100, max_metadata_bytes=2**40
-)
+def _check_size(picture: Picture) -> None:
+    height, width, _ = picture.colours.shape
+    if height * width > decoder.DEFAULT_LIMITS.max_pixels:
+        raise InvalidArgument(
+            f"{width}x{height} is more than the {decoder.DEFAULT_LIMITS.max_pixels} pixels that "
+            "decoders accept: reduce it, or cut it into parts"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +147,11 @@ class _Result:
         """The file with steps shifted by `rate_control.shifted`."""
         codes = shifted(self.fitted.step_codes, shift)
         symbols = writer.quantize_layers(self.fitted.coefficients, codes)
-        return writer.write_file(self.job.picture, self.plan, self.job.seed, symbols, codes)
+        data = writer.write_file(self.job.picture, self.plan, self.job.seed, symbols, codes)
+        decoded = decoder.read_symbols(*decoder.open_file(data, decoder.DEFAULT_LIMITS))
+        if not all(map(np.array_equal, symbols, decoded)):
+            raise PrancError("the file does not decode to its own symbols: please report this")
+        return data
 
     def bpp(self, shift: int = 0) -> float:
         return 8 * len(self.file(shift)) / self.job.pixels
@@ -156,10 +164,11 @@ class _Result:
 
 
 def _decoded_colours(data: bytes, device: torch.device) -> Tensor:
-    header, sections = decoder.open_file(data, _UNLIMITED)
+    header, sections = decoder.open_file(data, decoder.DEFAULT_LIMITS)
     size = (header.width, header.height)
     network = decoder.network_of(header, sections, device)
-    return coordinate.render(network, size, (0, 0, *size), device)
+    channels = decoder.network_shape(header).channels
+    return coordinate.render(network, size, (0, 0, *size), device, channels=channels)
 
 
 def _encode_quality(job: _Job, target: Target) -> bytes:
@@ -186,7 +195,13 @@ def _encode_bpp(job: _Job, target: Target) -> bytes:
             "needed for header, alpha and metadata alone: ask for more bpp, or drop metadata"
         )
     payload_bpp = 8 * (wanted_bytes - fixed) / job.pixels
-    result = job.fit(job.plan(payload_bpp), Price(bpp=payload_bpp))
+    plan = job.plan(payload_bpp)
+    if payload_bpp * job.pixels > MOST_BITS_PER_COEFFICIENT * plan.k:
+        raise TargetUnreachable(
+            f"{target.bpp} bpp of {job.pixels} pixels needs a larger network than the profile has: "
+            f"ask for at most {MOST_BITS_PER_COEFFICIENT * plan.k / job.pixels:.3f} bpp"
+        )
+    result = job.fit(plan, Price(bpp=payload_bpp))
     shift = smallest_shift(lambda n: len(result.file(n)) <= wanted_bytes, plan.rule.depth + 1)
     reached = None if shift is None else result.bpp(shift)
     if shift is None or (

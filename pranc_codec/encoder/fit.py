@@ -17,10 +17,17 @@ from torch import Tensor
 
 from pranc_codec import quantize
 from pranc_codec.bitstream import step_of_code
-from pranc_codec.coordinate import render
+from pranc_codec.coordinate import CoordinateMLP, render
 from pranc_codec.encoder.sampling import sample_pixels
 from pranc_codec.image import to_samples
 from pranc_codec.pranc import Pranc
+
+EXPONENT: Final = 0.2  # of the price of a bit, see Price
+STEERING: Final = 0.02  # how fast the price follows the rate, per step
+REPORTS: Final = 100  # calls of the progress callback
+CHECK_EVERY: Final = 50  # steps between looks for divergence
+DIVERGED: Final = 1.05  # distortion over the best so far
+DIVERGED_WITH_NOISE: Final = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +68,7 @@ class Price:
         """lmbda for the next step: a wanted `bpp` is approached by raising or lowering it."""
         if self.bpp is None:
             return lmbda
-        error = math.log(bpp_estimate / self.bpp)
+        error = math.log(max(bpp_estimate, 1e-9) / self.bpp)
         return lmbda * math.exp(STEERING * max(-1.0, min(1.0, error)))
 
 
@@ -86,10 +93,6 @@ class Fitted:
     step_codes: tuple[int, ...]
 
 
-EXPONENT: Final = 0.2
-STEERING: Final = 0.02
-
-
 def learning_rate_of(width: int) -> float:
     """The fastest rate that is usually stable; Adam moves a layer's output by rate * width.
 
@@ -99,10 +102,6 @@ def learning_rate_of(width: int) -> float:
 
 
 ProgressCallback = Callable[[Progress], None]
-REPORTS: Final = 100
-CHECK_EVERY: Final = 50
-DIVERGED: Final = 1.05
-DIVERGED_WITH_NOISE: Final = 1.5
 
 
 def fit(
@@ -154,7 +153,7 @@ class _State:
         self.lmbda = 0.0
         self.quantizing = self.frozen = False
         self.caution = 1.0
-        self.best = (math.inf, [c.detach().clone() for c in self.coefficients])
+        self.best = (math.inf, self.snapshot())
 
     def schedule(self, fraction: float, step: int) -> None:
         """Cosine learning rates; the quantization steps move only while they are learned."""
@@ -202,6 +201,10 @@ class _State:
         else:
             self.lmbda = self.price.steered(self.lmbda, bits / self.pixels)
 
+    def snapshot(self) -> list[Tensor]:
+        """Copies of all that is learned."""
+        return [t.detach().clone() for t in [*self.coefficients, self.log_steps]]
+
     def watch(self) -> None:
         """Go back and halve the learning rate if the fit diverges.
 
@@ -210,13 +213,16 @@ class _State:
         """
         best, saved = self.best
         if self.distortion < best:
-            self.best = self.distortion, [c.detach().clone() for c in self.coefficients]
+            self.best = self.distortion, self.snapshot()
         elif not self.distortion < (DIVERGED_WITH_NOISE if self.quantizing else DIVERGED) * best:
             self.caution /= 2
             self.distortion = best
-            for coefficients, before in zip(self.coefficients, saved, strict=True):
-                coefficients.data.copy_(before)
-                self.optimizer.state[coefficients]["exp_avg"].zero_()
+            for tensor, before in zip([*self.coefficients, self.log_steps], saved, strict=True):
+                tensor.data.copy_(before)
+                moments = self.optimizer.state[tensor]
+                if moments:
+                    moments["exp_avg"].zero_()
+                    moments["exp_avg_sq"].nan_to_num_()
 
     def codes(self) -> list[int]:
         """Steps on the format's grid, 2**(2 - code / 16)."""
@@ -248,5 +254,8 @@ class _State:
     def preview(self, width: int, height: int) -> np.ndarray:
         """The image as the network renders it now."""
         box = (0, 0, width, height)
-        colours = render(self.network, (width, height), box, self.log_steps.device)
+        device, module = self.log_steps.device, self.network.module
+        assert isinstance(module, CoordinateMLP)
+        channels = module.shape.channels
+        colours = render(self.network, (width, height), box, device, channels=channels)
         return to_samples(colours.cpu().numpy(), "uint8")

@@ -6,7 +6,8 @@ A fitted coefficient costs about `BITS_PER_COEFFICIENT`, so a rate of b bits per
 
 coefficients. The depth is constant; the width is the smallest whose network has
 `weights_per_coefficient * k` weights. One coefficient per weight is best at equal seconds (the
-README's table); more are for research. Wider networks get more Fourier features, of higher
+README's table); more are for research. A network is never so large that decoding the image
+would exceed the default `Limits`. Wider networks get more Fourier features, of higher
 frequencies:
 
     features  = min(3 * width, 127)
@@ -22,8 +23,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from pranc_codec.bitstream import BASES
 from pranc_codec.coordinate import Shape
-from pranc_codec.decoder import bandwidth_of_code
+from pranc_codec.decoder import DEFAULT_LIMITS, bandwidth_of_code
 from pranc_codec.errors import InvalidArgument
 
 BITS_PER_COEFFICIENT: Final = 6.0
@@ -44,6 +46,19 @@ class Rule:
     bandwidth_code: int | None = None
     """None: from the width, as above."""
 
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("weights_per_coefficient", self.weights_per_coefficient, 1, 1000),
+            ("depth", self.depth, 1, 32),
+            ("prior", self.prior, 0, 0),
+            ("features", 1 if self.features is None else self.features, 1, 65535),
+            ("bandwidth_code", 1 if self.bandwidth_code is None else self.bandwidth_code, 1, 255),
+        ):
+            if not low <= value <= high:
+                raise InvalidArgument(f"{name} {value} is not in {low} .. {high}")
+        if self.basis not in BASES:
+            raise InvalidArgument(f"basis {self.basis!r} is unknown: use {' or '.join(BASES)}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -63,8 +78,11 @@ def plan_for(bpp: float, pixels: int, colours: int, rule: Rule) -> Plan:
     """The network for a rate; the largest one allowed where the rate asks for more."""
     wanted = max(rule.depth + 1, round(bpp * pixels / BITS_PER_COEFFICIENT))
     width = 1
-    while width < LARGEST_WIDTH and (
+    most = min(DEFAULT_LIMITS.max_weights, DEFAULT_LIMITS.max_macs // pixels)
+    while (
         shape_of(rule, width, colours).weights < rule.weights_per_coefficient * wanted
+        and shape_of(rule, width + 1, colours).weights <= most
+        and width < LARGEST_WIDTH
     ):
         width += 1
     shape = shape_of(rule, width, colours)

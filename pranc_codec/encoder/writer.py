@@ -9,6 +9,7 @@ from torch import Tensor
 from pranc_codec import bitstream, decoder, entropy
 from pranc_codec.bitstream import Header, LayerCode, MlpParameters
 from pranc_codec.encoder.plan import Plan
+from pranc_codec.errors import PrancError
 from pranc_codec.image import Picture
 
 
@@ -30,10 +31,13 @@ def quantize_layers(
     coefficients: Sequence[Float[Tensor, " _"]], step_codes: Sequence[int]
 ) -> list[entropy.Integers]:
     """Symbols of each layer: coefficients over their step, rounded."""
-    return [
-        np.rint(c.numpy().astype(np.float64) / bitstream.step_of_code(code)).astype(np.int32)
-        for c, code in zip(coefficients, step_codes, strict=True)
-    ]
+    symbols = []
+    for layer, code in zip(coefficients, step_codes, strict=True):
+        exact = np.rint(layer.numpy().astype(np.float64) / bitstream.step_of_code(code))
+        if not np.all(np.abs(exact) <= entropy.LARGEST_MAGNITUDE):  # or not finite
+            raise PrancError("the fit diverged: try another seed, effort or rate")
+        symbols.append(exact.astype(np.int32))
+    return symbols
 
 
 def write_file(

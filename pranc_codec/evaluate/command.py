@@ -26,11 +26,11 @@ def run_evaluation(
     progress: ProgressBar,
 ) -> str:
     """Evaluate each codec at all points; write a report per codec and a plot; describe them."""
+    published = [load_curve(path) for path in anchors]
     curves = [
         _run_codec(folder, name, points, parameter, results, effort, jobs, progress)
         for name in codecs
     ]
-    published = [load_curve(path) for path in anchors]
     plot = results / "rate-distortion.png"
     plot_curves([*curves, *published], plot, title=folder.name, measured={c.name for c in curves})
     lines = [
@@ -49,7 +49,7 @@ def _run_codec(
     ours = name.startswith("pranc")
     codec = find_codec(name, parameter=parameter if ours else None)
     settings: Settings = {"effort": int(effort) if effort.isdigit() else effort} if ours else {}
-    values = [int(p) if codec.parameter == "quality" else p for p in points]
+    values = [int(p) if p.is_integer() else p for p in points]
 
     def show(done: int, total: int, result: Result) -> None:
         progress(done, total, f"{name} {result.image}")
