@@ -1,8 +1,8 @@
 """Which basis, and how many weights per coefficient? PSNR at equal file size and equal steps.
 
-python benchmarks/ablation_basis.py [--steps-effort 2] [--bpp 0.2] [--output FILE.json]
+python benchmarks/ablation_basis.py [--steps-effort 2] [--bpp 0.3] [--output FILE.json]
 
-Three photographs of scikit-image at 384x256 (none of Kodak). "direct" is the hash basis with one
+Three photographs of scikit-image at 192x128 (none of Kodak). "direct" is the hash basis with one
 coefficient per weight: a signed permutation, so each weight is coded by itself.
 """
 
@@ -28,7 +28,7 @@ CASES += [("dense", 1.0), ("dense", 2.0), ("dense", 4.0)]
 
 def photograph(name: str) -> Image.Image:
     image = Image.fromarray(getattr(skimage_data, name)())
-    return ImageOps.fit(image, (384, 256), Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, (192, 128), Image.Resampling.LANCZOS)
 
 
 def measure(image: Image.Image, basis: str, ratio: float, bpp: float, effort: int) -> dict:
@@ -44,7 +44,7 @@ def measure(image: Image.Image, basis: str, ratio: float, bpp: float, effort: in
     )  # fmt: skip
 
 
-def main(effort: int = 2, bpp: float = 0.2, output: Path | None = None) -> None:
+def main(effort: int = 2, bpp: float = 0.3, output: Path | None = None) -> None:
     """Measure every case on every image; print a table, and write a JSON file on request."""
     console, results = Console(), []
     table = Table("basis", "weights per coefficient", *IMAGES, "mean dB", "encode s")

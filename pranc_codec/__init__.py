@@ -11,8 +11,9 @@ format.
 
 from importlib.metadata import version
 
+from pranc_codec.analysis import Analysis, LayerInfo, analyze, inspect
 from pranc_codec.bitstream import Header, Limits
-from pranc_codec.decoder import Analysis, LayerInfo, analyze, decode, decode_array, inspect
+from pranc_codec.decoder import decode, decode_array
 from pranc_codec.encoder.encode import encode
 from pranc_codec.encoder.fit import Progress
 from pranc_codec.encoder.plan import Rule

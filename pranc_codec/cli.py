@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,19 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 import pranc_codec
 from pranc_codec import Metadata, PrancError
-from pranc_codec.files import write_atomically
+from pranc_codec.batch import complain, process_all, progress_bars
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,7 +25,6 @@ app = typer.Typer(
 
 Exit codes: 0 done, 1 an input could not be processed, 2 wrong usage, 130 interrupted.""",
 )
-console = Console(stderr=True)
 
 Inputs = Annotated[list[Path], typer.Argument(help="Files to process.", show_default=False)]
 Output = Annotated[
@@ -81,7 +72,7 @@ def encode(
     def work(source: Path, bar: Callable[..., None]) -> bytes:
         return pranc_codec.encode(source, progress=_show(bar, source.name), **options)
 
-    _process_all(inputs, output, ".pranc", force, work)
+    process_all(inputs, output, ".pranc", force, work)
 
 
 @app.command()
@@ -112,7 +103,7 @@ def decode(
         bar(completed=100, total=100)
         return image
 
-    _process_all(inputs, output, suffix, force, work)
+    process_all(inputs, output, suffix, force, work)
 
 
 @app.command()
@@ -130,7 +121,7 @@ def info(
             analysis = pranc_codec.analyze(source.read_bytes())
         except (PrancError, OSError) as error:
             failed = True
-            _complain(f"{source}: {error}")
+            complain(f"{source}: {error}")
             continue
         if as_json:
             typer.echo(json.dumps({"file": str(source), **_plain(analysis)}))
@@ -175,86 +166,6 @@ def evaluate(
     Console().print(written)
 
 
-def _process_all(
-    inputs: Sequence[Path],
-    output: Path | None,
-    suffix: str,
-    force: bool,
-    work: Callable[[Path, Callable[..., None]], Any],
-) -> None:
-    """Run `work` on every input, write its result atomically, go on after a failed one."""
-    suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    targets = _targets(inputs, output, suffix)
-    failed = 0
-    with _bars() as bars:
-        for source, target in zip(inputs, targets, strict=True):
-            task = bars.add_task(escape(source.name), total=None)
-
-            def bar(task: TaskID = task, **fields: Any) -> None:
-                bars.update(task, **fields)
-
-            try:
-                _process(source, target, force, work, bar)
-                bars.update(task, description=escape(f"{source.name} -> {target}"))
-            except (PrancError, OSError, ValueError) as error:
-                failed += 1
-                bars.remove_task(task)
-                _complain(f"{source}: {error}")
-    if failed:
-        _complain(f"{failed} of {len(inputs)} not done")
-        raise typer.Exit(1)
-
-
-def _complain(text: str) -> None:
-    console.print(escape(text), style="red", soft_wrap=True, highlight=False)
-
-
-def _process(
-    source: Path, target: Path, force: bool, work: Callable[..., Any], bar: Callable[..., None]
-) -> None:
-    if target.exists() and not force:
-        raise PrancError(f"{target} exists: use --force to overwrite it")
-    if not source.is_file():
-        raise PrancError("there is no such file")
-    image_format = None if target.suffix == ".pranc" else _format_of(target)
-    result = work(source, bar)
-    with write_atomically(target) as file:
-        if isinstance(result, bytes):
-            file.write(result)
-        else:
-            result.save(file, format=image_format, **result.info)
-    if isinstance(result, bytes):
-        header = pranc_codec.inspect(result)
-        rate = 8 * len(result) / header.pixels
-        text = f"{target}: {len(result)} bytes, {rate:.4f} bpp"
-        console.print(escape(text), soft_wrap=True, highlight=False)
-
-
-def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[Path]:
-    """Where each output goes; refuses two inputs that would share one."""
-    folder = output is not None and (output.is_dir() or not output.suffix)
-    if output is None:
-        targets = [source.with_suffix(suffix) for source in inputs]
-    elif folder or len(inputs) > 1:
-        if output.is_file():
-            raise typer.BadParameter(f"{output} is a file; several inputs need a folder")
-        targets = [output / source.with_suffix(suffix).name for source in inputs]
-    else:
-        targets = [output]
-    if len(set(targets)) < len(targets):
-        raise typer.BadParameter("two inputs would be written to the same output")
-    return targets
-
-
-def _format_of(target: Path) -> str:
-    from PIL import Image
-
-    format_name = Image.registered_extensions().get(target.suffix.lower())
-    if format_name is None:
-        raise PrancError(f"{target.suffix or 'a name without suffix'} is no image format of Pillow")
-    return format_name
-
-
 def _numbers(text: str | None, separator: str, count: int, usage: str) -> Any:
     if text is None:
         return None
@@ -273,21 +184,9 @@ def _show(bar: Callable[..., None], name: str) -> Callable[[pranc_codec.Progress
 
 
 @contextmanager
-def _bars() -> Iterator[Progress]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bars:
-        yield bars
-
-
-@contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """A single bar as a plain callback (done, total, what)."""
-    with _bars() as bars:
+    with progress_bars() as bars:
         task = bars.add_task("", total=None)
 
         def show(done: int, total: int, what: str) -> None:
@@ -329,7 +228,7 @@ def main() -> None:
     try:
         app()
     except PrancError as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,7 +1,6 @@
 """From bytes to pixels: header + symbols -> coefficients -> network -> image."""
 
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -255,63 +254,3 @@ def read_metadata(sections: dict[int, bytes], limits: Limits) -> Metadata:
 def metadata_info(metadata: Metadata) -> dict[str, bytes]:
     """Metadata under Pillow's keys of `Image.info`."""
     return {name: blob for name, blob in vars(metadata).items() if blob is not None}
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerInfo:
-    """One layer of a file's network, for viewers."""
-
-    name: str
-    weights: int
-    coefficients: int
-    step: float
-    row: int
-    bits: float
-    symbols: npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Analysis:
-    """What is in a file: bytes of each part, and the network layer by layer."""
-
-    header: Header
-    file_bytes: int
-    bpp: float
-    part_bytes: dict[str, int]
-    layers: tuple[LayerInfo, ...]
-
-
-def inspect(data: bytes) -> Header:
-    """What the header says; the rest of the file is not needed and not looked at."""
-    return bitstream.unpack_header(bytes(data))
-
-
-def analyze(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Analysis:
-    """Take a file apart: where its bytes go, and the network's layers with their symbols."""
-    header, sections = open_file(data, limits)
-    parts = {"header": header.header_bytes}
-    parts |= {bitstream.SECTION_NAMES[n]: len(payload) for n, payload in sections.items()}
-    parts["framing"] = len(data) - sum(parts.values())
-    sizes = coordinate.layer_sizes(network_shape(header))
-    names = [*(f"hidden {i + 1}" for i in range(header.parameters.depth)), "output"]
-    layers = tuple(
-        LayerInfo(
-            name=name,
-            weights=size,
-            coefficients=len(symbols),
-            step=code.step,
-            row=code.row,
-            bits=entropy.code_length_bits(symbols, code.row),
-            symbols=symbols,
-        )
-        for name, size, symbols, code in zip(
-            names, sizes, read_symbols(header, sections), header.parameters.layers, strict=True
-        )
-    )
-    return Analysis(
-        header=header,
-        file_bytes=len(data),
-        bpp=8 * len(data) / header.pixels,
-        part_bytes=parts,
-        layers=layers,
-    )

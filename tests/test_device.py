@@ -8,7 +8,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 import pranc_codec
-from pranc_codec import basis, bitstream, coordinate, decoder, pranc, prng, quantize
+from pranc_codec import basis, bitstream, coordinate, decoder, layers, prng, quantize
 
 SHAPE = coordinate.Shape(features=8, bandwidth=9.0, width=6, depth=2, colours=3)
 
@@ -76,7 +76,7 @@ def test_random_numbers_are_made_on_the_device(fake):
     assert {w.device.type for w in words} == {"cuda"}
     device = torch.device("cuda")
     assert basis.random_signs(3, 400, seed=1, stream=1, layer=0, device=device).is_cuda
-    assert pranc.seeded_uniform(3, 40, seed=1, layer=0, device=device).is_cuda
+    assert layers.seeded_uniform(3, 40, seed=1, layer=0, device=device).is_cuda
 
 
 @pytest.mark.cuda

@@ -8,17 +8,29 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "pranc_codec"
 FLOORS = [
     {"errors"},
-    {"prng", "tables", "entropy", "bitstream", "files"},
-    {"basis", "pranc", "quantize", "metrics", "image"},
+    {"prng", "tables", "entropy", "fields", "bitstream", "files"},
+    {"basis", "layers", "pranc", "quantize", "metrics", "image"},
     {"coordinate", "priors"},
-    {"decoder"},
+    {"decoder", "analysis"},
     {"encoder"},
     {"evaluate", "training"},
-    {"__init__", "cli", "pillow_plugin"},
+    {"__init__", "batch", "cli", "pillow_plugin"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-SAME_FLOOR = {("tables", "bitstream"), ("tables", "entropy"), ("coordinate", "priors"),
-              ("basis", "pranc"), ("__init__", "cli"), ("__init__", "pillow_plugin")}  # fmt: skip
+SAME_FLOOR = {  # (imported, importer)
+    ("tables", "bitstream"),
+    ("tables", "entropy"),
+    ("fields", "bitstream"),
+    ("basis", "layers"),
+    ("basis", "pranc"),
+    ("layers", "pranc"),
+    ("coordinate", "priors"),
+    ("decoder", "analysis"),
+    ("__init__", "batch"),
+    ("__init__", "cli"),
+    ("batch", "cli"),
+    ("__init__", "pillow_plugin"),
+}  # fmt: skip
 
 
 def modules_of(tree: ast.AST) -> set[str]:
@@ -67,4 +79,4 @@ def test_low_floors_know_no_torch(name):
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
 def test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= 360
+    assert len(path.read_text().splitlines()) <= 320

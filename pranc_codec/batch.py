@@ -1,0 +1,120 @@
+"""Many inputs, one output each: where outputs go, what may be overwritten, what failed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+import pranc_codec
+from pranc_codec import PrancError
+from pranc_codec.files import write_atomically
+
+console = Console(stderr=True)
+
+
+def process_all(
+    inputs: Sequence[Path],
+    output: Path | None,
+    suffix: str,
+    force: bool,
+    work: Callable[[Path, Callable[..., None]], Any],
+) -> None:
+    """Run `work` on every input, write its result atomically, go on after a failed one."""
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    targets = _targets(inputs, output, suffix)
+    failed = 0
+    with progress_bars() as bars:
+        for source, target in zip(inputs, targets, strict=True):
+            task = bars.add_task(escape(source.name), total=None)
+
+            def bar(task: TaskID = task, **fields: Any) -> None:
+                bars.update(task, **fields)
+
+            try:
+                _process(source, target, force, suffix != ".pranc", work, bar)
+                bars.update(task, description=escape(f"{source.name} -> {target}"))
+            except (PrancError, OSError, ValueError) as error:
+                failed += 1
+                bars.remove_task(task)
+                complain(f"{source}: {error}")
+    if failed:
+        complain(f"{failed} of {len(inputs)} not done")
+        raise typer.Exit(1)
+
+
+def complain(text: str) -> None:
+    console.print(escape(text), style="red", soft_wrap=True, highlight=False)
+
+
+def _process(
+    source: Path,
+    target: Path,
+    force: bool,
+    decoding: bool,
+    work: Callable[..., Any],
+    bar: Callable[..., None],
+) -> None:
+    if target.exists() and not force:
+        raise PrancError(f"{target} exists: use --force to overwrite it")
+    if not source.is_file():
+        raise PrancError("there is no such file")
+    image_format = _format_of(target) if decoding else None
+    result = work(source, bar)
+    with write_atomically(target) as file:
+        if isinstance(result, bytes):
+            file.write(result)
+        else:
+            result.save(file, format=image_format, **result.info)
+    if isinstance(result, bytes):
+        header = pranc_codec.inspect(result)
+        rate = 8 * len(result) / header.pixels
+        text = f"{target}: {len(result)} bytes, {rate:.4f} bpp"
+        console.print(escape(text), soft_wrap=True, highlight=False)
+
+
+def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[Path]:
+    """Where each output goes; refuses two inputs that would share one."""
+    folder = output is not None and (output.is_dir() or not output.suffix)
+    if output is None:
+        targets = [source.with_suffix(suffix) for source in inputs]
+    elif folder or len(inputs) > 1:
+        if output.is_file():
+            raise typer.BadParameter(f"{output} is a file; several inputs need a folder")
+        targets = [output / source.with_suffix(suffix).name for source in inputs]
+    else:
+        targets = [output]
+    if len(set(targets)) < len(targets):
+        raise typer.BadParameter("two inputs would be written to the same output")
+    return targets
+
+
+def _format_of(target: Path) -> str:
+    format_name = Image.registered_extensions().get(target.suffix.lower())
+    if format_name is None:
+        raise PrancError(f"{target.suffix or 'a name without suffix'} is no image format of Pillow")
+    return format_name
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield bars

@@ -1,0 +1,54 @@
+"""Fields of a file: fixed-width integers and varints, read and written."""
+
+from pranc_codec.errors import CorruptBitstream, InvalidArgument, TruncatedBitstream
+
+
+class Reader:
+    """Reads fields from bytes; whatever is missing is a TruncatedBitstream."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        end = self.position + count
+        if end > len(self.data):
+            raise TruncatedBitstream(
+                f"the file ends at byte {len(self.data)}, but byte {end} is still part of it"
+            )
+        out = self.data[self.position : end]
+        self.position = end
+        return out
+
+    def u8(self) -> int:
+        return self.take(1)[0]
+
+    def u32(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.u8()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+            if shift >= 35:
+                raise CorruptBitstream("a varint is longer than five bytes")
+        if value >> 32 or (byte == 0 and shift > 7):
+            raise CorruptBitstream("a varint is out of range or longer than needed")
+        return value
+
+
+def pack_varint(value: int) -> bytes:
+    """LEB128 of 0 <= value < 2**32; `Reader.varint` is the inverse."""
+    if not 0 <= value < 2**32:
+        raise InvalidArgument(f"{value} does not fit a field of 0 .. 2**32 - 1")
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
