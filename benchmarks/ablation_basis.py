@@ -1,6 +1,6 @@
 """Which basis, and how many weights per coefficient? PSNR at equal file size and equal steps.
 
-python benchmarks/ablation_basis.py [--steps-effort 2] [--bpp 0.3] [--output FILE.json]
+python benchmarks/ablation_basis.py [--effort 2] [--bpp 0.3] [--output FILE.json]
 
 Three photographs of scikit-image at 192x128 (none of Kodak). "direct" is the hash basis with one
 coefficient per weight: a signed permutation, so each weight is coded by itself.
