@@ -113,7 +113,7 @@ def main(
         (output / f"{r['bpp']:.2f}-bpp.{suffix}").write_bytes(r["data"])
     picture(source, rows).save(output / "comparison.png")
     curves = [
-        Curve(name=name, bpp=[r["bpp"] for r in rows if r["name"] == name],
+        Curve(name=name, bpp=tuple(r["bpp"] for r in rows if r["name"] == name),
               psnr_db=[r["psnr"] for r in rows if r["name"] == name])
         for name in ("pranc mlp", "JPEG 4:2:0")
     ]  # fmt: skip
