@@ -21,6 +21,7 @@ from pranc_codec.evaluate import Curve, plot_curves
 from pranc_codec.metrics import psnr_db
 
 RATES_BPP = (0.1, 0.2, 0.4)
+PROFILES = ("grid", "mlp")
 
 
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
@@ -42,31 +43,44 @@ def row(image: Image.Image, name: str, data: bytes, pixels: np.ndarray, *seconds
 
 
 def measure(image: Image.Image, effort: int, console: Console) -> list[dict]:
-    """A row of ours and a row of JPEG for each rate."""
+    """For each rate a row of each of our profiles, and one of JPEG."""
     rows = []
     with Bars(console=console) as bars:
         for bpp in RATES_BPP:
-            task = bars.add_task(f"fitting a network for {bpp} bpp")
+            for profile in PROFILES:
+                task = bars.add_task(f"{profile}: fitting a network for {bpp} bpp", total=None)
 
-            def show(p: pranc_codec.Progress, task: int = task, bars: Bars = bars) -> None:
-                bars.update(task, completed=p.step, total=p.steps)
+                def show(p: pranc_codec.Progress, task: int = task, bars: Bars = bars) -> None:
+                    bars.update(task, completed=p.step, total=p.steps)
 
-            start = time.perf_counter()
-            data = pranc_codec.encode(image, bpp=bpp, effort=effort, progress=show)
-            encoded = time.perf_counter()
-            pixels = pranc_codec.decode_array(data)
-            seconds = encoded - start, time.perf_counter() - encoded
-            rows.append(row(image, "pranc mlp", data, pixels, *seconds))
-            start = time.perf_counter()
+                start = time.perf_counter()
+                data = pranc_codec.encode(
+                    image, profile=profile, bpp=bpp, effort=effort, progress=show
+                )
+                encoded = time.perf_counter()
+                pixels = pranc_codec.decode_array(data)
+                seconds = encoded - start, time.perf_counter() - encoded
+                rows.append(row(image, f"pranc {profile}", data, pixels, *seconds))
             jpeg = nearest_jpeg(image, len(data))
             pixels = np.asarray(Image.open(io.BytesIO(jpeg)))
             rows.append(row(image, "JPEG 4:2:0", jpeg, pixels))
     return rows
 
 
+def coefficients_of(data: bytes) -> str:
+    """Which part of a file are the network's coefficients; nothing for other formats."""
+    if not data.startswith(b"\x89PRN"):
+        return ""
+    analysis = pranc_codec.analyze(data)
+    count = analysis.header.parameters.k
+    return f"{count} in {analysis.part_bytes.get('symbols', 0)} bytes"
+
+
 def show_table(rows: list[dict], console: Console) -> None:
     table = Table(
-        "codec", *(f"[right]{c}" for c in ("bytes", "bpp", "PSNR dB", "encode s", "decode s"))
+        "codec",
+        *(f"[right]{c}" for c in ("bytes", "bpp", "PSNR dB", "encode s", "decode s")),
+        "[right]coefficients",
     )
     for column in table.columns[1:]:
         column.justify = "right"
@@ -74,18 +88,24 @@ def show_table(rows: list[dict], console: Console) -> None:
     for r in rows:
         seconds = [f"{s:.2f}" for s in r["seconds"]] or ["", ""]
         table.add_row(
-            r["name"], str(len(r["data"])), f"{r['bpp']:.3f}", f"{r['psnr']:.2f}", *seconds
+            r["name"],
+            str(len(r["data"])),
+            f"{r['bpp']:.3f}",
+            f"{r['psnr']:.2f}",
+            *seconds,
+            coefficients_of(r["data"]),
         )
     console.print(table)
 
 
 def picture(image: Image.Image, rows: list[dict]) -> Image.Image:
-    """The original above, then ours and JPEG side by side, a line of two for each rate."""
+    """Our profiles and JPEG side by side, a line for each rate."""
     w, h = image.size
-    sheet = Image.new("RGB", (2 * w + 8, (h + 24) * (len(rows) // 2)), "white")
+    across = len(PROFILES) + 1
+    sheet = Image.new("RGB", (across * (w + 8) - 8, (h + 24) * (len(rows) // across)), "white")
     draw = ImageDraw.Draw(sheet)
     for n, r in enumerate(rows):
-        x, y = n % 2 * (w + 8), n // 2 * (h + 24)
+        x, y = n % across * (w + 8), n // across * (h + 24)
         sheet.paste(Image.fromarray(r["pixels"]), (x, y + 24))
         label = f"{r['name']}  {len(r['data'])} bytes  {r['bpp']:.3f} bpp  {r['psnr']:.2f} dB"
         draw.text((x + 4, y + 5), label, fill="black", font_size=14)
@@ -110,12 +130,13 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     for r in rows:
         suffix = "pranc" if r["name"].startswith("pranc") else "jpg"
-        (output / f"{r['bpp']:.2f}-bpp.{suffix}").write_bytes(r["data"])
+        name = r["name"].replace(" ", "-").replace(":", "")
+        (output / f"{name}-{r['bpp']:.2f}-bpp.{suffix}").write_bytes(r["data"])
     picture(source, rows).save(output / "comparison.png")
     curves = [
         Curve(name=name, bpp=tuple(r["bpp"] for r in rows if r["name"] == name),
-              psnr_db=[r["psnr"] for r in rows if r["name"] == name])
-        for name in ("pranc mlp", "JPEG 4:2:0")
+              psnr_db=tuple(r["psnr"] for r in rows if r["name"] == name))
+        for name in (*(f"pranc {p}" for p in PROFILES), "JPEG 4:2:0")
     ]  # fmt: skip
     plot_curves(
         curves, output / "rate-distortion.png", title="coffee", measured={c.name for c in curves}

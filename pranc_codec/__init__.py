@@ -4,18 +4,19 @@
 >>> data = pranc_codec.encode("photo.png", bpp=0.1)
 >>> image = pranc_codec.decode(data)
 
-Every weight is a PRANC weight (arXiv 2206.08464): prior + scale * basis(seed) @ coefficients. The
-file holds the seed and the coefficients. `import pranc_codec.pillow_plugin` teaches Pillow the
-format.
+Weights are PRANC weights (arXiv 2206.08464): prior + scale * basis(seed) @ coefficients. A file of
+the mlp profile holds the seed and the coefficients of all weights; one of the grid profile, the
+default, holds latents under a trained prior and coefficients of the network's offsets.
+`import pranc_codec.pillow_plugin` teaches Pillow the format.
 """
 
 from importlib.metadata import version
 
-from pranc_codec.analysis import Analysis, LayerInfo, analyze, inspect
-from pranc_codec.bitstream import Header, Limits
+from pranc_codec.analysis import Analysis, LayerInfo, LevelInfo, analyze, inspect
+from pranc_codec.bitstream import Header
 from pranc_codec.decoder import decode, decode_array
 from pranc_codec.encoder.encode import encode
-from pranc_codec.encoder.fit import Progress
+from pranc_codec.encoder.job import Progress
 from pranc_codec.encoder.plan import Rule
 from pranc_codec.errors import (
     BitstreamError,
@@ -30,6 +31,7 @@ from pranc_codec.errors import (
     UnsupportedVersion,
 )
 from pranc_codec.image import Metadata
+from pranc_codec.limits import Limits
 from pranc_codec.pranc import Export, Pranc, rebuild
 
 __version__ = version("pranc-codec")
@@ -43,6 +45,7 @@ __all__ = [
     "Header",
     "InvalidArgument",
     "LayerInfo",
+    "LevelInfo",
     "LimitExceeded",
     "Limits",
     "Metadata",

@@ -1,6 +1,7 @@
 """The file format, version 1. This is its only specification of bytes; what the numbers mean
-for the network's weights is defined where it is computed: `basis`, `pranc.apportion`,
-`coordinate.seeded_prior` and `coordinate.scales`.
+is defined where it is computed: of the mlp profile in `basis`, `pranc.apportion`,
+`coordinate.seeded_prior` and `coordinate.scales`; of the grid profile in `grid` (which lists the
+others); the coder and its tables in `entropy` and `tables`.
 
 Conventions
     Integers are unsigned and little-endian. `varint` is LEB128: seven bits a byte, lowest first,
@@ -16,7 +17,7 @@ Signature, 8 bytes
 
 Header
     version     u8      1
-    profile     u8      1 = mlp. 2 is reserved for grid. Others are illegal.
+    profile     u8      1 = mlp, 2 = grid. Others are illegal.
     mode        u8      bits 0-1: channels - 1 (L, LA, RGB, RGBA)
                         bits 2-3: samples, 0 = uint8, 1 = uint16, 2 = float32 (3 is illegal;
                         float32 with alpha is illegal); bits 4-7: 0
@@ -24,7 +25,7 @@ Header
     height      varint  1 .. 2**31 - 1
     seed        varint  key of every pseudo-random number of the file (`prng`)
     sections    u8      number of sections
-    parameters          of the profile (mlp: below)
+    parameters          of the profile (below)
     crc         u32     of all bytes before it, signature included
 
 Parameters of the mlp profile
@@ -41,6 +42,17 @@ Parameters of the mlp profile
         step    u8      coefficients = symbols * 2**(2 - step / 16)
         row     u8      row of `tables` under which the symbols are coded, 0 .. 89
 
+Parameters of the grid profile (width and height at most 65535)
+    prior       u32     first four bytes of the SHA-256 of the prior's file (`priors`), as a number
+    step        varint  quantization step 2**(step / 64 - 16) in units of samples in [0, 1];
+                        step 384 .. 1280, that is 2**-10 .. 2**4
+    rows        u8 per colour (1 or 3): row of `tables` of the low band's symbols, 0 .. 89
+    k           varint  coefficients of the residual network's offsets (`synthesis`), hash basis,
+                        0 .. the number of offsets; where it is not 0, there follow, as for a layer
+                        of the mlp profile:
+        step    u8
+        row     u8
+
 Section
     id          u8      below; strictly rising, so that each stands at most once
     length      varint  bytes of the payload
@@ -48,9 +60,15 @@ Section
     payload
 
     id   1  symbols     the coefficients' symbols, layer by layer, one range-coded stream
-                        (`entropy`); required. 32-bit words, zero bytes at the end left out.
+                        (`entropy`). 32-bit words, zero bytes at the end left out.
                         Bytes that coding the same symbols again does not give are illegal.
-    id   2              reserved for the grid profile's latents
+                        mlp: required. grid: required where k is not 0, else illegal.
+    id   2  latents     grid: required; mlp: illegal. One range-coded stream, zero bytes at the end
+                        left out. The low band colour by colour, row by row from the top: each
+                        symbol minus its left neighbour, the first of a row minus the one above.
+                        Then the bands (`exact.code_bands`), each step as `latents` says. A symbol
+                        beyond +-(2**24 - 1) is illegal, and so are bytes beyond what the range
+                        decoder reads.
     id  16  alpha       required where the mode has alpha, else illegal: rows from the top, each
                         sample minus the sample above it (first row: as it is) modulo 2**8 or
                         2**16, big-endian, then zlib
@@ -61,76 +79,43 @@ A prefix of a file is never a file: the count of sections and their lengths tell
 """
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from pranc_codec.errors import (
     CorruptBitstream,
     InvalidArgument,
-    LimitExceeded,
     NotPranc,
     TruncatedBitstream,
     UnsupportedVersion,
 )
 from pranc_codec.fields import Reader, pack_varint
-from pranc_codec.tables import ROWS
+from pranc_codec.parameters import (
+    GridParameters,
+    MlpParameters,
+    Parameters,
+    check,
+    check_grid,
+    check_mlp,
+    pack_grid,
+    pack_mlp,
+    unpack_grid,
+    unpack_mlp,
+)
 
 SIGNATURE: Final = b"\x89PRN\r\n\x1a\n"
 VERSION: Final = 1
-PROFILES: Final = {1: "mlp"}
+PROFILES: Final = {1: "mlp", 2: "grid"}
 CHANNELS: Final = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 SAMPLES: Final = ("uint8", "uint16", "float32")
-BASES: Final = ("hash", "dense")
 LARGEST_SIDE: Final = 2**31 - 1
 SYMBOLS: Final = 1
+LATENTS: Final = 2
 ALPHA: Final = 16
 METADATA: Final = {"icc_profile": 32, "exif": 33, "xmp": 34}
-SECTION_NAMES: Final = {SYMBOLS: "symbols", ALPHA: "alpha"} | {
+SECTION_NAMES: Final = {SYMBOLS: "symbols", LATENTS: "latents", ALPHA: "alpha"} | {
     number: name for name, number in METADATA.items()
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What a decoder is willing to spend on one file, checked from the header alone."""
-
-    max_pixels: int = 2**27
-    max_weights: int = 2**22
-    max_macs: int = 2**42
-    max_metadata_bytes: int = 2**24
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerCode:
-    """How one layer's symbols are coded: quantization step and row of the tables."""
-
-    step_code: int
-    row: int
-
-    @property
-    def step(self) -> float:
-        """Quantization step in units of the layer's scale."""
-        return step_of_code(self.step_code)
-
-
-def step_of_code(code: int) -> float:
-    """Step of the header's byte: 2**(2 - code / 16)."""
-    return float(2.0 ** (2 - code / 16))
-
-
-@dataclass(frozen=True, kw_only=True)
-class MlpParameters:
-    """The mlp profile's part of the header: the network and how its coefficients are coded."""
-
-    prior: int
-    basis: str
-    features: int
-    bandwidth: int
-    width: int
-    depth: int
-    k: int
-    layers: tuple[LayerCode, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +129,7 @@ class Header:
     height: int
     seed: int
     sections: int
-    parameters: MlpParameters
+    parameters: Parameters
     header_bytes: int = field(default=0, compare=False)
 
     @property
@@ -157,45 +142,25 @@ class Header:
         return self.mode in ("LA", "RGBA")
 
     @property
+    def has_symbols(self) -> bool:
+        """Whether there are coefficients: always in the mlp profile."""
+        return self.parameters.k > 0
+
+    @property
     def pixels(self) -> int:
         return self.width * self.height
 
+    @property
+    def mlp(self) -> MlpParameters:
+        """Parameters of an mlp file."""
+        assert isinstance(self.parameters, MlpParameters)
+        return self.parameters
 
-def pack_mlp(parameters: MlpParameters) -> bytes:
-    """Parameters of the mlp profile as bytes; `unpack_mlp` is the inverse."""
-    p = parameters
-    out = bytes([BASES.index(p.basis) | p.prior << 1])
-    out += pack_varint(p.features) + bytes([p.bandwidth])
-    out += pack_varint(p.width) + bytes([p.depth]) + pack_varint(p.k)
-    return out + b"".join(bytes([layer.step_code, layer.row]) for layer in p.layers)
-
-
-def unpack_mlp(reader: Reader) -> MlpParameters:
-    """Inverse of `pack_mlp`."""
-    weights = reader.u8()
-    features, bandwidth = reader.varint(), reader.u8()
-    width, depth, k = reader.varint(), reader.u8(), reader.varint()
-    layers = tuple(LayerCode(step_code=reader.u8(), row=reader.u8()) for _ in range(depth + 1))
-    return MlpParameters(
-        prior=weights >> 1,
-        basis=BASES[weights & 1],
-        features=features,
-        bandwidth=bandwidth,
-        width=width,
-        depth=depth,
-        k=k,
-        layers=layers,
-    )
-
-
-def check_mlp(p: MlpParameters) -> None:
-    """Refuse illegal values."""
-    _check(1 <= p.features < 65536, "features", p.features)
-    _check(p.bandwidth >= 1, "bandwidth", p.bandwidth)
-    _check(1 <= p.width < 65536, "network width", p.width)
-    _check(1 <= p.depth <= 32, "depth", p.depth)
-    largest_row = max(layer.row for layer in p.layers)
-    _check(largest_row < ROWS, "table row", largest_row)
+    @property
+    def grid(self) -> GridParameters:
+        """Parameters of a grid file."""
+        assert isinstance(self.parameters, GridParameters)
+        return self.parameters
 
 
 def pack_header(header: Header) -> bytes:
@@ -203,9 +168,11 @@ def pack_header(header: Header) -> bytes:
     if not (1 <= header.width <= LARGEST_SIDE and 1 <= header.height <= LARGEST_SIDE):
         raise InvalidArgument(f"size {header.width}x{header.height} is not 1 .. 2**31 - 1 a side")
     mode = CHANNELS[header.mode] - 1 | SAMPLES.index(header.samples) << 2
-    out = SIGNATURE + bytes([VERSION, 1, mode])
+    profile = next(number for number, name in PROFILES.items() if name == header.profile)
+    out = SIGNATURE + bytes([VERSION, profile, mode])
     out += pack_varint(header.width) + pack_varint(header.height) + pack_varint(header.seed)
-    out += bytes([header.sections]) + pack_mlp(header.parameters)
+    out += bytes([header.sections])
+    out += pack_mlp(header.mlp) if header.profile == "mlp" else pack_grid(header.grid)
     return out + zlib.crc32(out).to_bytes(4, "little")
 
 
@@ -223,15 +190,15 @@ def unpack_header(data: bytes) -> Header:
     if profile not in PROFILES:
         raise UnsupportedVersion(f"profile {profile} is unknown to this release: upgrade it")
     width, height, seed = reader.varint(), reader.varint(), reader.varint()
-    sections, parameters = reader.u8(), unpack_mlp(reader)
+    sections, samples, channels = reader.u8(), mode >> 2, mode & 3
+    parameters = _unpack_parameters(reader, PROFILES[profile], 1 if channels < 2 else 3)
     computed = zlib.crc32(data[: reader.position])
     if reader.u32() != computed:
         raise CorruptBitstream("the header's checksum is wrong: the file is damaged")
-    check_mlp(parameters)
-    samples, channels = mode >> 2, mode & 3
-    _check(samples < len(SAMPLES) and not (samples == 2 and channels & 1), "mode", mode)
-    _check(1 <= width <= LARGEST_SIDE, "width", width)
-    _check(1 <= height <= LARGEST_SIDE, "height", height)
+    _check_parameters(parameters)
+    check(samples < len(SAMPLES) and not (samples == 2 and channels & 1), "mode", mode)
+    check(1 <= width <= LARGEST_SIDE, "width", width)
+    check(1 <= height <= LARGEST_SIDE, "height", height)
     return Header(
         profile=PROFILES[profile],
         mode=list(CHANNELS)[channels],
@@ -245,6 +212,17 @@ def unpack_header(data: bytes) -> Header:
     )
 
 
+def _unpack_parameters(reader: Reader, profile: str, colours: int) -> Parameters:
+    return unpack_mlp(reader) if profile == "mlp" else unpack_grid(reader, colours)
+
+
+def _check_parameters(parameters: Parameters) -> None:
+    if isinstance(parameters, MlpParameters):
+        check_mlp(parameters)
+    else:
+        check_grid(parameters)
+
+
 def _check_signature(data: bytes) -> None:
     start = data[: len(SIGNATURE)]
     if start == SIGNATURE:
@@ -252,53 +230,3 @@ def _check_signature(data: bytes) -> None:
     if SIGNATURE.startswith(start):
         raise TruncatedBitstream(f"the file ends after {len(data)} bytes, inside its signature")
     raise NotPranc("these bytes are not a .pranc file: the first eight are not its signature")
-
-
-def _check(legal: bool, name: str, value: int) -> None:
-    if not legal:
-        raise CorruptBitstream(f"the header's {name} has the illegal value {value}")
-
-
-def pack_sections(sections: Mapping[int, bytes]) -> bytes:
-    """Sections in rising order of their ids; `unpack_sections` is the inverse."""
-    return b"".join(
-        bytes([number])
-        + pack_varint(len(payload))
-        + zlib.crc32(payload).to_bytes(4, "little")
-        + payload
-        for number, payload in sorted(sections.items())
-    )
-
-
-def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
-    """All sections of a whole file, checksums verified."""
-    reader = Reader(data)
-    reader.take(header.header_bytes)
-    sections: dict[int, bytes] = {}
-    for _ in range(header.sections):
-        number, length, crc = reader.u8(), reader.varint(), reader.u32()
-        if number not in SECTION_NAMES or any(number <= other for other in sections):
-            raise CorruptBitstream(f"section id {number} is unknown or out of order")
-        payload = reader.take(length)
-        if zlib.crc32(payload) != crc:
-            raise CorruptBitstream(f"the checksum of section {SECTION_NAMES[number]!r} is wrong")
-        sections[number] = payload
-    if reader.position != len(data):
-        raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
-    if SYMBOLS not in sections or (ALPHA in sections) != header.has_alpha:
-        raise CorruptBitstream("a required section is missing, or alpha stands without its mode")
-    return sections
-
-
-def inflate(payload: bytes, limit: int, name: str) -> bytes:
-    """Undo zlib, to at most `limit` bytes."""
-    decompressor = zlib.decompressobj()
-    try:
-        out = decompressor.decompress(payload, limit + 1)
-    except zlib.error as error:
-        raise CorruptBitstream(f"section {name!r} cannot be decompressed") from error
-    if len(out) > limit:
-        raise LimitExceeded(f"section {name!r} is larger than the allowed {limit} bytes")
-    if not decompressor.eof or decompressor.unused_data:
-        raise CorruptBitstream(f"section {name!r} is not one whole zlib stream")
-    return out

@@ -1,10 +1,14 @@
-"""Range coding of integers: rows of `tables` in, bytes out, and back.
+"""Range coding of integers: symbols under rows of `tables` in, bytes out, and back.
 
 The coder is constriction's range coder (Bamler, "Understanding entropy coding with asymmetric
 numeral systems", 2022; Martin, "Range encoding", 1979): 32-bit words, 64-bit state, 24-bit
 probabilities. Symbols are coded group by group; all symbols of a group share one row. After a
 group's symbols follow its escapes, the magnitudes beyond the row, as Exp-Golomb code words of
 order `ESCAPE_ORDER` and a sign, bit by bit with equal probabilities.
+
+An `Encoder` takes groups one by one and a `Decoder` gives them back in the same order, so that
+what is decoded may decide under which row the next group is coded (`exact`). `encode_symbols`
+and `decode_symbols` code groups whose rows are known (the mlp profile).
 
 The stream ends without a mark and a shortened one still decodes, to other symbols: whoever
 stores it stores its length and checksum as well (`bitstream`).
@@ -19,105 +23,150 @@ import numpy as np
 import numpy.typing as npt
 
 from pranc_codec.errors import CorruptBitstream
-from pranc_codec.tables import TOTAL, rows
+from pranc_codec.tables import TOTAL, Row, rows
 
 Integers = npt.NDArray[np.int32]
 ESCAPE_ORDER: Final = 4
 LARGEST_MAGNITUDE: Final = (1 << 24) - 1
+MOST_ESCAPE_DIGITS: Final = 24
 
 
-@lru_cache(maxsize=128)
-def exact_model(row: int) -> constriction.stream.model.Categorical:
+@lru_cache(maxsize=4096)
+def exact_model(row: Row) -> constriction.stream.model.Categorical:
     """The coder's model of a row with exactly the row's cumulative frequencies.
 
     constriction gives every symbol a frequency of at least one before it shares out the rest in
     proportion; handing over F - 1 in float64 makes it arrive at F (a test probes every boundary).
     """
-    frequencies = rows()[row].frequencies
-    assert int(frequencies.sum()) == TOTAL
+    assert int(row.frequencies.sum(dtype=np.int64)) == TOTAL
     return constriction.stream.model.Categorical(
-        (frequencies - 1).astype(np.float64), perfect=False
+        (row.frequencies - 1).astype(np.float64), perfect=False
     )
 
 
 BIT: Final = constriction.stream.model.Uniform(2)
 
 
-def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
-    """Range-code groups of (symbols, row); `decode_symbols` is the inverse."""
-    encoder = constriction.stream.queue.RangeEncoder()
-    for symbols, row in groups:
-        largest = rows()[row].largest
-        escaped = np.abs(symbols) > largest
-        indices = np.where(escaped, 2 * largest + 1, symbols + largest).astype(np.int32)
-        if indices.size:
-            encoder.encode(indices, exact_model(row))
-        bits = [bit for value in symbols[escaped] for bit in _escape_bits(int(value), largest)]
+class Encoder:
+    """Writes groups of integers; `Decoder` is the inverse."""
+
+    def __init__(self) -> None:
+        self._coder = constriction.stream.queue.RangeEncoder()
+
+    def encode(self, symbols: Integers, row: Row) -> None:
+        """Integers under one row, then their escapes."""
+        if not symbols.size:
+            return
+        escaped = (symbols < row.smallest) | (symbols > row.largest)
+        escape = row.largest - row.smallest + 1
+        indices = np.where(escaped, escape, symbols - row.smallest).astype(np.int32)
+        self._coder.encode(indices, exact_model(row))
+        bits = [bit for value in symbols[escaped] for bit in _escape_bits(int(value), row)]
         if bits:
-            encoder.encode(np.array(bits, dtype=np.int32), BIT)
-    stream: bytes = encoder.get_compressed().astype("<u4").tobytes()
-    return stream.rstrip(b"\0")  # the decoder reads zeros past the end
+            self._coder.encode(np.array(bits, dtype=np.int32), BIT)
+
+    def encode_raw(self, values: Integers, bits: int) -> None:
+        """Integers 0 .. 2**bits - 1 with equal probabilities, bits <= 16."""
+        if values.size and bits:
+            self._coder.encode(values, constriction.stream.model.Uniform(1 << bits))
+
+    def finish(self) -> bytes:
+        """The stream: 32-bit words, zero bytes at the end left out (the decoder reads zeros)."""
+        stream: bytes = self._coder.get_compressed().astype("<u4").tobytes()
+        return stream.rstrip(b"\0")
+
+
+class Decoder:
+    """Reads groups of integers from what an `Encoder` wrote."""
+
+    def __init__(self, data: bytes) -> None:
+        self._ends_in_zero = data.endswith(b"\0")
+        padded = data + b"\0" * (-len(data) % 4)
+        words = np.frombuffer(padded, dtype="<u4").astype(np.uint32)
+        self._coder = constriction.stream.queue.RangeDecoder(words)
+
+    def decode(self, count: int, row: Row) -> Integers:
+        """`count` integers under one row."""
+        if count == 0:
+            return np.zeros(0, dtype=np.int32)
+        try:
+            indices: Integers = self._coder.decode(exact_model(row), count)
+            symbols = indices + np.int32(row.smallest)
+            for position in np.flatnonzero(symbols > row.largest):
+                symbols[position] = self._decode_escape(row)
+        except AssertionError as error:  # constriction's word for bytes that no encoder writes
+            raise CorruptBitstream("the range-coded symbols are damaged") from error
+        return symbols
+
+    def decode_raw(self, count: int, bits: int) -> Integers:
+        """`count` integers 0 .. 2**bits - 1."""
+        if count == 0 or bits == 0:
+            return np.zeros(count, dtype=np.int32)
+        try:
+            out: Integers = self._coder.decode(
+                constriction.stream.model.Uniform(1 << bits), count
+            ).astype(np.int32)
+        except AssertionError as error:
+            raise CorruptBitstream("the range-coded symbols are damaged") from error
+        return out
+
+    def finish(self) -> None:
+        """Refuse a stream that ends in zero, or of which more is left than is read ahead."""
+        if self._ends_in_zero or not self._coder.maybe_exhausted():
+            raise CorruptBitstream("bytes follow the end of the range-coded symbols")
+
+    def _decode_escape(self, row: Row) -> int:
+        digits = ESCAPE_ORDER
+        while not self._coder.decode(BIT):
+            digits += 1
+            if digits > MOST_ESCAPE_DIGITS:
+                raise CorruptBitstream("an escaped symbol is larger than the format allows")
+        excess = 1
+        for _ in range(digits):
+            excess = excess << 1 | int(self._coder.decode(BIT))
+        beyond = excess - (1 << ESCAPE_ORDER) + 1
+        value = row.smallest - beyond if self._coder.decode(BIT) else row.largest + beyond
+        if abs(value) > LARGEST_MAGNITUDE:
+            raise CorruptBitstream("an escaped symbol is larger than the format allows")
+        return value
+
+
+def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
+    """Range-code groups of (symbols, index of a row); `decode_symbols` is the inverse."""
+    encoder = Encoder()
+    for symbols, row in groups:
+        encoder.encode(symbols, rows()[row])
+    return encoder.finish()
 
 
 def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
-    """Decode groups of (number of symbols, row) from what `encode_symbols` returned."""
-    padded = data + b"\0" * (-len(data) % 4)
-    words = np.frombuffer(padded, dtype="<u4").astype(np.uint32)
-    decoder = constriction.stream.queue.RangeDecoder(words)
-    return [_decode_group(decoder, count, row) for count, row in groups]
+    """Decode groups of (number of symbols, index of a row) from what `encode_symbols` returned."""
+    decoder = Decoder(data)
+    return [decoder.decode(count, rows()[row]) for count, row in groups]
 
 
-def _decode_group(
-    decoder: constriction.stream.queue.RangeDecoder, count: int, row: int
-) -> Integers:
-    if count == 0:
-        return np.zeros(0, dtype=np.int32)
-    largest = rows()[row].largest
-    try:
-        indices: Integers = decoder.decode(exact_model(row), count)
-        symbols = indices - np.int32(largest)
-        for position in np.flatnonzero(indices == 2 * largest + 1):
-            symbols[position] = _decode_escape(decoder, largest)
-    except AssertionError as error:  # constriction's word for bytes that no encoder writes
-        raise CorruptBitstream("the range-coded symbols are damaged") from error
-    return symbols
-
-
-def _escape_bits(value: int, largest: int) -> list[int]:
-    """Bits of an escaped value: unary length, Exp-Golomb digits, sign; see `_decode_escape`."""
+def _escape_bits(value: int, row: Row) -> list[int]:
+    """Bits of a value beyond a row: unary length, Exp-Golomb digits, 1 if it is below."""
     if abs(value) > LARGEST_MAGNITUDE:
         raise OverflowError(f"symbol {value} is beyond the format's +-{LARGEST_MAGNITUDE}")
-    excess = abs(value) - largest - 1 + (1 << ESCAPE_ORDER)
+    beyond = row.smallest - value if value < row.smallest else value - row.largest
+    excess = beyond - 1 + (1 << ESCAPE_ORDER)
     digits = excess.bit_length()
     unary = [0] * (digits - ESCAPE_ORDER - 1) + [1]
-    return [*unary, *(excess >> i & 1 for i in range(digits - 2, -1, -1)), int(value < 0)]
-
-
-def _decode_escape(decoder: constriction.stream.queue.RangeDecoder, largest: int) -> int:
-    digits = ESCAPE_ORDER
-    while not decoder.decode(BIT):
-        digits += 1
-        if digits > 24:
-            raise CorruptBitstream("an escaped symbol is larger than the format allows")
-    excess = 1
-    for _ in range(digits):
-        excess = excess << 1 | int(decoder.decode(BIT))
-    magnitude = excess - (1 << ESCAPE_ORDER) + largest + 1
-    if magnitude > LARGEST_MAGNITUDE:
-        raise CorruptBitstream("an escaped symbol is larger than the format allows")
-    return -magnitude if decoder.decode(BIT) else magnitude
+    below = int(value < row.smallest)
+    return [*unary, *(excess >> i & 1 for i in range(digits - 2, -1, -1)), below]
 
 
 def code_length_bits(symbols: Integers, row: int) -> float:
-    """Ideal code length of `symbols` under a row, in bits; escapes are counted exactly."""
+    """Ideal code length of `symbols` under a row of coefficients, in bits; escapes are counted
+    exactly."""
     table = rows()[row]
-    magnitudes = np.abs(symbols)
-    escaped = symbols[magnitudes > table.largest]
-    indices = np.where(magnitudes > table.largest, 2 * table.largest + 1, symbols + table.largest)
-    extra = sum(len(_escape_bits(int(value), table.largest)) for value in escaped)
+    escaped = np.abs(symbols) > table.largest
+    indices = np.where(escaped, 2 * table.largest + 1, symbols + table.largest)
+    extra = sum(len(_escape_bits(int(value), table)) for value in symbols[escaped])
     return float(table.cost_bits()[indices].sum()) + extra
 
 
 def cheapest_row(symbols: Integers) -> int:
-    """The row with the shortest code for `symbols`."""
+    """The row of coefficients with the shortest code for `symbols`."""
     return min(range(len(rows())), key=lambda row: code_length_bits(symbols, row))

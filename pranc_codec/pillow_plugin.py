@@ -5,31 +5,42 @@
 >>> Image.open("photo.png").save("photo.pranc", quality=50)
 >>> Image.open("photo.pranc").show()
 
-`save` takes `encode`'s quality, lmbda, bpp, psnr, effort, seed, device and progress, and Pillow's
-icc_profile, exif and xmp. `open` reads the header and metadata; pixels are computed on `load`, on
-`DEVICE`. Images beyond Pillow's `MAX_IMAGE_PIXELS` are refused as Pillow refuses others.
+`save` takes `encode`'s profile, quality, lmbda, bpp, psnr, effort, seed, device and progress, and
+Pillow's icc_profile, exif and xmp. `open` reads the header and metadata; pixels are computed on
+`load`, on `DEVICE`. Images beyond Pillow's `MAX_IMAGE_PIXELS` are refused as Pillow refuses others.
 """
 
 from typing import Any, Final
 
 from PIL import Image, ImageFile
 
-from pranc_codec import bitstream, decoder
+from pranc_codec import bitstream, decoder, extras
 from pranc_codec.encoder.encode import encode
 from pranc_codec.errors import BitstreamError, LimitExceeded
 from pranc_codec.image import Metadata, load_picture
+from pranc_codec.limits import DEFAULT_LIMITS, Limits
+from pranc_codec.sections import unpack_sections
 
 DEVICE: str | None = None
 """Where pixels are computed: None takes a GPU where there is one."""
 
-ENCODE_OPTIONS: Final = ("quality", "lmbda", "bpp", "psnr", "effort", "seed", "device", "progress")
+ENCODE_OPTIONS: Final = (
+    "profile",
+    "quality",
+    "lmbda",
+    "bpp",
+    "psnr",
+    "effort",
+    "seed",
+    "device",
+    "progress",
+)
 
 
-def limits() -> bitstream.Limits:
+def limits() -> Limits:
     """Pillow's limit on pixels (twice MAX_IMAGE_PIXELS is its error) as ours."""
     allowed = Image.MAX_IMAGE_PIXELS
-    default = decoder.DEFAULT_LIMITS
-    return default if allowed is None else bitstream.Limits(max_pixels=2 * allowed)
+    return DEFAULT_LIMITS if allowed is None else Limits(max_pixels=2 * allowed)
 
 
 def accept(prefix: bytes) -> bool:
@@ -54,8 +65,8 @@ class PrancImageFile(ImageFile.ImageFile):
         self._mode = "I;16" if deep_grey else header.mode
         self._size = (header.width, header.height)
         try:
-            sections = bitstream.unpack_sections(data, header)
-            self.info.update(decoder.metadata_info(decoder.read_metadata(sections, limits())))
+            sections = unpack_sections(data, header)
+            self.info.update(extras.metadata_info(extras.read_metadata(sections, limits())))
         except BitstreamError:
             pass  # `load` meets the same error and raises it
         self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (self.mode,))]

@@ -19,13 +19,19 @@ def photo() -> Image.Image:
 
 @pytest.fixture(scope="session")
 def encoded(photo: Image.Image) -> bytes:
-    """`photo` as a small file."""
+    """`photo` as a small file of the mlp profile."""
+    return pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0)
+
+
+@pytest.fixture(scope="session")
+def grid_file(photo: Image.Image) -> bytes:
+    """`photo` as a small file of the grid profile."""
     return pranc_codec.encode(photo, bpp=1.0, effort=0)
 
 
 @pytest.fixture(scope="session")
 def rgba_file() -> bytes:
-    """A file with every section: alpha, ICC profile, EXIF and XMP."""
+    """An mlp file with every other section: alpha, ICC profile, EXIF and XMP."""
     image = np.random.default_rng(0).integers(0, 256, (9, 7, 4), dtype=np.uint8)
     metadata = pranc_codec.Metadata(icc_profile=b"profile", exif=b"Exif\0\0", xmp=b"<x/>")
-    return pranc_codec.encode(image, quality=50, effort=0, metadata=metadata)
+    return pranc_codec.encode(image, profile="mlp", quality=50, effort=0, metadata=metadata)

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 import pranc_codec
 from pranc_codec import bitstream, decoder
-from pranc_codec.bitstream import Header, LayerCode, Limits, MlpParameters
+from pranc_codec.bitstream import Header
+from pranc_codec.fields import Reader, pack_varint
+from pranc_codec.limits import Limits
+from pranc_codec.parameters import BASES, LayerCode, MlpParameters
+from pranc_codec.sections import pack_sections
 
 u8 = st.integers(0, 255)
 layer_codes = st.builds(LayerCode, step_code=u8, row=st.integers(0, 89))
@@ -21,7 +25,7 @@ def headers(draw):
     depth = draw(st.integers(1, 32))
     parameters = MlpParameters(
         prior=draw(st.integers(0, 127)),
-        basis=draw(st.sampled_from(bitstream.BASES)),
+        basis=draw(st.sampled_from(BASES)),
         features=draw(st.integers(1, 65535)),
         bandwidth=draw(st.integers(1, 255)),
         width=draw(st.integers(1, 65535)),
@@ -56,15 +60,15 @@ def test_header_round_trip(header):
 @settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1))
 def test_varint_round_trip(value):
-    data = bitstream.pack_varint(value)
-    assert bitstream.Reader(data).varint() == value
+    data = pack_varint(value)
+    assert Reader(data).varint() == value
     assert len(data) <= 5
 
 
 @pytest.mark.parametrize("data", [b"\x80\x00", b"\xff\xff\xff\xff\x7f", b"\x80" * 5 + b"\x01"])
 def test_illegal_varints(data):
     with pytest.raises(pranc_codec.CorruptBitstream):
-        bitstream.Reader(data).varint()
+        Reader(data).varint()
 
 
 def test_header_of_a_plain_rgb_image_is_below_40_bytes(encoded):
@@ -182,22 +186,22 @@ def test_other_formats_are_told_apart():
 def test_metadata_bombs_are_refused(rgba_file):
     header, sections = decoder.open_file(rgba_file, Limits())
     sections[32] = zlib.compress(bytes(10**6), 9)
-    data = bitstream.pack_header(header) + bitstream.pack_sections(sections)
+    data = bitstream.pack_header(header) + pack_sections(sections)
     with pytest.raises(pranc_codec.LimitExceeded, match="icc_profile"):
         pranc_codec.decode(data, limits=Limits(max_metadata_bytes=1000))
     sections[32] += b"junk"
-    data = bitstream.pack_header(header) + bitstream.pack_sections(sections)
+    data = bitstream.pack_header(header) + pack_sections(sections)
     with pytest.raises(pranc_codec.CorruptBitstream, match="icc_profile"):
         pranc_codec.decode(data)
 
 
 def test_section_order_and_ids(rgba_file):
     header, sections = decoder.open_file(rgba_file, Limits())
-    one, two = (bitstream.pack_sections({n: sections[n]}) for n in (1, 16))
+    one, two = (pack_sections({n: sections[n]}) for n in (1, 16))
     data = bitstream.pack_header(replace(header, sections=2)) + two + one
     with pytest.raises(pranc_codec.CorruptBitstream, match="out of order"):
         pranc_codec.decode(data)
-    unknown = bitstream.pack_sections({n: sections[n] for n in (1, 16)} | {99: b""})
+    unknown = pack_sections({n: sections[n] for n in (1, 16)} | {99: b""})
     with pytest.raises(pranc_codec.CorruptBitstream, match="99"):
         pranc_codec.decode(bitstream.pack_header(replace(header, sections=3)) + unknown)
 
@@ -215,7 +219,7 @@ def forged(**parameters) -> bytes:
         height=size["image_height"], seed=0, sections=1,
         parameters=MlpParameters(**{**defaults, **parameters}, layers=layers),
     )  # fmt: skip
-    return bitstream.pack_header(header) + bitstream.pack_sections({1: b""})
+    return bitstream.pack_header(header) + pack_sections({1: b""})
 
 
 def test_forged_files_decode_where_they_are_harmless():
@@ -240,7 +244,7 @@ def test_memory_of_rendering_is_bounded(shape):
 def test_symbols_followed_by_junk_are_refused(encoded):
     header, sections = decoder.open_file(encoded, Limits())
     sections[1] += b"junk"
-    data = bitstream.pack_header(header) + bitstream.pack_sections(sections)
+    data = bitstream.pack_header(header) + pack_sections(sections)
     with pytest.raises(pranc_codec.CorruptBitstream, match="not what an encoder writes"):
         pranc_codec.decode(data)
 

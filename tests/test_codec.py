@@ -29,19 +29,20 @@ def test_a_photograph_is_recognizable_and_small(photo, encoded):
 
 
 def test_same_input_settings_and_seed_give_the_same_bytes(photo, encoded):
-    assert pranc_codec.encode(photo, bpp=1.0, effort=0) == encoded
-    assert pranc_codec.encode(photo, bpp=1.0, effort=0, seed=1) != encoded
+    assert pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0) == encoded
+    assert pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0, seed=1) != encoded
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_modes_and_samples_are_kept(channels, dtype):
+@pytest.mark.parametrize("profile", ["grid", "mlp"])
+def test_modes_and_samples_are_kept(channels, dtype, profile):
     image = gradient(20, 30, channels, dtype)
     if dtype == "float32" and channels in (2, 4):
         with pytest.raises(pranc_codec.InvalidArgument, match="alpha"):
             pranc_codec.encode(image, effort=0)
         return
-    data = pranc_codec.encode(image, quality=100, effort=1)
+    data = pranc_codec.encode(image, profile=profile, quality=100, effort=1)
     back = pranc_codec.decode_array(data)
     assert back.shape == image.shape
     assert back.dtype == image.dtype
@@ -57,9 +58,11 @@ def test_modes_and_samples_are_kept(channels, dtype):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 2), (17, 31)])
-def test_any_size(size):
+@pytest.mark.parametrize("profile", ["grid", "mlp"])
+def test_any_size(size, profile):
     image = gradient(size[1], size[0], 3)
-    back = pranc_codec.decode_array(pranc_codec.encode(image, quality=50, effort=0))
+    data = pranc_codec.encode(image, profile=profile, quality=50, effort=0)
+    back = pranc_codec.decode_array(data)
     assert back.shape == image.shape
 
 
@@ -104,29 +107,34 @@ def test_alpha_differences_do_not_wrap():
 
 
 @pytest.mark.parametrize("bpp", [0.6, 1.5, 4.0])
-def test_target_bpp_is_met_on_the_real_file(photo, bpp):
-    data = pranc_codec.encode(photo, bpp=bpp, effort=0)
+@pytest.mark.parametrize("profile", ["grid", "mlp"])
+def test_target_bpp_is_met_on_the_real_file(photo, bpp, profile):
+    data = pranc_codec.encode(photo, profile=profile, bpp=bpp, effort=0)
     assert abs(8 * len(data) / (96 * 64) / bpp - 1) <= 0.02
 
 
 def test_target_psnr_is_met_on_the_decoded_file(photo):
-    data = pranc_codec.encode(photo, psnr=20, effort=2)
+    data = pranc_codec.encode(photo, profile="mlp", psnr=20, effort=2)
     reached = psnr_db(np.asarray(photo), np.asarray(pranc_codec.decode(data)))
     assert 19.9 <= reached <= 20.6
 
 
-def test_quality_and_lmbda_order_the_rates(photo):
-    by_quality = [len(pranc_codec.encode(photo, quality=q, effort=0)) for q in (20, 60, 95)]
+@pytest.mark.parametrize("profile", ["grid", "mlp"])
+def test_quality_and_lmbda_order_the_rates(photo, profile):
+    def size(**target):
+        return len(pranc_codec.encode(photo, profile=profile, effort=0, **target))
+
+    by_quality = [size(quality=q) for q in (20, 60, 95)]
     assert by_quality == sorted(by_quality)
-    by_lmbda = [len(pranc_codec.encode(photo, lmbda=v, effort=0)) for v in (1e-2, 1e-3, 1e-4)]
+    by_lmbda = [size(lmbda=v) for v in (1e-2, 1e-3, 1e-4)]
     assert by_lmbda == sorted(by_lmbda)
 
 
 def test_unreachable_targets_say_what_is_reachable(photo):
     with pytest.raises(pranc_codec.TargetUnreachable, match="needed for header"):
-        pranc_codec.encode(photo, bpp=0.01, effort=0)
+        pranc_codec.encode(photo, profile="mlp", bpp=0.01, effort=0)
     with pytest.raises(pranc_codec.TargetUnreachable, match="were reached at"):
-        pranc_codec.encode(photo, psnr=70, effort=0)
+        pranc_codec.encode(photo, profile="mlp", psnr=70, effort=0)
 
 
 def test_any_resolution_and_any_window(encoded):
@@ -160,7 +168,7 @@ def test_wrong_sizes(encoded):
 
 def test_progress_and_cancel(photo):
     seen = []
-    pranc_codec.encode(photo, bpp=1.0, effort=0, progress=seen.append)
+    pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0, progress=seen.append)
     assert [p.step for p in seen] == sorted({p.step for p in seen})
     assert seen[-1].step == seen[-1].steps == 150
     assert seen[-1].bpp_estimate == pytest.approx(1.0, rel=0.2)
@@ -170,12 +178,12 @@ def test_progress_and_cancel(photo):
         raise pranc_codec.EncodingCancelled(f"enough after {progress.step}")
 
     with pytest.raises(pranc_codec.EncodingCancelled, match="enough"):
-        pranc_codec.encode(photo, bpp=1.0, effort=0, progress=cancel)
+        pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0, progress=cancel)
 
 
 def test_last_estimates_are_close_to_the_file(photo):
     seen = []
-    data = pranc_codec.encode(photo, bpp=2.0, effort=2, progress=seen.append)
+    data = pranc_codec.encode(photo, profile="mlp", bpp=2.0, effort=2, progress=seen.append)
     psnr = psnr_db(np.asarray(photo), np.asarray(pranc_codec.decode(data)))
     assert seen[-1].psnr_db_estimate == pytest.approx(psnr, abs=0.5)
 
@@ -204,7 +212,7 @@ def test_analyze_accounts_for_every_byte(encoded, rgba_file):
 @pytest.mark.parametrize("basis", ["hash", "dense"])
 def test_bases_and_weights_per_coefficient(photo, basis):
     rule = pranc_codec.Rule(basis=basis, weights_per_coefficient=2)
-    data = pranc_codec.encode(photo, bpp=1.0, effort=0, rule=rule)
+    data = pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0, rule=rule)
     analysis = pranc_codec.analyze(data)
     assert analysis.header.parameters.basis == basis
     weights = sum(layer.weights for layer in analysis.layers)
@@ -222,7 +230,7 @@ def test_bases_and_weights_per_coefficient(photo, basis):
         (dict(bpp=1, quality=5), "contradict"),
         (dict(effort=8), "0 .. 7"),
         (dict(effort="slow"), "fast, default, max"),
-        (dict(profile="grid"), "use 'mlp'"),
+        (dict(profile="tree"), "use grid or mlp"),
         (dict(seed=-1), "seed"),
     ],
 )
@@ -269,7 +277,7 @@ def test_the_callers_torch_settings_do_not_matter(photo, encoded):
     try:
         with torch.autocast("cpu", dtype=torch.bfloat16), torch.no_grad():
             np.testing.assert_array_equal(pranc_codec.decode_array(encoded), expected)
-            assert pranc_codec.encode(photo, bpp=1.0, effort=0) == encoded
+            assert pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0) == encoded
     finally:
         torch.set_default_dtype(torch.float32)
 
@@ -297,7 +305,7 @@ def test_what_is_planned_can_be_decoded_under_the_default_limits(megapixels):
 def test_rates_beyond_the_largest_network_are_refused_before_the_fit():
     image = np.zeros((2000, 3000), np.uint8)
     with pytest.raises(pranc_codec.TargetUnreachable, match="ask for at most"):
-        pranc_codec.encode(image, bpp=3.0, effort="max")
+        pranc_codec.encode(image, profile="mlp", bpp=3.0, effort="max")
 
 
 def test_zooming_into_a_huge_rendering_is_allowed(encoded):

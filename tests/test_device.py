@@ -8,17 +8,59 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 import pranc_codec
-from pranc_codec import basis, bitstream, coordinate, decoder, layers, prng, quantize
+from pranc_codec import (
+    basis,
+    context,
+    coordinate,
+    density,
+    exact,
+    grid,
+    layers,
+    mlp,
+    prng,
+    quantize,
+    synthesis,
+    wavelet,
+)
+from pranc_codec.parameters import MlpParameters
+from pranc_codec.priors import grid as priors
 
 SHAPE = coordinate.Shape(features=8, bandwidth=9.0, width=6, depth=2, colours=3)
 
 
 @pytest.fixture
-def fake():
-    """Tensors without memory that may say they are on a GPU. A CPU build of torch has neither
-    their gradients nor their indexing with brackets, so the stages are tested without both."""
+def fake(monkeypatch):
+    """Tensors without memory that may say they are on a GPU. A CPU build of torch does not have
+    their gradients, so the stages are tested without; their indexing with brackets and
+    `contiguous` go through a device guard that it does not have, so both are replaced."""
+    monkeypatch.setattr(torch.Tensor, "__getitem__", indexed)
+    monkeypatch.setattr(torch.Tensor, "__setitem__", lambda x, key, v: indexed(x, key).add_(v))
+    monkeypatch.setattr(torch.Tensor, "contiguous", lambda x, **_: x)
     with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.no_grad():
         yield mode
+
+
+def indexed(x: torch.Tensor, key: object) -> torch.Tensor:
+    """x[key] for integers, slices, None, an ellipsis and a list."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if Ellipsis in keys:
+        place = keys.index(Ellipsis)
+        missing = x.dim() - sum(k is not None and k is not Ellipsis for k in keys)
+        keys[place : place + 1] = [slice(None)] * missing
+    dim = 0
+    for k in keys:
+        if k is None:
+            x = x.unsqueeze(dim)
+        elif isinstance(k, int):
+            x = x.select(dim, k)
+            continue
+        elif isinstance(k, list):
+            x = torch.stack([x.select(dim, i) for i in k], dim)
+        else:
+            start, stop, step = k.indices(x.shape[dim])
+            x = torch.ops.aten.slice(x, dim, start, stop, step)
+        dim += 1
+    return x
 
 
 def cuda_zeros(*shape, **options):
@@ -27,17 +69,24 @@ def cuda_zeros(*shape, **options):
 
 def fake_network(kind: str) -> torch.nn.Module:
     """A network made on the CPU, with all its tensors replaced by zeros on the fake GPU."""
-    parameters = bitstream.MlpParameters(
+    parameters = MlpParameters(
         prior=0, basis=kind, features=8, bandwidth=51, width=6, depth=2, k=60, layers=()
     )
     with unset_fake_temporarily():
-        network = decoder.build_network(SHAPE, parameters, 0, hold=True)
-    for module in network.modules():
-        for name, tensor in module._parameters.items():
-            module._parameters[name] = torch.nn.Parameter(cuda_zeros(tensor.shape))
-        for name, tensor in module._buffers.items():
-            module._buffers[name] = cuda_zeros(tensor.shape)
-    return network
+        network = mlp.build_network(SHAPE, parameters, 0, hold=True)
+    return on_fake_gpu(network)
+
+
+def test_indexing_stands_in_for_brackets():
+    x = torch.arange(120).view(4, 5, 6)
+    for key in (
+        1,
+        (slice(1, 3), None, 2),
+        (..., slice(None, None, 2)),
+        (0, ..., slice(-2, None)),
+        ([2, 0], 1),
+    ):
+        assert torch.equal(indexed(x, key), x[key])
 
 
 def test_the_check_can_fail(fake):
@@ -79,9 +128,89 @@ def test_random_numbers_are_made_on_the_device(fake):
     assert layers.seeded_uniform(3, 40, seed=1, layer=0, device=device).is_cuda
 
 
+def on_fake_gpu(module: torch.nn.Module) -> torch.nn.Module:
+    """The module with all its tensors replaced by zeros on the fake GPU."""
+    for part in module.modules():
+        for name, tensor in part._parameters.items():
+            if tensor is not None:
+                part._parameters[name] = torch.nn.Parameter(cuda_zeros(tensor.shape))
+        for name, tensor in part._buffers.items():
+            part._buffers[name] = cuda_zeros(tensor.shape)
+    return module
+
+
+def fake_pyramid(height: int, width: int, **options) -> wavelet.Pyramid:
+    grids = wavelet.grids(height, width)
+    return wavelet.Pyramid(
+        low=cuda_zeros(1, 3, *grids[0], **options),
+        bands=tuple(cuda_zeros(1, 3, 3, *grid, **options) for grid in grids),
+    )
+
+
+@pytest.fixture
+def fake_context_model() -> context.ContextModel:
+    return context.ContextModel()
+
+
+def test_wavelets_mix_no_devices(fake):
+    pyramid = wavelet.analyze(wavelet.to_opponent(cuda_zeros(1, 3, 33, 40)))
+    assert all(t.is_cuda for t in pyramid.tensors)
+    assert wavelet.to_rgb(wavelet.synthesize(pyramid, 33, 40)).is_cuda
+
+
+def test_synthesis_mixes_no_devices(fake):
+    with unset_fake_temporarily():
+        network = synthesis.SynthesisNetwork()
+    pyramid, step = fake_pyramid(33, 40), cuda_zeros(1) + 0.1
+    linear = wavelet.synthesize(pyramid, 33, 40)
+    out = synthesis.corrected(
+        on_fake_gpu(network), linear, pyramid.bands[-1], pyramid.bands[-2], step
+    )
+    assert out.is_cuda
+    assert out.shape == (1, 3, 33, 40)
+
+
+def test_offsets_with_coefficients_mix_no_devices(fake):
+    with unset_fake_temporarily():
+        network = grid.build_network(priors.newest().number, 100, seed=0)
+    on_fake_gpu(network)
+    (layer,) = network.offsets.layers
+    count = grid.offsets_count()
+    rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
+    layer.basis._held[0, count, torch.device("cuda:0")] = rows
+    with network.offsets.using([torch.zeros_like(next(network.offsets.parameters()))]):
+        assert network(cuda_zeros(1, synthesis.input_channels(3), 9, 8)).is_cuda
+
+
+def test_context_model_mixes_no_devices(fake_context_model, fake):
+    model = fake_context_model
+    coarse, fine = fake_pyramid(33, 40).bands[-2:]
+    low = cuda_zeros(1, 3, *fine.shape[3:])
+    outputs = on_fake_gpu(model).level(fine, low, coarse, None, cuda_zeros(1), 0)
+    assert density.bits(fine, outputs.movedim(3, 0)).is_cuda
+
+
+def test_exact_steps_mix_no_devices(fake):
+    """Between two steps: symbols in, outputs out. Distributions are read on the CPU."""
+    shapes = dict(first=(64, 83, 3, 3), direct=(9, 83, 3, 3), second=(64, 64, 3, 3),
+                  third=(64, 64, 1, 1), last=(9, 64, 1, 1))  # fmt: skip
+    vectors = tuple(cuda_zeros(n, 1, 1) for n in (64, 64, 64, 9))
+    step = exact.Step(
+        **{name: cuda_zeros(shape) for name, shape in shapes.items()},
+        biases=vectors,
+        scales=vectors,
+    )
+    maps = exact.padded(cuda_zeros(1, 83, 10, 12, dtype=torch.int8))
+    assert exact.run_step(step, maps, (10, 12), 48).is_cuda
+    low = exact.log_integers(context.fold(context.slopes(cuda_zeros(1, 1, 9, 9).long())), 6)
+    assert low.is_cuda
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_decodes_the_same_pixels(encoded, capsys):
+@pytest.mark.parametrize("name", ["encoded", "grid_file"])
+def test_cuda_decodes_the_same_pixels(name, request, capsys):
+    encoded = request.getfixturevalue(name)
     seconds = {}
     for device in ("cpu", "cuda"):
         pranc_codec.decode_array(encoded, device=device)
@@ -107,7 +236,8 @@ def test_cuda_bases_are_the_same():
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cuda_encodes(photo):
-    data = pranc_codec.encode(photo, bpp=1.0, effort=0, device="cuda")
+@pytest.mark.parametrize("profile", ["grid", "mlp"])
+def test_cuda_encodes(photo, profile):
+    data = pranc_codec.encode(photo, profile=profile, bpp=1.0, effort=1, device="cuda")
     cpu = pranc_codec.decode_array(data, device="cpu").astype(int)
     assert np.abs(cpu - pranc_codec.decode_array(data, device="cuda")).max() <= 1

@@ -255,7 +255,7 @@ def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatc
 
 def test_codecs_are_found_by_name() -> None:
     assert find_codec("jpeg444", parameter="psnr").parameter == "psnr"
-    with pytest.raises(InvalidArgument, match="known are jpeg, jpeg444, pranc-mlp"):
+    with pytest.raises(InvalidArgument, match="known are avif444, jpeg, jpeg444, pranc-grid"):
         find_codec("jpg")
     for settings in ({"quality": 0}, {"quality": 50.5}, {"quality": 50, "effort": 1}, {}):
         with pytest.raises(InvalidArgument, match="one setting, quality"):

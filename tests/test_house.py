@@ -8,29 +8,36 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "pranc_codec"
 FLOORS = [
     {"errors"},
-    {"prng", "tables", "entropy", "fields", "bitstream", "files"},
+    {
+        "prng", "tables", "entropy", "latents", "fields", "limits", "parameters", "bitstream",
+        "sections", "files",
+    },
     {"basis", "layers", "pranc", "quantize", "metrics", "image"},
-    {"coordinate", "priors"},
-    {"decoder", "analysis"},
+    {"coordinate", "wavelet", "context", "density", "sums", "exact", "synthesis", "priors"},
+    {"extras", "mlp", "grid", "decoder", "analysis"},
     {"encoder"},
     {"evaluate", "training"},
     {"__init__", "batch", "cli", "pillow_plugin"},
-]
+]  # fmt: skip
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 SAME_FLOOR = {  # (imported, importer)
-    ("tables", "bitstream"),
-    ("tables", "entropy"),
-    ("fields", "bitstream"),
+    *((name, "entropy") for name in ("tables",)),
+    *((name, "latents") for name in ("tables", "entropy")),
+    *((name, "parameters") for name in ("fields", "tables")),
+    *((name, "bitstream") for name in ("fields", "parameters")),
+    *((name, "sections") for name in ("fields", "bitstream")),
     ("basis", "layers"),
-    ("basis", "pranc"),
-    ("layers", "pranc"),
-    ("coordinate", "priors"),
-    ("decoder", "analysis"),
-    ("__init__", "batch"),
-    ("__init__", "cli"),
+    *((name, "pranc") for name in ("basis", "layers")),
+    *((name, "exact") for name in ("wavelet", "context", "sums")),
+    ("context", "synthesis"),
+    *((name, "priors") for name in ("coordinate", "context", "exact")),
+    *((name, "mlp") for name in ("extras",)),
+    *((name, "grid") for name in ("extras",)),
+    *((name, "decoder") for name in ("extras", "mlp", "grid")),
+    *((name, "analysis") for name in ("decoder", "mlp", "grid")),
+    *(("__init__", name) for name in ("batch", "cli", "pillow_plugin")),
     ("batch", "cli"),
-    ("__init__", "pillow_plugin"),
-}  # fmt: skip
+}
 
 
 def modules_of(tree: ast.AST) -> set[str]:

@@ -6,7 +6,6 @@ quantization step of each layer is learned with them until it is frozen to the f
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,10 +15,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pranc_codec import quantize
-from pranc_codec.bitstream import step_of_code
 from pranc_codec.coordinate import CoordinateMLP, render
+from pranc_codec.encoder.job import Progress, ProgressCallback
 from pranc_codec.encoder.sampling import sample_pixels
 from pranc_codec.image import to_samples
+from pranc_codec.parameters import step_of_code
 from pranc_codec.pranc import Pranc
 
 EXPONENT: Final = 0.2  # of the price of a bit, see Price
@@ -73,19 +73,6 @@ class Price:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """What a progress callback is told. Estimates: the file may differ by a few percent."""
-
-    step: int
-    steps: int
-    loss: float
-    bpp_estimate: float
-    psnr_db_estimate: float
-    preview: Callable[[], np.ndarray]
-    """Renders the image as it is now, uint8 (h, w, colours)."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Fitted:
     """Real-valued coefficients of each layer and the code of each layer's step."""
 
@@ -99,9 +86,6 @@ def learning_rate_of(width: int) -> float:
     Found on photographs at widths 11 to 85; `_State.watch` deals with the exceptions.
     """
     return min(0.6, 13.6 / width)
-
-
-ProgressCallback = Callable[[Progress], None]
 
 
 def fit(

@@ -23,10 +23,11 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from pranc_codec.bitstream import BASES
 from pranc_codec.coordinate import Shape
-from pranc_codec.decoder import DEFAULT_LIMITS, bandwidth_of_code
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.limits import DEFAULT_LIMITS
+from pranc_codec.mlp import bandwidth_of_code
+from pranc_codec.parameters import BASES
 
 BITS_PER_COEFFICIENT: Final = 6.0
 LARGEST_WIDTH: Final = 256
@@ -109,8 +110,6 @@ def bandwidth_code_of(rule: Rule, width: int) -> int:
 
 def bpp_of_quality(quality: float) -> float:
     """Nominal rate of a quality from 1 to 100."""
-    if not 1 <= quality <= 100:
-        raise InvalidArgument(f"quality {quality} is not in 1 .. 100")
     return float(0.02 * 64 ** ((quality - 1) / 99))
 
 

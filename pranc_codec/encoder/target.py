@@ -8,7 +8,6 @@ from pranc_codec.errors import InvalidArgument
 
 DEFAULT_QUALITY: Final = 50
 EFFORTS: Final = {"fast": 2, "default": 4, "max": 7}
-STEPS_AT_EFFORT_0: Final = 150
 LARGEST_EFFORT: Final = 7
 
 
@@ -36,15 +35,17 @@ def make_target(
     for name, value in given.items():
         if not (math.isfinite(value) and value > 0):
             raise InvalidArgument(f"{name} is {value}, not a positive number")
+    if quality is not None and not 1 <= quality <= 100:
+        raise InvalidArgument(f"quality {quality} is not in 1 .. 100")
     return Target(**given) if given else Target(quality=DEFAULT_QUALITY)
 
 
-def steps_of_effort(effort: int | str) -> int:
-    """Fitting steps: 150 * 2**effort for 0 .. 7, or "fast" (2), "default" (4), "max" (7)."""
+def level_of_effort(effort: int | str) -> int:
+    """0 .. 7, or "fast" (2), "default" (4), "max" (7)."""
     if isinstance(effort, str):
         if effort not in EFFORTS:
             raise InvalidArgument(f"effort {effort!r} is unknown: use 0 .. 7, {', '.join(EFFORTS)}")
         effort = EFFORTS[effort]
     if not 0 <= effort <= LARGEST_EFFORT:
         raise InvalidArgument(f"effort {effort} is not in 0 .. {LARGEST_EFFORT}")
-    return int(STEPS_AT_EFFORT_0 * 2**effort)
+    return effort

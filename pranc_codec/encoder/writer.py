@@ -6,11 +6,13 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec import bitstream, decoder, entropy
-from pranc_codec.bitstream import Header, LayerCode, MlpParameters
+from pranc_codec import bitstream, entropy, extras
+from pranc_codec.bitstream import Header
 from pranc_codec.encoder.plan import Plan
 from pranc_codec.errors import PrancError
 from pranc_codec.image import Picture
+from pranc_codec.parameters import LayerCode, MlpParameters, Parameters, step_of_code
+from pranc_codec.sections import pack_sections
 
 
 def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
@@ -33,7 +35,7 @@ def quantize_layers(
     """Symbols of each layer: coefficients over their step, rounded."""
     symbols = []
     for layer, code in zip(coefficients, step_codes, strict=True):
-        exact = np.rint(layer.numpy().astype(np.float64) / bitstream.step_of_code(code))
+        exact = np.rint(layer.numpy().astype(np.float64) / step_of_code(code))
         if not np.all(np.abs(exact) <= entropy.LARGEST_MAGNITUDE):  # or not finite
             raise PrancError("the fit diverged: try another seed, effort or rate")
         symbols.append(exact.astype(np.int32))
@@ -53,25 +55,33 @@ def write_file(
         for s, code in zip(symbols, step_codes, strict=True)
     ]
     groups = [(s, layer.row) for s, layer in zip(symbols, layers, strict=True)]
-    sections = {bitstream.SYMBOLS: entropy.encode_symbols(groups)} | extra_sections(picture)
+    sections = {bitstream.SYMBOLS: entropy.encode_symbols(groups)}
+    return assemble(picture, "mlp", seed, parameters_of(plan, layers), sections)
+
+
+def assemble(
+    picture: Picture, profile: str, seed: int, parameters: Parameters, sections: dict[int, bytes]
+) -> bytes:
+    """Header and sections, with the picture's alpha and metadata."""
     height, width, _ = picture.colours.shape
+    sections = sections | extra_sections(picture)
     header = Header(
-        profile="mlp",
+        profile=profile,
         mode=picture.mode,
         samples=picture.samples,
         width=width,
         height=height,
         seed=seed,
         sections=len(sections),
-        parameters=parameters_of(plan, layers),
+        parameters=parameters,
     )
-    return bitstream.pack_header(header) + bitstream.pack_sections(sections)
+    return bitstream.pack_header(header) + pack_sections(sections)
 
 
 def extra_sections(picture: Picture) -> dict[int, bytes]:
     """Alpha and metadata."""
-    alpha = {} if picture.alpha is None else {bitstream.ALPHA: decoder.pack_alpha(picture.alpha)}
-    return alpha | decoder.pack_metadata(picture.metadata)
+    alpha = {} if picture.alpha is None else {bitstream.ALPHA: extras.pack_alpha(picture.alpha)}
+    return alpha | extras.pack_metadata(picture.metadata)
 
 
 def fixed_bytes(picture: Picture, plan: Plan, seed: int) -> int:

@@ -55,19 +55,32 @@ def find_codec(name: str, *, parameter: str | None = None) -> Codec:
     return replace(codec, parameter=parameter) if parameter else codec
 
 
-def encode_jpeg(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
-    """JPEG with optimized Huffman tables, progressive. Setting: `quality`, 1..100."""
+def _quality(codec: str, settings: Settings) -> int:
+    """The one setting of the codecs that Pillow has: `quality`, 1..100."""
     unknown = sorted(set(settings) - {"quality"})
     quality = settings.get("quality")
     if unknown or not isinstance(quality, int | float) or quality not in range(1, 101):
         raise InvalidArgument(
-            f"jpeg takes one setting, quality, a whole number in 1..100: got {dict(settings)}"
+            f"{codec} takes one setting, quality, a whole number in 1..100: got {dict(settings)}"
         )
+    return int(quality)
+
+
+def encode_avif(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
+    """AVIF at speed 4. Setting: `quality`, 1..100."""
+    file = io.BytesIO()
+    quality = _quality("avif", settings)
+    image.save(file, format="AVIF", quality=quality, subsampling=subsampling, speed=4)
+    return file.getvalue()
+
+
+def encode_jpeg(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
+    """JPEG with optimized Huffman tables, progressive. Setting: `quality`, 1..100."""
     file = io.BytesIO()
     image.save(
         file,
         format="JPEG",
-        quality=int(quality),
+        quality=_quality("jpeg", settings),
         subsampling=subsampling,
         optimize=True,
         progressive=True,
@@ -112,6 +125,19 @@ def _jpeg(name: str, subsampling: str) -> Codec:
     )
 
 
+def _avif(name: str, subsampling: str) -> Codec:
+    return Codec(
+        name=name,
+        version=f"{subsampling}, speed 4; Pillow {PIL.__version__}, "
+        f"libavif {features.version('avif')}",
+        encode=partial(encode_avif, subsampling=subsampling),
+        decode=decode_with_pillow,
+        parameter="quality",
+        warm_up={"quality": 75},
+        suffix=".avif",
+    )
+
+
 def _pranc(name: str, profile: str) -> Codec:
     try:
         version = version_of("pranc-codec")
@@ -132,7 +158,9 @@ def _pranc(name: str, profile: str) -> Codec:
 
 
 KNOWN: Final[dict[str, Callable[[], Codec]]] = {
+    "avif444": partial(_avif, "avif444", "4:4:4"),
     "jpeg": partial(_jpeg, "jpeg", "4:2:0"),
     "jpeg444": partial(_jpeg, "jpeg444", "4:4:4"),
+    "pranc-grid": partial(_pranc, "pranc-grid", "grid"),
     "pranc-mlp": partial(_pranc, "pranc-mlp", "mlp"),
 }

@@ -1,11 +1,12 @@
-"""Make the integer frequency tables that ship as `pranc_codec/tables.npy`.
+"""Make the integer frequency tables that ship as `tables.npy` and `latent_tables.npz`.
 
     python -m pranc_codec.training.make_tables
 
 Needs mpmath. Every probability is computed with 40 digits and rounded once, so that any machine
-makes the same file; `tables.SHA256` pins it. A change of the tables is a change of the format.
+makes the same file; hashes in `tables` pin them. A change of the tables is a change of the format.
 """
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,9 @@ import numpy as np
 
 from pranc_codec import tables
 from pranc_codec.files import write_atomically
+
+LATENT_TAIL = 2.0**-16
+SMALLEST_ESCAPE = 64  # a surprise costs some 25 bits, not 34
 
 
 def laplace_tail(x: mpmath.mpf, scale: mpmath.mpf) -> mpmath.mpf:
@@ -49,11 +53,57 @@ def all_rows() -> np.ndarray:
     return np.array(flat, dtype="<u4")
 
 
+def latent_cdf(x: mpmath.mpf, scale: mpmath.mpf, shape: mpmath.mpf) -> mpmath.mpf:
+    """P(X <= x) of the latents' distribution around 0; see `tables`."""
+    logistic = 1 / (1 + mpmath.exp(-x / scale))
+    tail = mpmath.exp(-abs(x) / (2 * scale)) / 2
+    return (1 - shape) * logistic + shape * (tail if x < 0 else 1 - tail)
+
+
+def latent_frequencies(
+    scale: mpmath.mpf, shape: mpmath.mpf, location: mpmath.mpf
+) -> tuple[int, int, list[int]]:
+    """How many integers below and above zero a row has, and its frequencies, escape last."""
+    below = above = 1
+    while latent_cdf(-below - location, scale, shape) > LATENT_TAIL:
+        below += 1
+    while 1 - latent_cdf(above - location, scale, shape) > LATENT_TAIL:
+        above += 1
+    half = mpmath.mpf(1) / 2
+    edges = [latent_cdf(r - half - location, scale, shape) for r in range(-below, above + 2)]
+    inside = [
+        max(1, int(mpmath.nint((b - a) * tables.TOTAL))) for a, b in itertools.pairwise(edges)
+    ]
+    escape = max(SMALLEST_ESCAPE, int(mpmath.nint((edges[0] + 1 - edges[-1]) * tables.TOTAL)))
+    inside[inside.index(max(inside))] += tables.TOTAL - sum(inside) - escape
+    return below, above, [*inside, escape]
+
+
+def latent_rows_of_scale(index: int) -> list[int]:
+    """Every row of a scale: reach below and above zero, then frequencies."""
+    mpmath.mp.dps = 40
+    scale = mpmath.mpf(2) ** (mpmath.mpf(index) / 8 - 4)
+    parts = int(tables.locations_of_scale(np.array(index)))
+    flat = []
+    for shape in range(tables.LATENT_SHAPES):
+        for location in range(parts // 2 + 1):
+            below, above, frequencies = latent_frequencies(
+                scale, mpmath.mpf(shape) / 4, mpmath.mpf(location) / parts
+            )
+            flat += [below, above, *frequencies]
+    return flat
+
+
 def main() -> None:
-    path = Path(tables.__file__).with_name("tables.npy")
-    with write_atomically(path) as file:
+    folder = Path(tables.__file__).parent
+    with write_atomically(folder / "tables.npy") as file:
         np.save(file, all_rows())
-    print(path, tables.sha256_of(np.load(path)))
+    flat = [n for index in range(tables.LATENT_SCALES) for n in latent_rows_of_scale(index)]
+    latents = np.array(flat, dtype="<u4")
+    with write_atomically(folder / "latent_tables.npz") as file:
+        np.savez_compressed(file, rows=latents)
+    print("tables.npy", tables.sha256_of(all_rows()))
+    print("latent_tables.npz", tables.sha256_of(latents), len(latents))
 
 
 if __name__ == "__main__":

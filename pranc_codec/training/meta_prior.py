@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
 from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.func import functional_call
@@ -25,10 +24,8 @@ from torch.func import functional_call
 from pranc_codec import coordinate
 from pranc_codec.encoder.plan import Rule, shape_of
 from pranc_codec.encoder.sampling import sample_pixels
-from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import write_atomically
-
-HOLD_OUT_EVERY = 10
+from pranc_codec.training.photographs import load_photographs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +39,6 @@ class MetaSettings:
     outer_learning_rate: float = 0.3
     longest_side: int = 768
     seed: int = 0
-
-
-def load_photographs(folder: Path, longest_side: int) -> list[UInt8[Tensor, "h w 3"]]:
-    """Images of a folder as RGB, reduced to a longest side; every tenth is held out to validate."""
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in Image.registered_extensions())
-    paths = [path for number, path in enumerate(paths) if number % HOLD_OUT_EVERY]
-    if not paths:
-        raise InvalidArgument(f"{folder} holds no images")
-    out = []
-    for path in paths:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-        image.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
-        out.append(torch.from_numpy(np.asarray(image).copy()))
-    return out
 
 
 def adapt(

@@ -14,14 +14,21 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pranc_codec import decode_array, decoder
+from pranc_codec import Limits, decode_array, decoder, grid, mlp
 
 FOLDER = Path(__file__).parent
 
 
 def symbols_sha256(data: bytes) -> str:
     """Hash of all symbols as little-endian int32."""
-    symbols = decoder.read_symbols(*decoder.open_file(data, decoder.DEFAULT_LIMITS))
+    header, sections = decoder.open_file(data, Limits())
+    if header.profile == "mlp":
+        symbols = mlp.read_symbols(header, sections)
+    else:
+        pyramid = grid.read_pyramid(header, sections, torch.device("cpu"))
+        symbols = [tensor.numpy().reshape(-1) for tensor in pyramid.tensors]
+        if header.grid.k:
+            symbols.append(grid.read_coefficient_symbols(header.grid, sections))
     return hashlib.sha256(np.concatenate(symbols).astype("<i4").tobytes()).hexdigest()
 
 

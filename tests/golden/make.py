@@ -19,13 +19,14 @@ from tests.golden.check import FOLDER, symbols_sha256
 
 def cases() -> dict[str, tuple[np.ndarray, dict]]:
     photo = np.asarray(Image.fromarray(skimage_data.chelsea()).resize((60, 40)))
+    larger = np.asarray(Image.fromarray(skimage_data.chelsea()).resize((191, 127)))
     rng = np.random.default_rng(0)
     grey16 = (photo[:, :, 1].astype(np.uint16) * 257)[:, :33]
     alpha = np.concatenate([photo, rng.integers(0, 256, (40, 60, 1), dtype=np.uint8)], axis=2)
     metadata = pranc_codec.Metadata(icc_profile=b"icc", exif=b"Exif\0\0", xmp=b"<xmp/>")
     dense = pranc_codec.Rule(basis="dense", weights_per_coefficient=2)
     hashed = pranc_codec.Rule(weights_per_coefficient=3)
-    return {
+    mlp = {
         "rgb": (photo, dict(bpp=2)),
         "rgb-hash-3": (photo, dict(bpp=1, rule=hashed, seed=2**32 - 1)),
         "rgb-dense": (photo, dict(bpp=1, rule=dense, seed=5)),
@@ -34,6 +35,20 @@ def cases() -> dict[str, tuple[np.ndarray, dict]]:
         "grey16": (grey16, dict(bpp=3)),
         "float": (photo[::-1].astype(np.float32) / 255, dict(bpp=2)),
         "pixel": (photo[:1, :1], dict()),
+    }
+    grid = {
+        "grid-rgb": (photo, dict(quality=50)),
+        "grid-fitted": (larger, dict(quality=60, effort=5, seed=7)),
+        "grid-rgba-metadata": (alpha, dict(quality=40, metadata=metadata)),
+        "grid-grey16": (grey16, dict(quality=90)),
+        "grid-float": (photo[::-1].astype(np.float32) / 255, dict(bpp=2)),
+        "grid-line": (photo[:1], dict(quality=50)),
+        "grid-pixel": (photo[:1, :1], dict()),
+    }
+    return {
+        name: (image, dict(profile=profile, effort=2) | options)
+        for profile, group in (("mlp", mlp), ("grid", grid))
+        for name, (image, options) in group.items()
     }
 
 
@@ -44,7 +59,7 @@ def main(folder: Path = FOLDER) -> None:
         path = folder / f"v{VERSION}-{name}.pranc"
         if path.exists():
             continue
-        path.write_bytes(pranc_codec.encode(image, effort=2, **options))
+        path.write_bytes(pranc_codec.encode(image, **options))
         pixels = pranc_codec.decode_array(path.read_bytes(), device="cpu")
         if pixels.dtype == np.uint8:
             Image.fromarray(pixels).save(path.with_suffix(".png"))

@@ -1,0 +1,73 @@
+"""What fitting and the PRANC coefficients of the grid profile bring, net of their own bytes.
+
+python benchmarks/ablation_offsets.py [--effort 4] [--side 512]
+
+Photographs of scikit-image, three qualities. Loss is MSE + lmbda * bpp of the real file, lmbda as
+the encoder's at that step; gains are against the file without fitting at the same step.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from skimage import data as skimage_data
+
+from pranc_codec.encoder import grid, grid_source
+from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.plan import Rule
+from pranc_codec.image import load_picture
+
+QUALITIES = (15, 35, 55)
+IMAGES = ("astronaut", "coffee", "chelsea")
+
+
+def source_of(image: np.ndarray, side: int, effort: int) -> grid_source.Source:
+    picture = Image.fromarray(image)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    job = Job(
+        picture=load_picture(picture), effort=effort, seed=0, device=torch.device("cpu"),
+        progress=None, rule=Rule(),
+    )  # fmt: skip
+    return grid_source.Source(job=job)
+
+
+def gain_percent(coded: grid_source.Coded, plain: grid_source.Coded) -> str:
+    return f"{100 * (1 - coded.loss / plain.loss):.2f}"
+
+
+def main(
+    effort: Annotated[int, typer.Option(help="1 to 7.")] = 4,
+    side: Annotated[int, typer.Option(help="Longest side of the images.")] = 512,
+    output: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
+) -> None:
+    """Print a table of gains with and without the residual network's coefficients."""
+    table = Table(
+        "image", "quality", "bpp", "PSNR dB", "fit: loss -%", "with coefficients: loss -%",
+        "their bytes", "their dB",
+    )  # fmt: skip
+    for name in track(IMAGES, description="fitting"):
+        source = source_of(getattr(skimage_data, name)(), side, effort)
+        for quality in QUALITIES:
+            step_code = grid.step_code_of_quality(quality)
+            plain = source.coded(step_code)
+            with_coefficients, _, without, _ = (f.coded() for f in source.fits(step_code))
+            table.add_row(
+                name, str(quality), f"{plain.bpp:.3f}", f"{plain.psnr_db:.2f}",
+                gain_percent(without, plain), gain_percent(with_coefficients, plain),
+                str(len(with_coefficients.file) - len(without.file)),
+                f"{with_coefficients.psnr_db - without.psnr_db:.3f}",
+            )  # fmt: skip
+    Console().print(table)
+    if output:
+        with output.open("w") as file:
+            Console(file=file, width=120).print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,200 @@
+"""Fit the latents of one image: gradients through soft rounding, context model and synthesis.
+
+The loss is that of the decisions in `grid_choice`, over the whole image: squared error of the
+corrected reconstruction in steps, plus price * bits. Real-valued latents are seen through two soft
+roundings with noise between them, which sharpen as the fit goes on (Agustsson & Theis, "Universally
+quantized neural compression", NeurIPS 2020, section 4; C3, Kim et al., CVPR 2024, section 3.3). The
+residual network's PRANC coefficients are fitted with them, rounded, gradients straight through.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pranc_codec import density, grid, wavelet
+from pranc_codec.context import ContextModel
+from pranc_codec.encoder.job import Progress, ProgressCallback
+from pranc_codec.image import to_samples
+from pranc_codec.pranc import Pranc
+from pranc_codec.quantize import rate_bits, round_straight_through
+from pranc_codec.synthesis import SynthesisNetwork, corrected
+from pranc_codec.wavelet import Pyramid
+
+REPORTS: Final = 50  # calls of the progress callback
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """Schedule of a fit; rates and noise in steps, ranges from the first iteration to the last."""
+
+    iterations: int
+    learning_rate: float = 0.05
+    coefficients_learning_rate: float = 0.2
+    temperature: tuple[float, float] = (0.2, 0.02)
+    noise: tuple[float, float] = (0.22, 0.05)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitProblem:
+    """What is fitted. opponent: the image; y: its wavelet coefficients in steps, `low` being final;
+    synthesis: a network whose offsets are a `Pranc`; coefficient_step: of these coefficients."""
+
+    opponent: Float[Tensor, "1 3 h w"]
+    y: Pyramid
+    colours: int
+    step_code: int
+    price: float
+    context: ContextModel
+    synthesis: SynthesisNetwork
+    coefficient_step: float
+
+    @property
+    def step(self) -> float:
+        return float(2.0 ** (self.step_code / 64))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return int(self.opponent.shape[2]), int(self.opponent.shape[3])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """Real-valued latents, cheaper to code and to look at than the wavelet coefficients, and the
+    symbols of the residual network's coefficients."""
+
+    y: Pyramid
+    coefficients: npt.NDArray[np.int32]
+
+
+def fit(
+    problem: FitProblem, settings: FitSettings, *, seed: int, progress: ProgressCallback | None
+) -> FitResult:
+    """Minimize error + price * bits of the latents and of the coefficients."""
+    latents = [band.clone().requires_grad_() for band in problem.y.bands]
+    offsets = problem.synthesis.offsets
+    assert isinstance(offsets, Pranc)
+    coefficients = torch.zeros_like(next(offsets.parameters())).requires_grad_()
+    groups = [
+        dict(params=latents, peak=settings.learning_rate),
+        dict(params=[coefficients], peak=settings.coefficients_learning_rate),
+    ]
+    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
+    generator = torch.Generator().manual_seed(seed)
+    masks = _masks(problem)
+    every = max(1, settings.iterations // REPORTS)
+    for iteration in range(settings.iterations):
+        part = iteration / settings.iterations
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * (1 + math.cos(math.pi * part)) / 2
+        soft = [
+            softly_rounded(y, settings, part, generator) * mask
+            for y, mask in zip(latents, masks, strict=True)
+        ]
+        symbols = round_straight_through(coefficients / problem.coefficient_step)
+        with offsets.using([symbols * problem.coefficient_step]):
+            distortion, bits = losses(problem, Pyramid(low=problem.y.low, bands=tuple(soft)))
+        loss = distortion + problem.price * (bits + rate_bits(symbols))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if progress is not None and (
+            iteration % every == 0 or iteration + 1 == settings.iterations
+        ):
+            rounded = [y.detach().round() for y in latents]
+            progress(_report(problem, settings, iteration, distortion, bits, rounded))
+    symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
+    y = Pyramid(low=problem.y.low, bands=tuple(y.detach() for y in latents))
+    return FitResult(y=y, coefficients=symbols.cpu().numpy())
+
+
+def losses(problem: FitProblem, symbols: Pyramid) -> tuple[Tensor, Tensor]:
+    """Squared error in steps, and bits; sums over the image."""
+    with torch.autocast(problem.opponent.device.type, torch.bfloat16):
+        bits = _bits(problem, symbols)
+        image = _image(problem, symbols)
+    return (image - problem.opponent).square().sum() / problem.step**2, bits
+
+
+def softly_rounded(
+    y: Float[Tensor, "..."], settings: FitSettings, part: float, generator: torch.Generator
+) -> Float[Tensor, "..."]:
+    """Two soft roundings with uniform noise between them. part: of the fit that is over."""
+    temperature, noise = (
+        start + (end - start) * part for start, end in (settings.temperature, settings.noise)
+    )
+    uniform = torch.rand(y.shape, generator=generator).to(y.device) * 2 - 1
+    return soft_round(soft_round(y, temperature) + noise * uniform, temperature)
+
+
+def soft_round(x: Float[Tensor, "..."], temperature: float) -> Float[Tensor, "..."]:
+    """Between the identity (high temperatures) and rounding (0); the paper's 1 / alpha."""
+    middle = x.detach().floor() + 0.5
+    sharpness = 1 / temperature
+    return middle + torch.tanh(sharpness * (x - middle)) / (2 * math.tanh(sharpness / 2))
+
+
+def _bits(problem: FitProblem, symbols: Pyramid) -> Tensor:
+    low, parents, grandparents = symbols.low, None, None
+    log2_step = low.new_tensor([problem.step_code / 64])
+    total = low.new_zeros(())
+    count = len(symbols.bands)
+    for number, bands in enumerate(symbols.bands):
+        finest = count - 1 - number
+        outputs = problem.context.level(bands, low, parents, grandparents, log2_step, finest)
+        bits = density.bits(bands, outputs.movedim(3, 0).float())
+        total = total + bits[:, : problem.colours].sum()
+        if finest:
+            size = symbols.bands[number + 1].shape[3:]
+            low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
+        parents, grandparents = bands, parents
+    return total
+
+
+def _image(problem: FitProblem, symbols: Pyramid) -> Tensor:
+    step = problem.step
+    linear = wavelet.synthesize(symbols.map(lambda t: t * step), *problem.size)
+    parents = symbols.bands[-2] if len(symbols.bands) > 1 else None
+    steps = linear.new_tensor([step])
+    return corrected(problem.synthesis, linear, symbols.bands[-1], parents, steps)
+
+
+def _masks(problem: FitProblem) -> list[Tensor]:
+    """1 where there are coefficients that are coded."""
+    below = [*wavelet.grids(*problem.size)[1:], problem.size]
+    out = []
+    for size in below:
+        mask = wavelet.present(*size).float()[None, None].repeat(1, 3, 1, 1, 1)
+        mask[:, problem.colours :] = 0
+        out.append(mask.to(problem.opponent.device))
+    return out
+
+
+def _report(
+    problem: FitProblem, settings: FitSettings, iteration: int, distortion: Tensor, bits: Tensor,
+    rounded: list[Tensor],
+) -> Progress:  # fmt: skip
+    pixels = problem.opponent[0, 0].numel()
+    mse = float(distortion.detach()) * problem.step**2 / (3 * pixels)
+
+    def preview() -> np.ndarray:
+        with torch.no_grad():
+            image = _image(problem, Pyramid(low=problem.y.low, bands=tuple(rounded)))
+        colours = grid.to_colours(image[0].float(), problem.colours).permute(1, 2, 0)
+        return to_samples(colours.cpu().numpy(), "uint8")
+
+    bpp = float(bits.detach()) / pixels
+    return Progress(
+        step=iteration + 1,
+        steps=settings.iterations,
+        loss=mse + problem.price * problem.step**2 / 3 * bpp,
+        bpp_estimate=bpp,
+        psnr_db_estimate=-10 * math.log10(max(mse, 1e-10)),
+        preview=preview,
+    )

@@ -1,0 +1,42 @@
+"""One call of `encode`, arguments checked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pranc_codec.encoder.plan import Rule
+from pranc_codec.image import Picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a progress callback is told. Estimates: the file may differ by a few percent."""
+
+    step: int
+    steps: int
+    loss: float
+    bpp_estimate: float
+    psnr_db_estimate: float
+    preview: Callable[[], np.ndarray]
+    """Renders the image as it is now, uint8 (h, w, colours)."""
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to encode and how hard to try."""
+
+    picture: Picture
+    effort: int
+    seed: int
+    device: torch.device
+    progress: ProgressCallback | None
+    rule: Rule
+
+    @property
+    def pixels(self) -> int:
+        return int(self.picture.colours.shape[0] * self.picture.colours.shape[1])

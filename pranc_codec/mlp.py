@@ -1,0 +1,104 @@
+"""Decoding of the mlp profile: header + symbols -> coefficients -> network -> colours."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pranc_codec import bitstream, coordinate, entropy, priors
+from pranc_codec.bitstream import Header
+from pranc_codec.errors import CorruptBitstream
+from pranc_codec.extras import Region, Size
+from pranc_codec.limits import Limits, refuse
+from pranc_codec.parameters import MlpParameters
+from pranc_codec.pranc import Pranc, apportion
+
+
+def check_limits(header: Header, limits: Limits, pixels: int) -> None:
+    """Refuse what would cost too much, before anything is allocated. pixels: to be computed."""
+    shape, p = network_shape(header), header.mlp
+    macs = shape.weights * pixels
+    refuse("network weights", shape.weights, limits.max_weights)
+    refuse("multiplications", macs, limits.max_macs)
+    if not len(p.layers) <= p.k <= shape.weights:
+        raise CorruptBitstream(f"{p.k} coefficients do not fit {shape.weights} weights")
+    if p.basis == "dense":
+        sizes = coordinate.layer_sizes(shape)
+        entries = sum(size * k for size, k in zip(sizes, apportion(p.k, sizes), strict=True))
+        refuse("multiplications", macs + entries, limits.max_macs)
+
+
+def network_shape(header: Header) -> coordinate.Shape:
+    """The network's size as the header states it."""
+    p = header.mlp
+    return coordinate.Shape(
+        features=p.features,
+        bandwidth=bandwidth_of_code(p.bandwidth),
+        width=p.width,
+        depth=p.depth,
+        colours=header.colours,
+    )
+
+
+def bandwidth_of_code(code: int) -> float:
+    """Largest feature frequency of the header's byte: 2**(code / 16) radians."""
+    return float(2.0 ** (code / 16))
+
+
+def read_symbols(header: Header, sections: dict[int, bytes]) -> list[entropy.Integers]:
+    """The integers of the file: one array a layer."""
+    p = header.mlp
+    counts = apportion(p.k, coordinate.layer_sizes(network_shape(header)))
+    groups = [(count, layer.row) for count, layer in zip(counts, p.layers, strict=True)]
+    symbols = entropy.decode_symbols(sections[bitstream.SYMBOLS], groups)
+    again = [(s, layer.row) for s, layer in zip(symbols, p.layers, strict=True)]
+    if entropy.encode_symbols(again) != sections[bitstream.SYMBOLS]:
+        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
+    return symbols
+
+
+def build_network(shape: coordinate.Shape, p: MlpParameters, seed: int, *, hold: bool) -> Pranc:
+    """The coordinate network as PRANC weights around its prior, all coefficients zero."""
+    return Pranc(
+        coordinate.CoordinateMLP(shape, seed=seed),
+        coefficients=p.k,
+        seed=seed,
+        basis=p.basis,
+        prior=priors.load(p.prior, shape, seed=seed),
+        scales=coordinate.scales(shape),
+        hold=hold,
+    )
+
+
+def dequantize(symbols: list[entropy.Integers], p: MlpParameters) -> Float[Tensor, " k"]:
+    """Symbols times their layer's step."""
+    parts = [
+        torch.from_numpy(s.astype(np.float32)) * layer.step
+        for s, layer in zip(symbols, p.layers, strict=True)
+    ]
+    return torch.cat(parts)
+
+
+def network_of(
+    header: Header, sections: dict[int, bytes], device: torch.device
+) -> coordinate.CoordinateMLP:
+    """The file as a network with its weights."""
+    shape = network_shape(header)
+    with coordinate.float32_everywhere(), torch.no_grad():
+        pranc = build_network(shape, header.mlp, header.seed, hold=False)
+        pranc.load(dequantize(read_symbols(header, sections), header.mlp))
+        network = coordinate.CoordinateMLP(shape, seed=header.seed)
+        network.load_state_dict(pranc.weights())
+    return network.to(device)
+
+
+def render(
+    header: Header,
+    sections: dict[int, bytes],
+    size: Size,
+    region: Region,
+    device: torch.device,
+) -> Float[Tensor, "h w colours"]:
+    """Colours of a window at any resolution, not clipped."""
+    network, channels = network_of(header, sections, device), network_shape(header).channels
+    return coordinate.render(network, size, region, device, channels=channels)

@@ -1,0 +1,66 @@
+"""A file's sections, as `bitstream` specifies them."""
+
+import zlib
+from collections.abc import Mapping
+
+from pranc_codec.bitstream import (
+    ALPHA,
+    LATENTS,
+    SECTION_NAMES,
+    SYMBOLS,
+    Header,
+)
+from pranc_codec.errors import CorruptBitstream, LimitExceeded
+from pranc_codec.fields import Reader, pack_varint
+
+
+def pack_sections(sections: Mapping[int, bytes]) -> bytes:
+    """Sections in rising order of their ids; `unpack_sections` is the inverse."""
+    return b"".join(
+        bytes([number])
+        + pack_varint(len(payload))
+        + zlib.crc32(payload).to_bytes(4, "little")
+        + payload
+        for number, payload in sorted(sections.items())
+    )
+
+
+def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
+    """All sections of a whole file, checksums verified."""
+    reader = Reader(data)
+    reader.take(header.header_bytes)
+    sections: dict[int, bytes] = {}
+    for _ in range(header.sections):
+        number, length, crc = reader.u8(), reader.varint(), reader.u32()
+        if number not in SECTION_NAMES or any(number <= other for other in sections):
+            raise CorruptBitstream(f"section id {number} is unknown or out of order")
+        payload = reader.take(length)
+        if zlib.crc32(payload) != crc:
+            raise CorruptBitstream(f"the checksum of section {SECTION_NAMES[number]!r} is wrong")
+        sections[number] = payload
+    if reader.position != len(data):
+        raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
+    expected = {
+        SYMBOLS: header.has_symbols,
+        LATENTS: header.profile == "grid",
+        ALPHA: header.has_alpha,
+    }
+    for number, wanted in expected.items():
+        if wanted != (number in sections):
+            state = "is missing" if wanted else "stands where it may not"
+            raise CorruptBitstream(f"section {SECTION_NAMES[number]!r} {state}")
+    return sections
+
+
+def inflate(payload: bytes, limit: int, name: str) -> bytes:
+    """Undo zlib, to at most `limit` bytes."""
+    decompressor = zlib.decompressobj()
+    try:
+        out = decompressor.decompress(payload, limit + 1)
+    except zlib.error as error:
+        raise CorruptBitstream(f"section {name!r} cannot be decompressed") from error
+    if len(out) > limit:
+        raise LimitExceeded(f"section {name!r} is larger than the allowed {limit} bytes")
+    if not decompressor.eof or decompressor.unused_data:
+        raise CorruptBitstream(f"section {name!r} is not one whole zlib stream")
+    return out

@@ -1,0 +1,58 @@
+"""Sums of products of integers in float32, exact as long as they stay below 2**24.
+
+In any order, so any routine will do that really forms these sums: oneDNN's direct convolution where
+torch has it, else matrix products with shifted views of the maps. What is not allowed is a routine
+that may transform its inputs (Winograd, FFT), or round them (TF32).
+"""
+
+import platform
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def convolve(
+    x: Float[Tensor, "1 inputs rows w"], weight: Float[Tensor, "outputs inputs kh kw"]
+) -> Float[Tensor, "1 outputs _ w"]:
+    """Exact sums of a 3x3 layer (rows at the ends are used up, columns filled with zero) or of a
+    1x1 layer."""
+    direct = direct_convolution() if x.device.type == "cpu" else None
+    return convolve_by_products(x, weight) if direct is None else direct(x, weight)
+
+
+@lru_cache(maxsize=1)
+def direct_convolution() -> Callable[[Tensor, Tensor], Tensor] | None:
+    """oneDNN's convolution, which torch calls with the direct algorithm; None where this torch or
+    machine does not have it, or it does not do what it should."""
+    operation = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+    if operation is None or platform.machine() not in ("x86_64", "AMD64"):
+        return None
+
+    def convolve_directly(x: Tensor, weight: Tensor) -> Tensor:
+        padding, ones = [0, weight.shape[3] // 2], [1, 1]
+        out: Tensor = operation(x, weight, None, padding, ones, ones, 1, "none", [], "")
+        return out
+
+    x = torch.arange(-127.0, 128.0).repeat(8)[: 4 * 7 * 9 * 8].view(8, 4, 7, 9)[:1]
+    weight = torch.arange(-127.0, 128.0)[: 6 * 4 * 9].view(6, 4, 3, 3)
+    try:
+        works = torch.equal(convolve_directly(x, weight), convolve_by_products(x, weight))
+    except (RuntimeError, TypeError):
+        return None
+    return convolve_directly if works else None
+
+
+def convolve_by_products(x: Tensor, weight: Tensor) -> Tensor:
+    """`convolve` as matrix products with shifted maps, for devices without a direct convolution."""
+    size = weight.shape[3]
+    height, width = x.shape[2] - size + 1, x.shape[3]
+    x = torch.nn.functional.pad(x, (size // 2, size // 2))
+    out = x.new_zeros(weight.shape[0], height * width)
+    for dy in range(size):
+        for dx in range(size):
+            part = x[0, :, dy : dy + height, dx : dx + width].flatten(1)
+            out.addmm_(weight[:, :, dy, dx], part)
+    return out.view(1, -1, height, width)

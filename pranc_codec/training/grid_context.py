@@ -1,0 +1,86 @@
+"""Train the context model of the grid profile: density estimation on chosen symbols.
+
+python -m pranc_codec.training.grid_context PHOTOS context.pt --steps 18000
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from pranc_codec import density
+from pranc_codec.context import ColourContext, ContextModel
+from pranc_codec.priors import grid as priors
+from pranc_codec.training.grid_symbols import (
+    VALIDATION_LOG2_STEPS,
+    Batch,
+    outputs_of_levels,
+    training_batch,
+    validation_batch,
+)
+from pranc_codec.training.loop import Schedule, train
+from pranc_codec.training.photographs import load_photographs
+
+FLAT_BELOW_BPP: Final = 0.1
+FLATNESS: Final = 0.6
+
+
+def bpp_of(model: ContextModel, batch: Batch) -> Float[Tensor, " n"]:
+    """Ideal code length of all bands, image by image (the low band is not counted)."""
+    outputs = outputs_of_levels(model, batch.symbols, batch.log2_step)
+    levels = zip(batch.symbols.bands, outputs, strict=True)
+    bits = [density.bits(bands, o).flatten(1).sum(1) for bands, o in levels]
+    return torch.stack(bits).sum(0) / batch.pixels
+
+
+def loss_of(model: ContextModel, batch: Batch) -> Float[Tensor, ""]:
+    """Mean bpp; low rates count more than their bits."""
+    bpp = bpp_of(model, batch)
+    return (bpp / (bpp.detach() + FLAT_BELOW_BPP) ** FLATNESS).mean()
+
+
+def validation_rates(model: nn.Module, images: Sequence[UInt8[Tensor, "_ _ 3"]]) -> str:
+    """bpp at each validation step, mean over the images' middle parts."""
+    assert isinstance(model, ContextModel)
+    out = []
+    for log2_step in VALIDATION_LOG2_STEPS:
+        batches = [validation_batch(image, log2_step, model) for image in images]
+        rates = [float(bpp_of(model, batch).detach()) for batch in batches]
+        out.append(f"{sum(rates) / len(rates):.4f}")
+    return f"validation bpp {' '.join(out)}"
+
+
+def main(
+    photos: Path,
+    output: Path,
+    steps: int = 18000,
+    crops: int = 4,
+    side: int = 256,
+    threads: int = 1,
+    rounded: bool = False,
+    from_prior: bool = False,
+) -> None:
+    """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
+    with `from_prior`; `rounded`: as in the integer form."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    images = load_photographs(photos, 1024)
+    held_out = load_photographs(photos, 1024, held_out=True)
+    model = priors.newest().float_context() if from_prior else ContextModel()
+    for module in model.modules():
+        if isinstance(module, ColourContext):
+            module.rounded = rounded
+
+    def loss(generator: torch.Generator) -> Tensor:
+        return loss_of(model, training_batch(images, model, generator, crops=crops, side=side))
+
+    train(model, loss, lambda m: validation_rates(m, held_out), Schedule(steps=steps), output)
+
+
+if __name__ == "__main__":
+    import typer
+
+    typer.run(main)

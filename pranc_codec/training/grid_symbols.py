@@ -1,0 +1,121 @@
+"""Symbols as the encoder would choose them, for training: photographs -> integers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from pranc_codec import density, wavelet
+from pranc_codec.context import ContextModel
+from pranc_codec.grid import MID_GREY
+from pranc_codec.training.photographs import random_crops
+from pranc_codec.wavelet import Pyramid
+
+LOG2_STEPS: Final = (-6.5, -1.0)
+PRICES: Final = (0.06, 0.16)
+FIRST_THRESHOLD: Final = 0.6
+VALIDATION_LOG2_STEPS: Final = (-2.0, -3.0, -4.0, -5.0)
+VALIDATION_PRICE: Final = 0.1
+VALIDATION_SIDE: Final = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Images, opponent colours around mid-grey, and the symbols chosen for them."""
+
+    opponent: Float[Tensor, "n 3 h w"]
+    symbols: Pyramid
+    log2_step: Float[Tensor, " n"]
+
+    @property
+    def pixels(self) -> int:
+        """Of one image."""
+        return int(self.opponent.shape[2] * self.opponent.shape[3])
+
+
+def batch_of(
+    rgb: Float[Tensor, "n 3 h w"],
+    log2_step: Float[Tensor, " n"],
+    price: Float[Tensor, " n"],
+    chooser: ContextModel,
+) -> Batch:
+    """Choose symbols of images in [0, 1]."""
+    opponent = wavelet.to_opponent(rgb - MID_GREY)
+    scale = torch.exp2(-log2_step)
+    y = wavelet.analyze(opponent).map(lambda t: t * _wide(scale, t))
+    return Batch(
+        opponent=opponent, symbols=chosen(chooser, y, log2_step, price), log2_step=log2_step
+    )
+
+
+def training_batch(
+    images: Sequence[UInt8[Tensor, "_ _ 3"]],
+    chooser: ContextModel,
+    generator: torch.Generator,
+    *,
+    crops: int,
+    side: int,
+) -> Batch:
+    """Random windows at random steps and prices."""
+    rgb = random_crops(images, crops, side, generator)
+    log2_step, price = (
+        low + (high - low) * torch.rand(crops, generator=generator)
+        for low, high in (LOG2_STEPS, PRICES)
+    )
+    return batch_of(rgb, log2_step, price, chooser)
+
+
+def validation_batch(
+    image: UInt8[Tensor, "_ _ 3"], log2_step: float, chooser: ContextModel
+) -> Batch:
+    """The middle part of an image."""
+    top, left = (max(0, side - VALIDATION_SIDE) // 2 for side in image.shape[:2])
+    part = image[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE]
+    rgb = part.permute(2, 0, 1)[None].float() / 255
+    step, price = torch.tensor([log2_step]), torch.tensor([VALIDATION_PRICE])
+    return batch_of(rgb, step, price, chooser)
+
+
+@torch.no_grad()
+def chosen(
+    model: ContextModel, y: Pyramid, log2_step: Float[Tensor, " n"], price: Float[Tensor, " n"]
+) -> Pyramid:
+    """Symbols of least (y - symbol)^2 + price * bits, as the encoder's, but with contexts of
+    coefficients that were rounded up from a fraction of `FIRST_THRESHOLD` on."""
+    first = Pyramid(
+        low=y.low.round(),
+        bands=tuple((b.abs() + 1 - FIRST_THRESHOLD).floor() * b.sign() for b in y.bands),
+    )
+    bands = []
+    for exact, outputs in zip(y.bands, outputs_of_levels(model, first, log2_step), strict=True):
+        nearest = exact.round()
+        candidates = torch.stack([nearest, nearest - nearest.sign(), torch.zeros_like(nearest)])
+        bits = torch.stack([density.bits(c, outputs) for c in candidates])
+        loss = (candidates - exact).square() + _wide(price, exact) * bits
+        bands.append(candidates.gather(0, loss.argmin(0, keepdim=True))[0])
+    return Pyramid(low=first.low, bands=tuple(bands))
+
+
+def outputs_of_levels(
+    model: ContextModel, symbols: Pyramid, log2_step: Float[Tensor, " n"]
+) -> list[Float[Tensor, "outputs n colours 3 _ _"]]:
+    """The context model's outputs for all bands, coarse to fine."""
+    low, parents, grandparents = symbols.low, None, None
+    out = []
+    count = len(symbols.bands)
+    for number, bands in enumerate(symbols.bands):
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = model.level(bands, low, parents, grandparents, log2_step, count - 1 - number)
+        out.append(outputs.movedim(3, 0).float())
+        if number + 1 < count:
+            size = symbols.bands[number + 1].shape[3:]
+            low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
+        parents, grandparents = bands, parents
+    return out
+
+
+def _wide(x: Float[Tensor, " n"], like: Tensor) -> Tensor:
+    return x.view(-1, *[1] * (like.dim() - 1))

@@ -1,0 +1,108 @@
+"""A training loop that can be interrupted: Adam, cosine, averaged weights, checkpoints, a log."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pranc_codec.files import write_atomically
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Length and rates of a training."""
+
+    steps: int
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    average: float = 0.998
+    save_every_s: float = 120
+    validate_every: int = 500
+
+
+def train(
+    network: nn.Module,
+    loss_of: Callable[[torch.Generator], Tensor],
+    validate: Callable[[nn.Module], str],
+    schedule: Schedule,
+    checkpoint: Path,
+) -> nn.Module:
+    """Minimize `loss_of` (given a generator of its step's random numbers); a second call with the
+    same checkpoint goes on from there. Returns the network with averaged weights."""
+    optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99), eps=1e-10)
+    average = {name: p.detach().clone() for name, p in network.state_dict().items()}
+    first = _resume(checkpoint, network, optimizer, average)
+    saved, recent, log = time.monotonic(), [], checkpoint.with_suffix(".log")
+    started = time.monotonic()
+    for step in range(first, schedule.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(schedule, step)
+        loss = loss_of(torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        if math.isfinite(float(norm)):
+            optimizer.step()
+        _average(average, network, min(schedule.average, (step + 1) / (step + 10)))
+        recent.append(float(loss.detach()))
+        if (step + 1) % schedule.validate_every == 0 or step + 1 == schedule.steps:
+            found = _with(network, average, validate)
+            seconds = (time.monotonic() - started) / (step + 1 - first)
+            line = f"step {step + 1} loss {sum(recent) / len(recent):.5f} {found} {seconds:.3f} s"
+            with log.open("a") as file:
+                file.write(line + "\n")
+            recent = []
+        if time.monotonic() - saved > schedule.save_every_s or step + 1 == schedule.steps:
+            _save(checkpoint, network, optimizer, average, step + 1)
+            saved = time.monotonic()
+    network.load_state_dict(average)
+    return network
+
+
+def learning_rate(schedule: Schedule, step: int) -> float:
+    """Linear warm-up, then a cosine to zero."""
+    cosine = (1 + math.cos(math.pi * step / schedule.steps)) / 2
+    return schedule.learning_rate * min(1.0, (step + 1) / schedule.warmup) * cosine
+
+
+def _average(average: dict[str, Tensor], network: nn.Module, keep: float) -> None:
+    for name, p in network.state_dict().items():
+        average[name].lerp_(p.detach(), 1 - keep)
+
+
+def _with(network: nn.Module, weights: dict[str, Tensor], use: Callable[[nn.Module], str]) -> str:
+    """Use the network with other weights for a moment."""
+    own = {name: p.detach().clone() for name, p in network.state_dict().items()}
+    network.load_state_dict(weights)
+    try:
+        with torch.no_grad():
+            return use(network)
+    finally:
+        network.load_state_dict(own)
+
+
+def _save(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer,
+    average: dict[str, Tensor], step: int,
+) -> None:  # fmt: skip
+    state = dict(
+        network=network.state_dict(), optimizer=optimizer.state_dict(), average=average, step=step
+    )
+    with write_atomically(path) as file:
+        torch.save(state, file)
+
+
+def _resume(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
+) -> int:
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    average.update(state["average"])
+    return int(state["step"])

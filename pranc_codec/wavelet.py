@@ -1,0 +1,184 @@
+"""The linear path of the grid profile: RGB <-> wavelet coefficients of three opponent colours.
+
+    colours       orthonormal: luminance (1, 1, 1) / sqrt 3, then (1, 0, -1) / sqrt 2 and
+                  (1, -2, 1) / sqrt 6
+    transform     CDF 9/7 by lifting (Daubechies & Sweldens, "Factoring wavelet transforms into
+                  lifting steps", 1998) with symmetric extension, for any size from 1x1, scaled
+                  so that every synthesis function has a norm near 1: one quantization step then
+                  serves all bands
+
+An axis of length 1 passes through unchanged. Level 1 is the finest. The bands of a level lie on
+its grid, (ceil(h / 2), ceil(w / 2)) of the grid below; where an odd size leaves a band one row or
+column short, that place holds zero and is not coded (`present`).
+
+`Pyramid` holds the coefficients: `low` (n, colours, h, w) of the coarsest level, and `bands`,
+coarse to fine, each (n, colours, 3, h, w): horizontal, vertical and diagonal detail.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+
+LIFTING: Final = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
+GAIN: Final = 1.149604398860241
+MOST_LEVELS: Final = 7
+SMALLEST_SIDE_LOG2: Final = 2
+"""A longest side of 2**n .. 2**(n + 1) - 1 has n - SMALLEST_SIDE_LOG2 levels, so that of the low
+band has 4 to 8 samples (more at the most levels)."""
+FIXED_BITS: Final = 16
+"""Fraction bits of the lifting coefficients in `synthesize_level` on integers."""
+
+OPPONENT: Final = (
+    (1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)),
+    (1 / math.sqrt(2), 0.0, -1 / math.sqrt(2)),
+    (1 / math.sqrt(6), -2 / math.sqrt(6), 1 / math.sqrt(6)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pyramid:
+    """Coefficients of an image, or the integers that stand for them; see the module's text."""
+
+    low: Shaped[Tensor, "n colours _ _"]
+    bands: tuple[Shaped[Tensor, "n colours 3 _ _"], ...]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Pyramid":
+        """The pyramid with `change` applied to each tensor."""
+        return Pyramid(low=change(self.low), bands=tuple(change(b) for b in self.bands))
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All tensors, coarse to fine."""
+        return (self.low, *self.bands)
+
+
+def levels_of(height: int, width: int) -> int:
+    """Number of levels of an image."""
+    longest = max(height, width)
+    return max(0, min(MOST_LEVELS, longest.bit_length() - 1 - SMALLEST_SIDE_LOG2))
+
+
+def grids(height: int, width: int) -> list[tuple[int, int]]:
+    """Grid of each level, coarse to fine."""
+    out = []
+    for _ in range(levels_of(height, width)):
+        height, width = -(-height // 2), -(-width // 2)
+        out.append((height, width))
+    return out[::-1]
+
+
+def present(height: int, width: int) -> Bool[Tensor, "3 h w"]:
+    """Where the three bands of the level below (height, width) have coefficients."""
+    mask = torch.ones(3, -(-height // 2), -(-width // 2), dtype=torch.bool)
+    if width % 2:
+        mask[[0, 2], :, -1] = False
+    if height % 2:
+        mask[[1, 2], -1, :] = False
+    return mask
+
+
+def to_opponent(rgb: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
+    """RGB to opponent colours; `to_rgb` is the inverse."""
+    return torch.einsum("cd,ndhw->nchw", torch.tensor(OPPONENT, dtype=torch.float64).to(rgb), rgb)
+
+
+def to_rgb(opponent: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
+    """Inverse of `to_opponent`."""
+    return torch.einsum(
+        "dc,ndhw->nchw", torch.tensor(OPPONENT, dtype=torch.float64).to(opponent), opponent
+    )
+
+
+def analyze(image: Float[Tensor, "n colours h w"]) -> Pyramid:
+    """Wavelet coefficients of an image; `synthesize` is the inverse."""
+    bands = []
+    for _ in range(levels_of(*image.shape[2:])):
+        low, high = _split(image, 3)
+        (image, vertical), (horizontal, diagonal) = _split(low, 2), _split(high, 2)
+        grid = image.shape[2:]
+        bands.append(torch.stack([_pad(b, grid) for b in (horizontal, vertical, diagonal)], dim=2))
+    return Pyramid(low=image, bands=tuple(bands[::-1]))
+
+
+def synthesize(pyramid: Pyramid, height: int, width: int) -> Shaped[Tensor, "n colours h w"]:
+    """Image of a pyramid; inverse of `analyze`."""
+    image = pyramid.low
+    sizes = [*grids(height, width)[1:], (height, width)]
+    for bands, size in zip(pyramid.bands, sizes, strict=False):
+        image = synthesize_level(image, bands, size)
+    return image
+
+
+def synthesize_level(
+    low: Shaped[Tensor, "n colours _ _"],
+    bands: Shaped[Tensor, "n colours 3 _ _"],
+    size: tuple[int, int],
+) -> Shaped[Tensor, "n colours h w"]:
+    """The low band of the next finer grid. On integers it is exact integer arithmetic (each
+    lifting step rounded), the same on every machine."""
+    (h, w), (fh, fw) = size, (size[0] // 2, size[1] // 2)
+    horizontal, vertical, diagonal = bands.unbind(2)
+    if h > 1:
+        low = _merge(low, vertical[:, :, :fh], 2)
+        horizontal = _merge(horizontal, diagonal[:, :, :fh], 2)
+    return _merge(low, horizontal[..., :fw], 3) if w > 1 else low
+
+
+def _pad(band: Tensor, grid: torch.Size) -> Tensor:
+    missing = (0, grid[1] - band.shape[3], 0, grid[0] - band.shape[2])
+    return torch.nn.functional.pad(band, missing) if any(missing) else band
+
+
+def _neighbours(odd: Tensor, count: int, dim: int) -> Tensor:
+    """Sum of the two odd samples around each of `count` even ones, mirrored at the ends."""
+    n = odd.shape[dim]
+    before = torch.cat([odd.narrow(dim, 0, 1), odd.narrow(dim, 0, count - 1)], dim)
+    after = odd if n == count else torch.cat([odd, odd.narrow(dim, n - 1, 1)], dim)
+    return before + after
+
+
+def _around(even: Tensor, count: int, dim: int) -> Tensor:
+    """Sum of the two even samples around each of `count` odd ones, mirrored at the end."""
+    n = even.shape[dim]
+    after = even.narrow(dim, 1, n - 1)
+    if n == count:
+        after = torch.cat([after, even.narrow(dim, n - 1, 1)], dim)
+    return even.narrow(dim, 0, count) + after
+
+
+def _times(x: Tensor, factor: float) -> Tensor:
+    """Product with a constant; on integers rounded to the nearest, in fixed point."""
+    if x.is_floating_point():
+        return x * factor
+    return (x * round(factor * 2**FIXED_BITS) + (1 << FIXED_BITS - 1)) >> FIXED_BITS
+
+
+def _split(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """One analysis step along an axis: low and high band; `_merge` is the inverse."""
+    length = x.shape[dim]
+    if length == 1:
+        return x, x.narrow(dim, 0, 0)
+    even = x[..., ::2] if dim == 3 else x[..., ::2, :]
+    odd = x[..., 1::2] if dim == 3 else x[..., 1::2, :]
+    n, m = even.shape[dim], odd.shape[dim]
+    for predict, update in (LIFTING[:2], LIFTING[2:]):
+        odd = odd + _times(_around(even, m, dim), predict)
+        even = even + _times(_neighbours(odd, n, dim), update)
+    return _times(even, GAIN), _times(odd, 1 / GAIN)
+
+
+def _merge(low: Tensor, high: Tensor, dim: int) -> Tensor:
+    """Inverse of `_split`."""
+    n, m = low.shape[dim], high.shape[dim]
+    even, odd = _times(low, 1 / GAIN), _times(high, GAIN)
+    for predict, update in (LIFTING[2:], LIFTING[:2]):
+        even = even - _times(_neighbours(odd, n, dim), update)
+        odd = odd - _times(_around(even, m, dim), predict)
+    if n > m:
+        odd = torch.cat([odd, odd.narrow(dim, 0, 1)], dim)
+    return torch.stack([even, odd], dim=dim + 1).flatten(dim, dim + 1).narrow(dim, 0, n + m)

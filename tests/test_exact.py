@@ -1,0 +1,184 @@
+"""The context model in integers: any routine, any strips, the same symbols; and its bounds."""
+
+import platform
+
+import numpy as np
+import pytest
+import torch
+from skimage import data as skimage_data
+
+from pranc_codec import density, exact, latents, sums, wavelet
+from pranc_codec.context import PHASES, ContextModel, known_weights, log_magnitude
+from pranc_codec.errors import CorruptBitstream
+from pranc_codec.priors import grid as priors
+from pranc_codec.training.grid_context import bpp_of
+from pranc_codec.training.grid_prior import context_tensors
+from pranc_codec.training.grid_symbols import Batch
+from pranc_codec.wavelet import Pyramid
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def coefficients() -> Pyramid:
+    """Wavelet coefficients of a part of a photograph, of odd sizes."""
+    return coefficients_of(63, 95)
+
+
+def coefficients_of(height: int, width: int) -> Pyramid:
+    part = skimage_data.astronaut()[:height, 200 : 200 + width].copy()
+    rgb = torch.from_numpy(part).permute(2, 0, 1)[None] / 255 - 0.5
+    return wavelet.analyze(wavelet.to_opponent(rgb))
+
+
+def symbols_at(coefficients: Pyramid, step_code: int) -> Pyramid:
+    return coefficients.map(lambda t: (t / 2 ** (step_code / 64)).round().to(torch.int32))
+
+
+class Known:
+    """Gives the symbols of a pyramid, as an encoder does, and keeps the distributions."""
+
+    def __init__(self, symbols: Pyramid, size: tuple[int, int]) -> None:
+        self.symbols = symbols
+        below = [*wavelet.grids(*size)[1:], size]
+        self.masks = [wavelet.present(*size) for size in below]
+        self.seen: list[latents.Distributions] = []
+        self.bits = 0.0
+
+    def __call__(self, d: latents.Distributions, key: tuple[int, ...]) -> np.ndarray:
+        level, colour, step = key
+        dy, dx = divmod(PHASES[step], 2)
+        part = self.symbols.bands[level][0, colour, :, dy::2, dx::2]
+        symbols = part[self.masks[level][:, dy::2, dx::2]].numpy()
+        self.seen.append(d)
+        self.bits += float(latents.code_lengths_bits(symbols, d).sum(dtype=np.float64))
+        return symbols
+
+
+def run(symbols: Pyramid, step_code: int, *, size=(63, 95), **options) -> Known:
+    known = Known(symbols, size)
+    context = priors.newest().context(CPU)
+    exact.code_bands(context, symbols.low, size, step_code, known, **options)
+    return known
+
+
+def same(a: list[latents.Distributions], b: list[latents.Distributions]) -> bool:
+    pairs = zip(a, b, strict=True)
+    return all(np.array_equal(x, y) for d, e in pairs for x, y in
+               zip(vars(d).values(), vars(e).values(), strict=True))  # fmt: skip
+
+
+def test_strips_and_threads_do_not_matter(coefficients):
+    symbols = symbols_at(coefficients, -250)
+    whole = run(symbols, -250)
+    assert same(whole.seen, run(symbols, -250, strip_cells=60).seen)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3 - before)
+    try:
+        assert same(whole.seen, run(symbols, -250).seen)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_both_routines_form_the_same_sums(coefficients, monkeypatch):
+    """Products with shifted maps, for devices without oneDNN, against its direct convolution."""
+    symbols = symbols_at(coefficients, -250)
+    ours = run(symbols, -250)
+    assert sums.direct_convolution() is not None or platform.machine() != "x86_64"
+    monkeypatch.setattr(sums, "direct_convolution", lambda: None)
+    assert same(ours.seen, run(symbols, -250).seen)
+
+
+def test_the_comparison_can_fail(coefficients):
+    a, b = (symbols_at(coefficients, -250) for _ in range(2))
+    b.bands[-1][0, 0, 0, 10, 10] += 40
+    assert not same(run(a, -250).seen, run(b, -250).seen)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_sums_are_exact_at_the_bound(size):
+    """Inputs and weights of the largest magnitudes that a prior may have."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(-127, 128, (1, 110, 9, 12), generator=generator).float()
+    w = torch.randint(-127, 128, (9, 110, size, size), generator=generator).float()
+    wanted = torch.nn.functional.conv2d(x.double(), w.double(), padding=(0, size // 2))
+    assert torch.equal(sums.convolve(x, w).double(), wanted)
+    assert torch.equal(sums.convolve_by_products(x, w).double(), wanted)
+
+
+def test_sums_that_could_be_inexact_are_refused():
+    tensors = dict(priors.newest().tensors)
+    step = exact.step_of(tensors, "context.0.0", 0, CPU)
+    assert step.first.shape[2:] == (3, 3)
+    tensors["context.0.0.first.bias"] = tensors["context.0.0.first.bias"] + (1 << 24)
+    with pytest.raises(CorruptBitstream, match="16777216 up to which they are exact"):
+        exact.step_of(tensors, "context.0.0", 0, CPU)
+
+
+@pytest.mark.parametrize("step_code", [-130, -250, -400])
+def test_integers_and_floats_are_one_model(step_code):
+    """Rates within half a percent of each other."""
+    symbols = symbols_at(coefficients_of(128, 192), step_code)
+    integers = run(symbols, step_code, size=(128, 192)).bits
+    batch = Batch(
+        opponent=torch.zeros(1, 3, 128, 192),
+        symbols=symbols.map(torch.Tensor.float),
+        log2_step=torch.tensor([step_code / 64]),
+    )
+    with torch.no_grad():
+        floats = float(bpp_of(priors.newest().float_context(), batch)) * 128 * 192
+    assert integers == pytest.approx(floats, rel=0.005)
+
+
+def test_packing_a_model_gives_its_integers_back():
+    prior = priors.newest()
+    again = context_tensors(prior.float_context())
+    assert all(torch.equal(prior.tensors[name], tensor) for name, tensor in again.items())
+
+
+def test_log_integers_round_as_the_text_says():
+    x = torch.arange(-70_000, 70_000, 7)[None, None, None]
+    for bits in (0, exact.LOW_BITS):
+        signed, magnitude = exact.log_integers(x, bits)[0].long()
+        wanted = torch.round(16 * log_magnitude(x[0, 0].double() / 2**bits)).clamp(max=127).long()
+        assert torch.equal(magnitude, wanted)
+        assert torch.equal(signed, wanted * x[0, 0].sign())
+
+
+def test_a_step_does_not_look_ahead():
+    """Outputs of a step depend on no symbol that is coded later, in the training form too."""
+    torch.manual_seed(0)
+    model = ContextModel()
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    bands = torch.randint(-3, 4, (1, 3, 3, 8, 8)).float()
+    low, step = torch.zeros(1, 3, 8, 8), torch.tensor([-3.0])
+
+    def outputs(symbols: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return model.level(symbols, low, None, None, step, 0)
+
+    before = outputs(bands)
+    for colour in range(3):
+        for step_number, phase in enumerate(PHASES):
+            changed = bands.clone()
+            changed[:, colour, :, phase // 2 :: 2, phase % 2 :: 2] += 2
+            differs = (outputs(changed) != before).any(3).any(2)[0]
+            places = differs.view(3, 4, 2, 4, 2).permute(0, 2, 4, 1, 3).flatten(3).any(3)
+            late = {(c, 2 * y + x) for c, y, x in places.nonzero().tolist()}
+            later = {(colour, p) for p in PHASES[step_number + 1 :]}
+            assert late <= later | {(c, p) for c in range(colour + 1, 3) for p in PHASES}
+            assert later <= late
+
+
+def test_masks_know_what_was_coded():
+    known = known_weights(2)
+    assert known[0].sum() == 2
+    assert [int(known[step].sum()) for step in range(4)] == [2, 8, 14, 20]
+
+
+def test_density_is_a_distribution():
+    outputs = torch.tensor([[0.7], [1.3], [-0.4]])
+    symbols = torch.arange(-400, 401).float()
+    bits = density.bits(symbols, outputs.expand(3, 801))
+    assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=1e-3)

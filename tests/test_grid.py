@@ -1,0 +1,338 @@
+"""The grid profile end to end: what a file holds, that it is exact, and what it costs."""
+
+import resource
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage import data as skimage_data
+
+import pranc_codec
+from pranc_codec import bitstream, decoder, grid, latents
+from pranc_codec.encoder import grid as encoder
+from pranc_codec.encoder import grid_choice, grid_rate, grid_source
+from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.plan import Rule
+from pranc_codec.entropy import Decoder, Encoder
+from pranc_codec.image import load_picture
+from pranc_codec.latents import Distributions
+from pranc_codec.limits import Limits
+from pranc_codec.metrics import psnr_db
+from pranc_codec.parameters import GridParameters, LayerCode
+from pranc_codec.sections import pack_sections, unpack_sections
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def fitted(photo) -> bytes:
+    return pranc_codec.encode(photo, quality=40, effort=5)
+
+
+def test_small_and_good(photo, grid_file):
+    decoded = pranc_codec.decode_array(grid_file)
+    assert psnr_db(np.asarray(photo), decoded) > 27
+    assert 8 * len(grid_file) / (96 * 64) == pytest.approx(1.0, rel=0.02)
+
+
+def test_same_input_and_settings_give_the_same_bytes(photo, grid_file, fitted):
+    assert pranc_codec.encode(photo, bpp=1.0, effort=0) == grid_file
+    assert pranc_codec.encode(photo, quality=40, effort=5) == fitted
+
+
+def test_fitting_pays(photo, fitted):
+    """Lower distortion + lmbda * rate than the same step without a fit."""
+    plain = pranc_codec.encode(photo, quality=40, effort=0)
+    lmbda = grid_source.FIT_PRICE * pranc_codec.inspect(plain).grid.step ** 2 / 3
+
+    def loss(data: bytes) -> float:
+        psnr = psnr_db(np.asarray(photo), pranc_codec.decode_array(data))
+        return 10 ** (-psnr / 10) + lmbda * 8 * len(data) / (96 * 64)
+
+    assert loss(fitted) < 0.995 * loss(plain)
+
+
+def test_progress_and_cancel_of_a_fit(photo):
+    seen = []
+    pranc_codec.encode(photo, quality=40, effort=2, progress=seen.append)
+    assert [p.step for p in seen] == sorted({p.step for p in seen})
+    assert seen[-1].step == seen[-1].steps
+    assert seen[0].preview().shape == (64, 96, 3)
+
+    def cancel(progress):
+        raise pranc_codec.EncodingCancelled("enough")
+
+    with pytest.raises(pranc_codec.EncodingCancelled):
+        pranc_codec.encode(photo, quality=40, effort=1, progress=cancel)
+
+
+@pytest.mark.parametrize("effort", [0, 1])
+def test_target_psnr_is_met(photo, effort):
+    data = pranc_codec.encode(photo, psnr=30, effort=effort)
+    assert 29.9 <= psnr_db(np.asarray(photo), pranc_codec.decode_array(data)) <= 30.2
+
+
+def test_target_bpp_is_met_after_a_fit(photo):
+    data = pranc_codec.encode(photo, bpp=0.8, effort=1)
+    assert abs(8 * len(data) / (96 * 64) / 0.8 - 1) <= 0.02
+
+
+def test_unreachable_rates_say_what_was_reached(photo):
+    with pytest.raises(pranc_codec.TargetUnreachable, match="the nearest file has"):
+        pranc_codec.encode(photo, effort=0, bpp=0.001)
+
+
+def test_a_very_high_psnr_is_met_without_loss(photo):
+    data = pranc_codec.encode(photo.resize((24, 16)), effort=0, psnr=99)
+    np.testing.assert_array_equal(
+        pranc_codec.decode_array(data), np.asarray(photo.resize((24, 16)))
+    )
+
+
+def test_grey_stays_grey_and_costs_no_colour(photo):
+    grey = photo.convert("L")
+    data = pranc_codec.encode(grey, quality=40, effort=0)
+    as_rgb = pranc_codec.encode(grey.convert("RGB"), quality=40, effort=0)
+    assert pranc_codec.decode(data).mode == "L"
+    assert len(data) < len(as_rgb)
+    assert psnr_db(np.asarray(grey), pranc_codec.decode_array(data)) > 30
+    assert {level.colour for level in pranc_codec.analyze(data).levels} == {0}
+
+
+def test_file_is_as_long_as_its_model_says(grid_file):
+    analysis = pranc_codec.analyze(grid_file)
+    assert analysis.layers == ()
+    ideal_bytes = sum(level.bits for level in analysis.levels) / 8
+    assert len(grid_file) <= 1.01 * ideal_bytes + 80
+    assert sum(analysis.part_bytes.values()) == len(grid_file)
+    overhead = len(grid_file) - analysis.part_bytes["latents"]
+    assert overhead <= 64
+
+
+def test_an_icon_carries_little_overhead():
+    icon = Image.fromarray(skimage_data.astronaut()).resize((64, 64))
+    data = pranc_codec.encode(icon, quality=30, effort=0)
+    ideal_bytes = sum(level.bits for level in pranc_codec.analyze(data).levels) / 8
+    assert len(data) - ideal_bytes <= 64
+
+
+def test_strips_and_threads_make_the_same_pixels(grid_file, monkeypatch):
+    whole = pranc_codec.decode_array(grid_file).astype(int)
+    monkeypatch.setattr(grid, "CELLS_AT_ONCE", 96)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3 - before)
+    try:
+        strips = pranc_codec.decode_array(grid_file).astype(int)
+    finally:
+        torch.set_num_threads(before)
+    assert np.abs(strips - whole).max() <= 1
+
+
+@pytest.mark.parametrize("region", [(10, 20, 50, 41), (0, 63, 96, 64), (95, 1, 96, 2)])
+def test_windows_are_parts_of_the_image(grid_file, region):
+    left, top, right, bottom = region
+    whole = pranc_codec.decode_array(grid_file).astype(int)
+    window = pranc_codec.decode_array(grid_file, region=region).astype(int)
+    assert np.abs(window - whole[top:bottom, left:right]).max() <= 1
+
+
+def test_other_sizes_are_resampled(photo, grid_file):
+    half = pranc_codec.decode(grid_file, size=(48, 32))
+    assert half.size == (48, 32)
+    wanted = np.asarray(photo.resize((48, 32), Image.Resampling.BICUBIC))
+    assert psnr_db(wanted, np.asarray(half)) > 28
+    part = pranc_codec.decode_array(grid_file, size=(192, 128), region=(10, 20, 60, 50))
+    assert part.shape == (30, 50, 3)
+
+
+def test_header_round_trip_with_coefficients():
+    parameters = GridParameters(
+        prior=0xDEADBEEF, step_code=-300, low_rows=(1, 2, 89), k=300,
+        layer=LayerCode(step_code=7, row=60),
+    )  # fmt: skip
+    header = bitstream.Header(
+        profile="grid", mode="RGB", samples="uint8", width=768, height=512, seed=0, sections=2,
+        parameters=parameters,
+    )  # fmt: skip
+    data = bitstream.pack_header(header)
+    assert bitstream.unpack_header(data) == header
+    without = replace(header, parameters=replace(parameters, k=0, layer=None))
+    data = bitstream.pack_header(without)
+    assert bitstream.unpack_header(data) == without
+    assert len(data) < 40
+
+
+def rewrite(data: bytes, **parameters) -> bytes:
+    header = bitstream.unpack_header(data)
+    new = replace(header, parameters=replace(header.grid, **parameters))
+    return bitstream.pack_header(new) + data[header.header_bytes :]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "text"),
+    [
+        (dict(prior=1), pranc_codec.UnsupportedVersion, "needs prior 00000001"),
+        (dict(step_code=257), pranc_codec.CorruptBitstream, "step"),
+        (dict(step_code=-641), pranc_codec.CorruptBitstream, "step"),
+        (dict(low_rows=(0, 90, 0)), pranc_codec.CorruptBitstream, "row"),
+        (dict(k=999, layer=LayerCode(step_code=0, row=0)), pranc_codec.CorruptBitstream, "offsets"),
+        (dict(k=9, layer=LayerCode(step_code=0, row=0)), pranc_codec.CorruptBitstream, "missing"),
+    ],
+)
+def test_lies_are_named(grid_file, parameters, error, text):
+    with pytest.raises(error, match=text):
+        pranc_codec.decode(rewrite(grid_file, **parameters))
+
+
+def test_work_is_limited(grid_file):
+    with pytest.raises(pranc_codec.LimitExceeded, match="multiplications"):
+        pranc_codec.decode(grid_file, limits=Limits(max_macs=10**8))
+
+
+def test_every_proper_prefix_is_truncated(grid_file):
+    for length in range(len(grid_file)):
+        with pytest.raises(pranc_codec.TruncatedBitstream):
+            pranc_codec.decode(grid_file[:length])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_flipped_bits_are_noticed(grid_file, data):
+    damaged = bytearray(grid_file)
+    for position in data.draw(
+        st.sets(st.integers(0, 8 * len(damaged) - 1), min_size=1, max_size=3)
+    ):
+        damaged[position // 8] ^= 1 << position % 8
+    with pytest.raises(pranc_codec.BitstreamError):
+        pranc_codec.decode(bytes(damaged))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=400), st.integers(-640, 256), st.integers(1, 40), st.integers(1, 40))
+def test_forged_latents_end_in_an_error_or_an_image(grid_file, junk, step_code, width, height):
+    header, sections = decoder.open_file(grid_file, Limits())
+    sections[bitstream.LATENTS] = junk
+    forged = replace(
+        header, width=width, height=height,
+        parameters=replace(header.grid, step_code=step_code),
+    )  # fmt: skip
+    data = bitstream.pack_header(forged) + pack_sections(sections)
+    try:
+        assert pranc_codec.decode(data).size == (width, height)
+    except pranc_codec.BitstreamError:
+        return
+
+
+def test_low_band_round_trip():
+    low = np.random.default_rng(0).integers(-9000, 9000, (3, 4, 6)).astype(np.int32)
+    encoder_ = Encoder()
+    grid.pack_low(encoder_, low, (3, 40, 60))
+    decoder_ = Decoder(encoder_.finish())
+    np.testing.assert_array_equal(grid.unpack_low(decoder_, (4, 6), (3, 40, 60)), low)
+
+
+def test_choices_have_the_least_loss():
+    rng = np.random.default_rng(0)
+    y = rng.laplace(0, 2, 500).astype(np.float32)
+    d = Distributions(
+        scale=np.full(500, 24), shape=np.full(500, 2), location=rng.integers(-8, 9, 500)
+    )
+    symbols = grid_choice.choose(y, d, 0.2)
+    losses = []
+    for candidate in (np.rint(y), np.trunc(y), 0 * y):
+        cost = latents.Costs(d).of(candidate.astype(np.int32))
+        losses.append(np.square(y - candidate) + 0.2 * cost)
+    cost = latents.Costs(d).of(symbols)
+    np.testing.assert_allclose(np.square(y - symbols) + 0.2 * cost, np.min(losses, axis=0))
+    np.testing.assert_array_equal(grid_choice.choose(y, d, 0), np.rint(y))
+
+
+@pytest.mark.parametrize("zero", [-400, -213, 37])
+def test_steps_are_found(zero):
+    calls = []
+
+    def error(code: int) -> float:
+        calls.append(code)
+        return np.sinh((code - zero) / 150)
+
+    assert abs(grid_rate.nearest_step(error, 1 / 64) - zero) <= 1
+    assert len(calls) <= grid_rate.MOST_TRIALS
+
+
+def test_qualities_and_lmbdas_say_steps():
+    assert encoder.step_code_of_quality(1) == -64
+    assert encoder.step_code_of_quality(100) == -480
+    step = 2 ** (encoder.step_code_of_lmbda(1e-3) / 64)
+    assert grid_source.PRICE * step**2 / 3 == pytest.approx(1e-3, rel=0.02)
+
+
+def test_sections_that_do_not_belong_are_refused(grid_file):
+    header, sections = decoder.open_file(grid_file, Limits())
+    sections[bitstream.SYMBOLS] = b""
+    data = bitstream.pack_header(replace(header, sections=2)) + pack_sections(sections)
+    with pytest.raises(pranc_codec.CorruptBitstream, match="'symbols' stands where it may not"):
+        unpack_sections(data, bitstream.unpack_header(data))
+
+
+def test_coefficients_change_the_network_and_are_accounted_for(photo):
+    """A file with coefficients: kept where they pay, here put in by hand."""
+    source = grid_source.Source(
+        job=Job(
+            picture=load_picture(photo), effort=0, seed=3, device=CPU, progress=None, rule=Rule()
+        )
+    )
+    symbols = np.random.default_rng(0).integers(-9, 10, 100).astype(np.int32)
+    plain = source.coded(-250)
+    coded = grid_source.code_latents(
+        source, source.in_steps(-250), -250, grid_source.PRICE, symbols
+    )
+    data = coded.checked()
+    assert pranc_codec.inspect(data).grid.k == 100
+    (layer,) = pranc_codec.analyze(data).layers
+    np.testing.assert_array_equal(layer.symbols, symbols)
+    assert layer.weights == grid.offsets_count()
+    assert pranc_codec.analyze(data).part_bytes["symbols"] <= 1.01 * layer.bits / 8 + 4
+    assert (
+        np.abs(
+            pranc_codec.decode_array(data).astype(int) - pranc_codec.decode_array(plain.file)
+        ).max()
+        > 1
+    )
+    with pytest.raises(pranc_codec.CorruptBitstream, match="missing"):
+        pranc_codec.decode(rewrite(plain.file, k=9, layer=LayerCode(step_code=0, row=0)))
+
+
+def test_zooming_into_a_huge_size_costs_no_more_than_the_window(grid_file):
+    part = pranc_codec.decode_array(grid_file, size=(960_000, 640_000), region=(5, 5, 15, 15))
+    assert part.shape == (10, 10, 3)
+
+
+def test_sides_beyond_the_profile_are_refused(grid_file):
+    with pytest.raises(pranc_codec.InvalidArgument, match="65535 a side"):
+        pranc_codec.encode(np.zeros((1, 70_000), np.uint8), effort=0)
+    header, sections = decoder.open_file(grid_file, Limits())
+    data = bitstream.pack_header(replace(header, width=79_000_000, height=1))
+    with pytest.raises(pranc_codec.CorruptBitstream, match="side beyond"):
+        pranc_codec.decode(data + pack_sections(sections))
+
+
+def test_the_longest_line_takes_little_memory():
+    """One row of 65535 pixels: strips are of one row, and that fits."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    line = np.tile(np.arange(255, dtype=np.uint8), 257)[None]
+    assert line.shape == (1, grid.LARGEST_SIDE)
+    data = pranc_codec.encode(line, quality=30, effort=0)
+    assert pranc_codec.decode_array(data).shape == line.shape
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 700 * 1024  # KiB
+
+
+def test_decoding_leaves_the_callers_random_numbers_alone(grid_file):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    pranc_codec.decode_array(grid_file)
+    assert torch.equal(torch.rand(3), expected)

@@ -1,0 +1,91 @@
+"""Training: it goes on after an interruption, and what it makes can be packed and used."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from skimage import data as skimage_data
+
+from pranc_codec.errors import InvalidArgument
+from pranc_codec.exact import ExactContext
+from pranc_codec.training import grid_context, grid_prior, grid_synthesis
+from pranc_codec.training.loop import Schedule, learning_rate, train
+from pranc_codec.training.photographs import load_photographs, random_crops
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two photographs; the first is held out."""
+    path = tmp_path_factory.mktemp("photographs")
+    Image.fromarray(skimage_data.chelsea()[:96, :112]).save(path / "a.png")
+    Image.fromarray(skimage_data.astronaut()[:128, :100]).save(path / "b.png")
+    return path
+
+
+def test_a_prior_is_trained_and_packed(folder, tmp_path):
+    context, synthesis = tmp_path / "context.pt", tmp_path / "synthesis.pt"
+    options = dict(crops=1, side=64, threads=torch.get_num_threads())
+    grid_context.main(folder, context, steps=2, **options)
+    grid_synthesis.main(folder, context, synthesis, steps=2, **options, from_prior=True)
+    for path, text in ((context, "validation bpp"), (synthesis, "validation gain dB")):
+        assert text in path.with_suffix(".log").read_text()
+    grid_prior.main(context, synthesis, tmp_path / "grid.safetensors")
+    tensors = load_file(tmp_path / "grid.safetensors")
+    assert tensors["synthesis.offsets.values"].dtype == torch.float16
+    step = ExactContext(tensors, torch.device("cpu")).step(0, 0, 3)
+    assert step.first.abs().max() <= 127
+
+
+def test_training_goes_on_from_its_checkpoint(tmp_path):
+    """Interrupted after 5 of 12 steps and resumed: the same weights as without."""
+
+    def run(path, stop_after=None):
+        torch.manual_seed(0)
+        network = torch.nn.Linear(3, 1)
+        calls = []
+
+        def loss(generator):
+            if len(calls) == stop_after:
+                raise KeyboardInterrupt
+            calls.append(1)
+            x = torch.randn(8, 3, generator=generator)
+            return (network(x) - x.sum(1, keepdim=True)).square().mean()
+
+        schedule = Schedule(steps=12, warmup=2, save_every_s=0, validate_every=4)
+        return train(network, loss, lambda _: "fine", schedule, path), len(calls)
+
+    whole, _ = run(tmp_path / "whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts.pt", stop_after=5)
+    parts, calls = run(tmp_path / "parts.pt")
+    assert calls == 7
+    torch.testing.assert_close(parts.weight, whole.weight)
+    assert "step 12" in (tmp_path / "parts.log").read_text()
+
+
+def test_learning_rates_rise_then_fall_to_zero():
+    schedule = Schedule(steps=1000, learning_rate=1.0, warmup=100)
+    rates = [learning_rate(schedule, step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01, rel=0.01)
+    assert 0.95 < max(rates) <= 1
+    assert rates[-1] < 1e-5
+
+
+def test_crops_are_parts_of_photographs(folder):
+    images = load_photographs(folder, 1024)
+    assert [tuple(i.shape) for i in images] == [(128, 100, 3)]
+    assert load_photographs(folder, 1024, held_out=True)[0].shape == (96, 112, 3)
+    generator = torch.Generator().manual_seed(3)
+    crops = random_crops(images, 6, 48, generator)
+    assert crops.shape == (6, 3, 48, 48)
+    assert -0.2 < float(crops.min()) < float(crops.max()) < 1.2
+    again = random_crops(images, 6, 48, torch.Generator().manual_seed(3))
+    assert torch.equal(crops, again)
+    mean = np.asarray(images[0]).mean() / 255
+    assert abs(float(crops.mean()) - mean) < 0.3
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(InvalidArgument, match="holds no images"):
+        load_photographs(tmp_path, 100)
