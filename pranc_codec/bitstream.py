@@ -67,8 +67,8 @@ Section
                         left out. The low band colour by colour, row by row from the top: each
                         symbol minus its left neighbour, the first of a row minus the one above.
                         Then the bands (`exact.code_bands`), each step as `latents` says. A symbol
-                        beyond +-(2**24 - 1) is illegal, and so are bytes beyond what the range
-                        decoder reads.
+                        beyond +-(2**24 - 1) is illegal, and so are a zero byte at the end and
+                        bytes beyond what the range decoder reads ahead.
     id  16  alpha       required where the mode has alpha, else illegal: rows from the top, each
                         sample minus the sample above it (first row: as it is) modulo 2**8 or
                         2**16, big-endian, then zlib

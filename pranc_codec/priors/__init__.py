@@ -1,8 +1,9 @@
 """Priors of the mlp profile: what the weights are when all coefficients are zero.
 
-Prior 0 comes from the file's seed. The others were meta-learned on photographs
-(`training/meta_prior.py`), ship as safetensors beside this file and fit one network shape each:
-`MODEL_CARD.md` says how they were made. Their numbers are part of the format and never change.
+Prior 0 comes from the file's seed. Others may be meta-learned on photographs
+(`training/meta_prior.py`) and ship as safetensors beside this file, each for one network shape;
+there is none at present. Their numbers are part of the format and never change. The prior of the
+grid profile is in `grid`.
 """
 
 from functools import lru_cache

@@ -4,6 +4,7 @@ python -m pranc_codec.training.grid_context PHOTOS context.pt --steps 18000
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +16,10 @@ from pranc_codec import density
 from pranc_codec.context import ColourContext, ContextModel
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_symbols import (
-    VALIDATION_LOG2_STEPS,
     Batch,
     outputs_of_levels,
     training_batch,
-    validation_batch,
+    validation_means,
 )
 from pranc_codec.training.loop import Schedule, train
 from pranc_codec.training.photographs import load_photographs
@@ -43,14 +43,10 @@ def loss_of(model: ContextModel, batch: Batch) -> Float[Tensor, ""]:
 
 
 def validation_rates(model: nn.Module, images: Sequence[UInt8[Tensor, "_ _ 3"]]) -> str:
-    """bpp at each validation step, mean over the images' middle parts."""
+    """bpp at each validation step, for the log."""
     assert isinstance(model, ContextModel)
-    out = []
-    for log2_step in VALIDATION_LOG2_STEPS:
-        batches = [validation_batch(image, log2_step, model) for image in images]
-        rates = [float(bpp_of(model, batch).detach()) for batch in batches]
-        out.append(f"{sum(rates) / len(rates):.4f}")
-    return f"validation bpp {' '.join(out)}"
+    rates = validation_means(images, model, partial(bpp_of, model))
+    return f"validation bpp {' '.join(f'{rate:.4f}' for rate in rates)}"
 
 
 def main(

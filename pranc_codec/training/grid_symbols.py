@@ -1,7 +1,8 @@
 """Symbols as the encoder would choose them, for training: photographs -> integers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final
 
 import torch
@@ -77,6 +78,19 @@ def validation_batch(
     rgb = part.permute(2, 0, 1)[None].float() / 255
     step, price = torch.tensor([log2_step]), torch.tensor([VALIDATION_PRICE])
     return batch_of(rgb, step, price, chooser)
+
+
+def validation_means(
+    images: Sequence[UInt8[Tensor, "_ _ 3"]],
+    chooser: ContextModel,
+    measure: Callable[[Batch], Tensor],
+) -> list[float]:
+    """A measure at each validation step, mean over the images' middle parts."""
+    out = []
+    for log2_step in VALIDATION_LOG2_STEPS:
+        batches = (validation_batch(image, log2_step, chooser) for image in images)
+        out.append(fmean(float(measure(batch).detach()) for batch in batches))
+    return out
 
 
 @torch.no_grad()

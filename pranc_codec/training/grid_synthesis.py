@@ -5,6 +5,7 @@ python -m pranc_codec.training.grid_synthesis PHOTOS context.pt synthesis.pt
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,12 +16,7 @@ from pranc_codec import wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.priors import grid as priors
 from pranc_codec.synthesis import SynthesisNetwork, corrected
-from pranc_codec.training.grid_symbols import (
-    VALIDATION_LOG2_STEPS,
-    Batch,
-    training_batch,
-    validation_batch,
-)
+from pranc_codec.training.grid_symbols import Batch, training_batch, validation_means
 from pranc_codec.training.loop import Schedule, train
 from pranc_codec.training.photographs import load_photographs
 
@@ -43,13 +39,10 @@ def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
 def validation_gains(
     network: nn.Module, images: Sequence[UInt8[Tensor, "_ _ 3"]], chooser: ContextModel
 ) -> str:
-    """Gain in dB at each validation step, mean over the images' middle parts."""
-    out = []
-    for log2_step in VALIDATION_LOG2_STEPS:
-        batches = [validation_batch(image, log2_step, chooser) for image in images]
-        errors = [float(log_errors(network, batch).detach()) for batch in batches]
-        out.append(f"{-10 / math.log(10) * sum(errors) / len(errors):.4f}")
-    return f"validation gain dB {' '.join(out)}"
+    """Gain in dB at each validation step, for the log."""
+    errors = validation_means(images, chooser, partial(log_errors, network))
+    gains_db = (-10 / math.log(10) * error for error in errors)
+    return f"validation gain dB {' '.join(f'{gain:.4f}' for gain in gains_db)}"
 
 
 def main(
