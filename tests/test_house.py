@@ -17,7 +17,7 @@ FLOORS = [
     {"extras", "mlp", "grid", "decoder", "analysis"},
     {"encoder"},
     {"evaluate", "training"},
-    {"__init__", "batch", "cli", "pillow_plugin"},
+    {"__init__", "batch", "commands", "cli", "pillow_plugin"},
 ]  # fmt: skip
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 SAME_FLOOR = {  # (imported, importer)
@@ -35,8 +35,9 @@ SAME_FLOOR = {  # (imported, importer)
     *((name, "grid") for name in ("extras",)),
     *((name, "decoder") for name in ("extras", "mlp", "grid")),
     *((name, "analysis") for name in ("decoder", "mlp", "grid")),
-    *(("__init__", name) for name in ("batch", "cli", "pillow_plugin")),
-    ("batch", "cli"),
+    *(("__init__", name) for name in ("batch", "commands", "cli", "pillow_plugin")),
+    *((name, "commands") for name in ("batch",)),
+    *((name, "cli") for name in ("batch", "commands")),
 }
 
 

@@ -1,0 +1,50 @@
+"""`pranc decode`"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import pranc_codec
+from pranc_codec.batch import process_all
+from pranc_codec.commands.options import Device, Force, Inputs, Output
+
+
+def decode(
+    inputs: Inputs,
+    output: Output = None,
+    size: Annotated[str | None, typer.Option(help="Render at WIDTHxHEIGHT.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Only LEFT,TOP,RIGHT,BOTTOM, in pixels of that size.")
+    ] = None,
+    suffix: Annotated[str, typer.Option(help="Format of outputs without a name.")] = ".png",
+    device: Device = None,
+    force: Force = False,
+) -> None:
+    """Decode .pranc files to images (PNG, or what the output's suffix says).
+
+    Examples:
+
+    - `pranc decode photo.pranc`
+    - `pranc decode photo.pranc -o large.png --size 3072x2048`
+    - `pranc decode *.pranc -o decoded/ --region 0,0,256,256`
+    """
+    box = _numbers(region, ",", 4, "--region LEFT,TOP,RIGHT,BOTTOM")
+    shape = _numbers(size, "x", 2, "--size WIDTHxHEIGHT")
+
+    def work(source: Path, bar: Callable[..., None]) -> Any:
+        image = pranc_codec.decode(source.read_bytes(), device=device, size=shape, region=box)
+        bar(completed=100, total=100)
+        return image
+
+    process_all(inputs, output, suffix, force, work)
+
+
+def _numbers(text: str | None, separator: str, count: int, usage: str) -> Any:
+    if text is None:
+        return None
+    parts = text.lower().split(separator)
+    if len(parts) != count or not all(part.strip().isdigit() for part in parts):
+        raise typer.BadParameter(f"{text!r} does not read as {usage}")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,33 @@
+"""`pranc train-prior`"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+
+def train_prior(
+    folder: Annotated[Path, typer.Argument(help="Photographs to train on.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of checkpoints, logs and prior.")
+    ],
+    steps: Annotated[int, typer.Option(help="Training steps of each of the two networks.")] = 15000,
+    threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+    from_prior: Annotated[bool, typer.Option(help="Start from the shipped prior.")] = False,
+) -> None:
+    """Train a prior of the grid profile: first the context model, then the residual network.
+
+    Takes hours; logs its validation to OUTPUT/*.log, and goes on where it was interrupted.
+
+    Example: `pranc train-prior photographs/ -o runs/prior --steps 20000`
+    """
+    from pranc_codec.training import grid_context, grid_prior, grid_synthesis
+
+    output.mkdir(parents=True, exist_ok=True)
+    context, synthesis = output / "context.pt", output / "synthesis.pt"
+    options: dict[str, Any] = dict(steps=steps, threads=threads, from_prior=from_prior)
+    grid_context.main(folder, context, **options)
+    grid_synthesis.main(folder, context, synthesis, **options)
+    grid_prior.main(context, synthesis, output / "grid.safetensors")
+    Console().print(f"prior: {output / 'grid.safetensors'}")
