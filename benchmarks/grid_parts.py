@@ -17,7 +17,7 @@ from rich.table import Table
 from skimage import data as skimage_data
 
 import pranc_codec
-from pranc_codec import decoder, grid, latents
+from pranc_codec import decoder, grid, grid_latents, latents
 from pranc_codec.context import ContextModel
 from pranc_codec.limits import Limits
 from pranc_codec.synthesis import SynthesisNetwork
@@ -57,7 +57,8 @@ def main(
     data = file.read_bytes() if file else pranc_codec.encode(photo, bpp=1.0, effort=0)
     header, sections = decoder.open_file(data, Limits())
     cpu = torch.device("cpu")
-    pyramid = grid.read_pyramid(header, sections, cpu)
+    pyramid = grid_latents.read_pyramid(header, sections, cpu)
+    size = (header.height, header.width)
     network = grid.network_of(header, sections, cpu)
     entropy_s = 0.0
     real = latents.decode_step
@@ -70,11 +71,11 @@ def main(
         return out
 
     with torch.no_grad():
-        symbols_s = seconds(lambda: grid.read_pyramid(header, sections, cpu))
+        symbols_s = seconds(lambda: grid_latents.read_pyramid(header, sections, cpu))
         latents.decode_step = timed  # type: ignore[assignment]
-        grid.read_pyramid(header, sections, cpu)
+        grid_latents.read_pyramid(header, sections, cpu)
         latents.decode_step = real
-        pixels_s = seconds(lambda: grid.reconstruct(pyramid, network, header))
+        pixels_s = seconds(lambda: grid.reconstruct(pyramid, network, size, header.grid.step))
         whole_s = seconds(lambda: pranc_codec.decode_array(data))
     context_kmac, residual_kmac = kmac_per_pixel()
     table = Table("part", "seconds", "kMAC per pixel")

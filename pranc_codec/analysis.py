@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pranc_codec import bitstream, coordinate, entropy, grid, latents, mlp
+from pranc_codec import bitstream, coordinate, entropy, grid, grid_latents, latents, mlp
 from pranc_codec.bitstream import Header
 from pranc_codec.decoder import open_file
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
+from pranc_codec.sections import payload_start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,8 @@ class Analysis:
     part_bytes: dict[str, int]
     layers: tuple[LayerInfo, ...]
     levels: tuple[LevelInfo, ...] = ()
+    prefix_bytes: tuple[int, ...] = ()
+    """Of a grid file: how many of its first bytes hold the low band and 0, 1, 2 ... levels."""
 
 
 def inspect(data: bytes) -> Header:
@@ -59,13 +62,15 @@ def analyze(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Analysis:
     parts |= {bitstream.SECTION_NAMES[n]: len(payload) for n, payload in sections.items()}
     parts["framing"] = len(data) - sum(parts.values())
     is_mlp = header.profile == "mlp"
+    levels, prefixes = ((), ()) if is_mlp else _levels(header, sections, len(data))
     return Analysis(
         header=header,
         file_bytes=len(data),
         bpp=8 * len(data) / header.pixels,
         part_bytes=parts,
         layers=_mlp_layers(header, sections) if is_mlp else _residual_layers(header, sections),
-        levels=() if is_mlp else _levels(header, sections),
+        levels=levels,
+        prefix_bytes=prefixes,
     )
 
 
@@ -96,30 +101,51 @@ def _layer(name: str, weights: int, symbols: entropy.Integers, step: float, row:
     )
 
 
-def _levels(header: Header, sections: dict[int, bytes]) -> tuple[LevelInfo, ...]:
-    """Low band and bands, coarse to fine, colour by colour, with their ideal code lengths."""
-    bits: dict[tuple[int, int], float] = {}
+class _Count:
+    """A watcher that sums up ideal code lengths, and bytes of the stream, by level."""
 
-    def count(d: latents.Distributions, key: tuple[int, ...], symbols: entropy.Integers) -> None:
-        place = (key[0], key[1])
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.held = grid_latents.Held(header)
+        self.bits: dict[tuple[int, int], float] = {}
+        self.bytes_needed: dict[int, int] = {}
+        """By number of levels."""
+
+    def low(self, planes: entropy.Integers) -> None:
+        self.held.low(planes)
+        self.bytes_needed[0] = self.held.bytes_needed
+        for colour, (plane, row) in enumerate(zip(planes, self.header.grid.low_rows, strict=True)):
+            differences = grid_latents.low_differences(plane).reshape(-1)
+            self.bits[-1, colour] = entropy.code_length_bits(differences, row)
+
+    def step(
+        self, d: latents.Distributions, key: tuple[int, ...], symbols: entropy.Integers
+    ) -> None:
+        self.held.step(d, key, symbols)
+        self.bytes_needed[key[0] + 1] = self.held.bytes_needed
         length = float(latents.code_lengths_bits(symbols, d).sum(dtype=np.float64))
-        bits[place] = bits.get(place, 0.0) + length
+        self.bits[key[0], key[1]] = self.bits.get((key[0], key[1]), 0.0) + length
 
-    pyramid = grid.read_pyramid(header, sections, torch.device("cpu"), watch=count)
+
+def _levels(
+    header: Header, sections: dict[int, bytes], file_bytes: int
+) -> tuple[tuple[LevelInfo, ...], tuple[int, ...]]:
+    """Low band and bands, coarse to fine, colour by colour; and how many bytes hold so much."""
+    count = _Count(header)
+    pyramid = grid_latents.read_pyramid(header, sections, torch.device("cpu"), watcher=count)
+    names = ["low", *(f"level {n}" for n in range(len(pyramid.bands), 0, -1))]
     out = []
-    for colour, row in enumerate(header.grid.low_rows):
-        plane = pyramid.low[0, colour].numpy()
-        differences = grid.low_differences(plane).reshape(-1)
-        length = entropy.code_length_bits(differences, row)
-        out.append(LevelInfo(name="low", colour=colour, bits=length, symbols=plane[None]))
-    for number, bands in enumerate(pyramid.bands):
+    for number, (name, symbols) in enumerate(zip(names, pyramid.tensors, strict=True)):
         for colour in range(header.colours):
+            own = symbols[0, colour].numpy()
             out.append(
                 LevelInfo(
-                    name=f"level {len(pyramid.bands) - number}",
+                    name=name,
                     colour=colour,
-                    bits=bits.get((number, colour), 0.0),
-                    symbols=bands[0, colour].numpy(),
+                    bits=count.bits.get((number - 1, colour), 0.0),
+                    symbols=own if own.ndim == 3 else own[None],
                 )
             )
-    return tuple(out)
+    start = payload_start(sections, header, bitstream.LATENTS)
+    needed = (start + count.bytes_needed[n] for n in sorted(count.bytes_needed))
+    return tuple(out), tuple(min(n, file_bytes) for n in needed)

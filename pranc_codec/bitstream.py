@@ -76,6 +76,9 @@ Section
     Other ids are illegal in version 1.
 
 A prefix of a file is never a file: the count of sections and their lengths tell a truncated one.
+One that holds `symbols` whole and enough of `latents` shows the coarser levels to who asks for no
+more: a range decoder reads at most one word more than an encoder would have written if the stream
+ended there (`grid_latents.Held`).
 """
 
 import zlib

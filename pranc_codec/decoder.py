@@ -10,11 +10,11 @@ from PIL import Image
 
 from pranc_codec import bitstream, coordinate, extras, grid, mlp
 from pranc_codec.bitstream import Header
-from pranc_codec.errors import InvalidArgument
-from pranc_codec.extras import Region, Size
+from pranc_codec.errors import InvalidArgument, TruncatedBitstream
+from pranc_codec.extras import Region, Size, View
 from pranc_codec.image import to_pil, to_samples
 from pranc_codec.limits import DEFAULT_LIMITS, Limits, refuse
-from pranc_codec.sections import unpack_sections
+from pranc_codec.sections import unpack_prefix, unpack_sections
 
 PROFILES: Final[dict[str, ModuleType]] = {"mlp": mlp, "grid": grid}
 
@@ -42,6 +42,8 @@ def decode(
     device: torch.device | str | None = None,
     size: Size | None = None,
     region: Region | None = None,
+    levels: int | None = None,
+    reduce: int = 0,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Image.Image:
     """Decode a file to a PIL image of its mode, with ICC profile, EXIF and XMP in `info`.
@@ -52,11 +54,14 @@ def decode(
     these are computed (mlp), or synthesized (grid at its own size). 16-bit colour and float
     samples become 8 bit, which is what Pillow has: use `decode_array` for all of them.
 
+    reduce: show the image at 1/2, 1/4 ... (1, 2 ...) of its own size, rounded up. levels: use only
+    the coarsest so many wavelet levels of a grid file, which makes a softer picture. With either
+    of them `data` may be the beginning of a grid file; what it does not need is not looked at.
+
     Raises BitstreamError for wrong bytes, LimitExceeded if the file asks for more than `limits`.
     """
-    header, sections = open_file(data, limits)
-    array = _decode_samples(header, sections, device, size, region, limits)
-    image = to_pil(array)
+    header, sections, view = _open_view(data, size, region, levels, reduce, limits)
+    image = to_pil(_decode_samples(header, sections, view, device))
     image.info.update(extras.metadata_info(extras.read_metadata(sections, limits)))
     return image
 
@@ -67,25 +72,32 @@ def decode_array(
     device: torch.device | str | None = None,
     size: Size | None = None,
     region: Region | None = None,
+    levels: int | None = None,
+    reduce: int = 0,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Shaped[np.ndarray, "h w *c"]:
     """Decode to samples as they were encoded: uint8, uint16 or float32; (h, w) for grey.
 
     Arguments and errors as for `decode`.
     """
-    header, sections = open_file(data, limits)
-    return _decode_samples(header, sections, device, size, region, limits)
+    header, sections, view = _open_view(data, size, region, levels, reduce, limits)
+    return _decode_samples(header, sections, view, device)
 
 
 def open_file(data: bytes, limits: Limits) -> tuple[Header, dict[int, bytes]]:
     """Header and sections of a whole file, checked against their checksums and the limits."""
+    header = _open_header(data, limits)
+    sections = unpack_sections(bytes(data), header)
+    extras.read_metadata(sections, limits)  # damaged ones are met before pixels are computed
+    return header, sections
+
+
+def _open_header(data: bytes, limits: Limits) -> Header:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidArgument(f"decode takes the bytes of a file, not a {type(data).__name__}")
     header = bitstream.unpack_header(bytes(data))
     check_limits(header, limits, 1)
-    sections = unpack_sections(bytes(data), header)
-    extras.read_metadata(sections, limits)  # damaged ones are met before pixels are computed
-    return header, sections
+    return header
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
@@ -94,29 +106,63 @@ def check_limits(header: Header, limits: Limits, pixels: int) -> None:
     PROFILES[header.profile].check_limits(header, limits, pixels)
 
 
-def _decode_samples(
-    header: Header,
-    sections: dict[int, bytes],
-    device: torch.device | str | None,
-    size: Size | None,
-    region: Region | None,
+def _open_view(
+    data: bytes, size: Size | None, region: Region | None, levels: int | None, reduce: int,
     limits: Limits,
-) -> Shaped[np.ndarray, "h w *c"]:
-    own = (header.width, header.height)
-    size = own if size is None else size
+) -> tuple[Header, dict[int, bytes], View]:  # fmt: skip
+    """A file, or the part of it that a view needs, and the view."""
+    header, whole = _open_header(data, limits), True
+    if header.profile == "grid" and (levels is not None or reduce):
+        sections, whole = unpack_prefix(bytes(data), header)
+    else:
+        sections = unpack_sections(bytes(data), header)
+    extras.read_metadata(sections, limits)
+    view = _view_of(header, size, region, levels, reduce, prefix=not whole)
+    left, top, right, bottom = view.region
+    check_limits(header, limits, (right - left) * (bottom - top))
+    return header, sections, view
+
+
+def _view_of(
+    header: Header, size: Size | None, region: Region | None, levels: int | None, reduce: int,
+    *, prefix: bool,
+) -> View:  # fmt: skip
+    """A view with what is not given filled in; refuses what cannot be."""
+    if reduce < 0 or (levels is not None and levels < 0):
+        raise InvalidArgument(f"levels {levels} and reduce {reduce} must not be negative")
+    size = (-(-header.width >> reduce), -(-header.height >> reduce)) if size is None else size
     if min(size) < 1:
         raise InvalidArgument(f"size {size} is not at least 1 x 1")
     region = (0, 0, *size) if region is None else region
     left, top, right, bottom = region
     if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
         raise InvalidArgument(f"region {region} is not a window of a {size[0]}x{size[1]} image")
-    check_limits(header, limits, (right - left) * (bottom - top))
-    alpha = extras.read_alpha(header, sections[bitstream.ALPHA]) if header.has_alpha else None
+    return View(size=size, region=region, levels=levels, reduce=reduce, prefix=prefix)
+
+
+def _decode_samples(
+    header: Header,
+    sections: dict[int, bytes],
+    view: View,
+    device: torch.device | str | None,
+) -> Shaped[np.ndarray, "h w *c"]:
+    alpha = _alpha(header, sections, view)
     where = device_of(device)
     with coordinate.float32_everywhere(), torch.no_grad():
-        colours = PROFILES[header.profile].render(header, sections, size, region, where)
+        colours = PROFILES[header.profile].render(header, sections, view, where)
     array = to_samples(colours.cpu().numpy(), header.samples)
     if alpha is not None:
-        window = extras.alpha_window(alpha, own, size, region).astype(array.dtype)
-        array = np.concatenate([array, window[:, :, None]], axis=2)
+        array = np.concatenate([array, alpha.astype(array.dtype)[:, :, None]], axis=2)
     return array[:, :, 0] if array.shape[2] == 1 else array
+
+
+def _alpha(
+    header: Header, sections: dict[int, bytes], view: View
+) -> Shaped[np.ndarray, "h w"] | None:
+    """Alpha samples of a view, if the image has them."""
+    if not header.has_alpha:
+        return None
+    if bitstream.ALPHA not in sections:
+        raise TruncatedBitstream("this part of a file ends before its alpha: give more of it")
+    alpha = extras.read_alpha(header, sections[bitstream.ALPHA])
+    return extras.alpha_window(alpha, (header.width, header.height), view.size, view.region)

@@ -70,6 +70,11 @@ class Encoder:
         if values.size and bits:
             self._coder.encode(values, constriction.stream.model.Uniform(1 << bits))
 
+    @property
+    def words(self) -> int:
+        """Words that the stream would have if it ended here."""
+        return int(self._coder.num_words())
+
     def finish(self) -> bytes:
         """The stream: 32-bit words, zero bytes at the end left out (the decoder reads zeros)."""
         stream: bytes = self._coder.get_compressed().astype("<u4").tobytes()

@@ -153,16 +153,17 @@ def code_bands(
     code: CodeStep,
     *,
     colours: int = 3,
+    levels: int | None = None,
     strip_cells: int = STRIP_CELLS,
 ) -> list[Int[Tensor, "1 3 3 _ _"]]:
     """Code or decode the bands of an image, coarse to fine: `code` is asked for the symbols of
     each step. low: symbols of the low band. size: (height, width). colours: how many are coded;
-    the others are zero."""
+    the others are zero. levels: how many are coded, from the coarsest on; None for all."""
     grids = wavelet.grids(*size)
     sizes = [*grids[1:], size]
     fixed = low.long() << LOW_BITS
     done: list[Tensor] = []
-    for number in range(len(grids)):
+    for number in range(len(grids) if levels is None else levels):
         finest = len(grids) - 1 - number
         level = _Level(context, sizes[number], grids[number], finest, step_code, strip_cells)
         family = done[-1] if done else None

@@ -1,6 +1,7 @@
 """What travels beside the colours: alpha, ICC profile, EXIF, XMP."""
 
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,22 @@ from pranc_codec.sections import inflate
 
 Size = tuple[int, int]
 Region = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What of an image is to be shown.
+
+    size: (width, height) it is rendered at. region: (left, top, right, bottom) in pixels of that
+    size. levels: of the wavelet, that are used at most. reduce: halvings of the image's own size.
+    prefix: whether the file may be cut off behind what the view needs.
+    """
+
+    size: Size
+    region: Region
+    levels: int | None = None
+    reduce: int = 0
+    prefix: bool = False
 
 
 def pack_alpha(alpha: npt.NDArray[Any]) -> bytes:

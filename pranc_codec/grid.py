@@ -9,7 +9,7 @@ A grey picture has three equal colours: its chroma latents are zero and not code
 are the mean of the three that come out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -17,12 +17,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec import bitstream, entropy, exact, latents, wavelet
+from pranc_codec import bitstream, entropy, wavelet
 from pranc_codec.bitstream import Header
 from pranc_codec.context import unfold
-from pranc_codec.entropy import Decoder, Encoder, Integers
-from pranc_codec.errors import CorruptBitstream
-from pranc_codec.extras import Region, Size, window_of
+from pranc_codec.entropy import Integers
+from pranc_codec.errors import CorruptBitstream, InvalidArgument
+from pranc_codec.extras import View, window_of
+from pranc_codec.grid_latents import Held, read_pyramid
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.parameters import GridParameters
 from pranc_codec.pranc import Pranc
@@ -35,7 +36,6 @@ from pranc_codec.synthesis import (
     layer_channels,
     maps_of,
 )
-from pranc_codec.tables import rows
 from pranc_codec.wavelet import Pyramid
 
 MACS_PER_PIXEL: Final = 110_000
@@ -64,87 +64,56 @@ def offsets_count() -> int:
 
 
 def render(
-    header: Header,
-    sections: dict[int, bytes],
-    size: Size,
-    region: Region,
-    device: torch.device,
+    header: Header, sections: dict[int, bytes], view: View, device: torch.device
 ) -> Float[Tensor, "h w colours"]:
     """Colours of a window, not clipped. At another size than its own the image is resampled."""
-    pyramid = read_pyramid(header, sections, device)
+    own = (header.height, header.width)
+    levels = levels_shown(header, view)
+    missing = wavelet.levels_of(*own) - levels
+    pyramid = _pyramid_of(header, sections, device, levels, prefix=view.prefix)
     network = network_of(header, sections, device)
-    left, top, right, bottom = region
-    if size == (header.width, header.height):
-        opponent = reconstruct(pyramid, network, header, rows_shown=(top, bottom))
+    size = wavelet.halved(*own, missing)
+    step = header.grid.step / wavelet.low_gain(*own, missing)
+    if missing == view.reduce and view.size == size[::-1]:
+        left, top, right, bottom = view.region
+        opponent = reconstruct(pyramid, network, size, step, rows_shown=(top, bottom))
         colours = to_colours(opponent, header.colours)[:, :, left:right]
     else:
-        whole = to_colours(reconstruct(pyramid, network, header), header.colours).cpu().numpy()
-        planes = [window_of(plane, size, region) for plane in whole]
+        opponent = reconstruct(pyramid, network, size, step)
+        for number in range(missing - 1, view.reduce - 1, -1):
+            opponent = wavelet.enlarge(opponent[None], wavelet.halved(*own, number))[0]
+        whole = to_colours(opponent, header.colours).cpu().numpy()
+        planes = [window_of(plane, view.size, view.region) for plane in whole]
         colours = torch.from_numpy(np.stack(planes))
     return colours.permute(1, 2, 0)
+
+
+def _pyramid_of(
+    header: Header, sections: dict[int, bytes], device: torch.device, levels: int, *, prefix: bool
+) -> Pyramid:
+    """The coarsest levels. prefix: the latents may be cut off behind them; then it cannot be told
+    whether bytes are damaged or missing."""
+    if not prefix:
+        return read_pyramid(header, sections, device, levels=levels)
+    held = Held(header, sections[bitstream.LATENTS])
+    try:
+        return read_pyramid(header, sections, device, levels=levels, watcher=held)
+    except CorruptBitstream as error:
+        raise held.refusal() from error
+
+
+def levels_shown(header: Header, view: View) -> int:
+    """Levels that a view needs: all, or fewer for a reduced or a softer picture."""
+    most = wavelet.levels_of(header.height, header.width)
+    if view.reduce > most:
+        raise InvalidArgument(f"reduce {view.reduce} is more than the {most} levels of this image")
+    return min(most - view.reduce, most if view.levels is None else view.levels)
 
 
 def to_colours(opponent: Float[Tensor, "3 h w"], colours: int) -> Float[Tensor, "c h w"]:
     """Opponent colours around mid-grey as RGB in [0, 1], or as grey."""
     rgb = wavelet.to_rgb(opponent[None])[0] + MID_GREY
     return rgb if colours == 3 else rgb.mean(0, keepdim=True)
-
-
-def pack_low(encoder: Encoder, low: Integers, low_rows: tuple[int, ...]) -> None:
-    """Code the low band (colours, h, w); `unpack_low` is the inverse."""
-    for plane, row in zip(low, low_rows, strict=True):
-        encoder.encode(low_differences(plane).reshape(-1), rows()[row])
-
-
-def unpack_low(decoder: Decoder, size: tuple[int, int], low_rows: tuple[int, ...]) -> Integers:
-    """Inverse of `pack_low`."""
-    planes = [decoder.decode(size[0] * size[1], rows()[row]).reshape(size) for row in low_rows]
-    out = np.stack(planes).astype(np.int64)
-    out[:, :, 0] = np.cumsum(out[:, :, 0], axis=1)
-    low = np.cumsum(out, axis=2)
-    if np.abs(low).max() > entropy.LARGEST_MAGNITUDE:
-        raise CorruptBitstream("the low band is larger than the format allows")
-    return low.astype(np.int32)
-
-
-def low_differences(plane: Integers) -> Integers:
-    """Each symbol minus its left neighbour, the first of a row minus the one above."""
-    out = plane.copy()
-    out[:, 1:] -= plane[:, :-1]
-    out[1:, 0] -= plane[:-1, 0]
-    return out
-
-
-def low_size(header: Header) -> tuple[int, int]:
-    """Grid of the low band: that of the coarsest level."""
-    return (wavelet.grids(header.height, header.width) or [(header.height, header.width)])[0]
-
-
-def read_pyramid(
-    header: Header,
-    sections: dict[int, bytes],
-    device: torch.device,
-    *,
-    watch: Callable[[latents.Distributions, tuple[int, ...], Integers], None] | None = None,
-) -> Pyramid:
-    """The file's integers. watch: is told each step's distributions, place and symbols."""
-    decoder = Decoder(sections[bitstream.LATENTS])
-    planes = unpack_low(decoder, low_size(header), header.grid.low_rows)
-    low = torch.zeros(1, 3, *planes.shape[1:], dtype=torch.int32, device=device)
-    low[0, : header.colours] = torch.from_numpy(planes).to(device)
-
-    def code(distributions: latents.Distributions, key: tuple[int, ...]) -> Integers:
-        symbols = latents.decode_step(decoder, distributions)
-        if watch is not None:
-            watch(distributions, key, symbols)
-        return symbols
-
-    bands = exact.code_bands(
-        priors.load(header.grid.prior).context(device), low, (header.height, header.width),
-        header.grid.step_code, code, colours=header.colours,
-    )  # fmt: skip
-    decoder.finish()
-    return Pyramid(low=low, bands=tuple(bands))
 
 
 def network_of(
@@ -196,12 +165,14 @@ def read_coefficients(p: GridParameters, sections: dict[int, bytes]) -> Float[Te
 def reconstruct(
     pyramid: Pyramid,
     network: torch.nn.Module,
-    header: Header,
+    size: tuple[int, int],
+    step: float,
     *,
     rows_shown: tuple[int, int] | None = None,
 ) -> Float[Tensor, "3 h w"]:
-    """Opponent colours of rows of the image: inverse wavelet plus the network's correction."""
-    size, step = (header.height, header.width), header.grid.step
+    """Opponent colours of rows of the image: inverse wavelet plus the network's correction.
+    size: (height, width). The coarser levels of an image are a picture of half its size at half
+    the step, a quarter at a quarter, and so on."""
     linear = torch.cat(
         [
             wavelet.synthesize(pyramid.map(lambda t, c=c: t[:, c : c + 1] * step), *size)  # type: ignore[misc]
@@ -209,19 +180,19 @@ def reconstruct(
         ],
         dim=1,
     )
-    top, bottom = rows_shown or (0, header.height)
+    top, bottom = rows_shown or (0, size[0])
     if not pyramid.bands:
         return linear[0, :, top:bottom]
     parts = [
         _corrected_strip(pyramid, linear, network, step, strip)
-        for strip in strips_of(header, top, bottom)
+        for strip in strips_of(size[1], top, bottom)
     ]
     return torch.cat(parts, dim=1)[:, top % 2 : top % 2 + bottom - top]
 
 
-def strips_of(header: Header, top: int, bottom: int) -> Iterator[tuple[int, int]]:
+def strips_of(width: int, top: int, bottom: int) -> Iterator[tuple[int, int]]:
     """Rows of cells first .. last - 1 that show the rows top .. bottom - 1, in strips."""
-    height = max(2, CELLS_AT_ONCE // -(-header.width // 2))
+    height = max(2, CELLS_AT_ONCE // -(-width // 2))
     first, last = top // 2, -(-bottom // 2)
     for start in range(first, last, height):
         yield start, min(start + height, last)

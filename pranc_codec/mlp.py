@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pranc_codec import bitstream, coordinate, entropy, priors
 from pranc_codec.bitstream import Header
-from pranc_codec.errors import CorruptBitstream
-from pranc_codec.extras import Region, Size
+from pranc_codec.errors import CorruptBitstream, InvalidArgument
+from pranc_codec.extras import View
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.parameters import MlpParameters
 from pranc_codec.pranc import Pranc, apportion
@@ -93,12 +93,10 @@ def network_of(
 
 
 def render(
-    header: Header,
-    sections: dict[int, bytes],
-    size: Size,
-    region: Region,
-    device: torch.device,
+    header: Header, sections: dict[int, bytes], view: View, device: torch.device
 ) -> Float[Tensor, "h w colours"]:
     """Colours of a window at any resolution, not clipped."""
+    if view.levels is not None:
+        raise InvalidArgument("levels are of the grid profile; this is an mlp file: use size")
     network, channels = network_of(header, sections, device), network_shape(header).channels
-    return coordinate.render(network, size, region, device, channels=channels)
+    return coordinate.render(network, view.size, view.region, device, channels=channels)

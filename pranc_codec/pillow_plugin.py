@@ -15,11 +15,13 @@ from typing import Any, Final
 from PIL import Image, ImageFile
 
 from pranc_codec import bitstream, decoder, extras
+from pranc_codec.bitstream import Header
 from pranc_codec.encoder.encode import encode
 from pranc_codec.errors import BitstreamError, LimitExceeded
 from pranc_codec.image import Metadata, load_picture
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 from pranc_codec.sections import unpack_sections
+from pranc_codec.wavelet import levels_of
 
 DEVICE: str | None = None
 """Where pixels are computed: None takes a GPU where there is one."""
@@ -69,7 +71,22 @@ class PrancImageFile(ImageFile.ImageFile):
             self.info.update(extras.metadata_info(extras.read_metadata(sections, limits())))
         except BitstreamError:
             pass  # `load` meets the same error and raises it
-        self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (self.mode,))]
+        self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (0,))]
+        self._most_halvings = _most_halvings(header)
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Pillow's hook behind `thumbnail`: show half the size, a quarter ... while that is not
+        smaller than `size`."""
+        if size is None or not self.tile or self.tile[0].args != (0,):
+            return None
+        width, height = self.size
+        ratio = max(1, min(width // size[0], height // size[1]))
+        reduce = min(self._most_halvings, ratio.bit_length() - 1)
+        self._size = (-(-width >> reduce), -(-height >> reduce))
+        self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (reduce,))]
+        return self.mode, (0, 0, width / 2**reduce, height / 2**reduce)
 
 
 class PrancDecoder(ImageFile.PyDecoder):
@@ -81,13 +98,21 @@ class PrancDecoder(ImageFile.PyDecoder):
         assert self.fd is not None
         self.fd.seek(0)
         try:
-            image = decoder.decode(self.fd.read(), device=DEVICE, limits=limits())
+            data, (reduce,) = self.fd.read(), self.args
+            image = decoder.decode(data, device=DEVICE, reduce=reduce, limits=limits())
         except LimitExceeded as error:
             raise Image.DecompressionBombError(str(error)) from error
         except BitstreamError as error:
             raise OSError(f"cannot decode this .pranc file: {error}") from error
         self.set_as_raw(image.tobytes())
         return -1, 0
+
+
+def _most_halvings(header: Header) -> int:
+    """How often a decoder may halve an image."""
+    if header.profile == "mlp":
+        return min(header.width, header.height).bit_length() - 1
+    return levels_of(header.height, header.width)
 
 
 def save(image: Image.Image, fp: Any, filename: str | bytes) -> None:

@@ -10,7 +10,7 @@ from pranc_codec.bitstream import (
     SYMBOLS,
     Header,
 )
-from pranc_codec.errors import CorruptBitstream, LimitExceeded
+from pranc_codec.errors import CorruptBitstream, LimitExceeded, TruncatedBitstream
 from pranc_codec.fields import Reader, pack_varint
 
 
@@ -25,18 +25,38 @@ def pack_sections(sections: Mapping[int, bytes]) -> bytes:
     )
 
 
+def payload_start(sections: Mapping[int, bytes], header: Header, number: int) -> int:
+    """Bytes of a file before the payload of a section."""
+    before = {n: payload for n, payload in sections.items() if n < number}
+    frame = pack_sections({number: sections[number]})
+    return header.header_bytes + len(pack_sections(before)) + len(frame) - len(sections[number])
+
+
+def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
+    """Sections of a file or of a prefix of one that reaches into its latents, and whether these
+    are whole; what is whole is verified as in `unpack_sections`."""
+    try:
+        return unpack_sections(data, header), True
+    except TruncatedBitstream:
+        reader = Reader(data)
+        reader.take(header.header_bytes)
+        sections = {}
+        if header.has_symbols:
+            sections[SYMBOLS] = _unpack_section(reader, SYMBOLS - 1)[1]
+        number, _, _ = reader.u8(), reader.varint(), reader.u32()
+        if number != LATENTS:
+            raise CorruptBitstream(f"section id {number} stands in place of the latents") from None
+        sections[LATENTS] = reader.take(len(data) - reader.position)
+        return sections, False
+
+
 def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
     """All sections of a whole file, checksums verified."""
     reader = Reader(data)
     reader.take(header.header_bytes)
     sections: dict[int, bytes] = {}
     for _ in range(header.sections):
-        number, length, crc = reader.u8(), reader.varint(), reader.u32()
-        if number not in SECTION_NAMES or any(number <= other for other in sections):
-            raise CorruptBitstream(f"section id {number} is unknown or out of order")
-        payload = reader.take(length)
-        if zlib.crc32(payload) != crc:
-            raise CorruptBitstream(f"the checksum of section {SECTION_NAMES[number]!r} is wrong")
+        number, payload = _unpack_section(reader, max(sections, default=0))
         sections[number] = payload
     if reader.position != len(data):
         raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
@@ -50,6 +70,17 @@ def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
             state = "is missing" if wanted else "stands where it may not"
             raise CorruptBitstream(f"section {SECTION_NAMES[number]!r} {state}")
     return sections
+
+
+def _unpack_section(reader: Reader, last: int) -> tuple[int, bytes]:
+    """The next section's id and payload. last: id of the one before."""
+    number, length, crc = reader.u8(), reader.varint(), reader.u32()
+    if number not in SECTION_NAMES or number <= last:
+        raise CorruptBitstream(f"section id {number} is unknown or out of order")
+    payload = reader.take(length)
+    if zlib.crc32(payload) != crc:
+        raise CorruptBitstream(f"the checksum of section {SECTION_NAMES[number]!r} is wrong")
+    return number, payload
 
 
 def inflate(payload: bytes, limit: int, name: str) -> bytes:

@@ -65,11 +65,19 @@ def levels_of(height: int, width: int) -> int:
 
 def grids(height: int, width: int) -> list[tuple[int, int]]:
     """Grid of each level, coarse to fine."""
-    out = []
-    for _ in range(levels_of(height, width)):
-        height, width = -(-height // 2), -(-width // 2)
-        out.append((height, width))
-    return out[::-1]
+    return [halved(height, width, level) for level in range(levels_of(height, width), 0, -1)]
+
+
+def halved(height: int, width: int, levels: int) -> tuple[int, int]:
+    """Grid that is so many levels coarser."""
+    return -(-height >> levels), -(-width >> levels)
+
+
+def low_gain(height: int, width: int, levels: int) -> float:
+    """How much larger than the image's the low band's values are after so many levels: sqrt 2 for
+    each halving of an axis."""
+    halvings = sum(min(levels, (side - 1).bit_length()) for side in (height, width))
+    return float(2 ** (halvings / 2))
 
 
 def present(height: int, width: int) -> Bool[Tensor, "3 h w"]:
@@ -108,8 +116,8 @@ def analyze(image: Float[Tensor, "n colours h w"]) -> Pyramid:
 def synthesize(pyramid: Pyramid, height: int, width: int) -> Shaped[Tensor, "n colours h w"]:
     """Image of a pyramid; inverse of `analyze`."""
     image = pyramid.low
-    sizes = [*grids(height, width)[1:], (height, width)]
-    for bands, size in zip(pyramid.bands, sizes, strict=False):
+    for number, bands in enumerate(pyramid.bands, 1):
+        size = halved(height, width, len(pyramid.bands) - number)
         image = synthesize_level(image, bands, size)
     return image
 
@@ -127,6 +135,14 @@ def synthesize_level(
         low = _merge(low, vertical[:, :, :fh], 2)
         horizontal = _merge(horizontal, diagonal[:, :, :fh], 2)
     return _merge(low, horizontal[..., :fw], 3) if w > 1 else low
+
+
+def enlarge(
+    image: Float[Tensor, "n colours _ _"], size: tuple[int, int]
+) -> Float[Tensor, "n colours h w"]:
+    """An image of half the size, rounded up, at `size` (height, width), without more detail."""
+    nothing = image.new_zeros(*image.shape[:2], 3, *image.shape[2:])
+    return synthesize_level(image * low_gain(*size, 1), nothing, size)
 
 
 def _pad(band: Tensor, grid: torch.Size) -> Tensor:

@@ -49,6 +49,17 @@ def test_size_region_and_format(pranc_path, tmp_path):
         assert (opened.size, opened.format) == ((50, 40), "JPEG")
 
 
+def test_half_a_file_is_a_smaller_picture(grid_file, tmp_path):
+    source = tmp_path / "start.pranc"
+    source.write_bytes(grid_file[: len(grid_file) * 3 // 4])
+    assert run("decode", source).exit_code == 1
+    assert run("decode", source, "-o", tmp_path / "small.png", "--reduce", 2).exit_code == 0
+    assert run("decode", source, "-o", tmp_path / "soft.png", "--levels", 1).exit_code == 0
+    for name, size in (("small", (24, 16)), ("soft", (96, 64))):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert picture.size == size
+
+
 def test_nothing_is_overwritten_without_force(photo_path, pranc_path):
     before = photo_path.read_bytes()
     result = run("decode", pranc_path, "-o", photo_path)

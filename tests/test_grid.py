@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pranc_codec
-from pranc_codec import bitstream, decoder, grid, latents
+from pranc_codec import bitstream, decoder, grid, grid_latents, latents
 from pranc_codec.encoder import grid as encoder
 from pranc_codec.encoder import grid_choice, grid_rate, grid_source
 from pranc_codec.encoder.job import Job
@@ -230,9 +230,9 @@ def test_forged_latents_end_in_an_error_or_an_image(grid_file, junk, step_code, 
 def test_low_band_round_trip():
     low = np.random.default_rng(0).integers(-9000, 9000, (3, 4, 6)).astype(np.int32)
     encoder_ = Encoder()
-    grid.pack_low(encoder_, low, (3, 40, 60))
+    grid_latents.pack_low(encoder_, low, (3, 40, 60))
     decoder_ = Decoder(encoder_.finish())
-    np.testing.assert_array_equal(grid.unpack_low(decoder_, (4, 6), (3, 40, 60)), low)
+    np.testing.assert_array_equal(grid_latents.unpack_low(decoder_, (4, 6), (3, 40, 60)), low)
 
 
 def test_choices_have_the_least_loss():

@@ -18,23 +18,33 @@ def decode(
     region: Annotated[
         str | None, typer.Option(help="Only LEFT,TOP,RIGHT,BOTTOM, in pixels of that size.")
     ] = None,
+    reduce: Annotated[int, typer.Option(help="1: half the size, 2: a quarter ...")] = 0,
+    levels: Annotated[
+        int | None,
+        typer.Option(help="Only the coarsest so many levels of a grid file: softer."),
+    ] = None,
     suffix: Annotated[str, typer.Option(help="Format of outputs without a name.")] = ".png",
     device: Device = None,
     force: Force = False,
 ) -> None:
     """Decode .pranc files to images (PNG, or what the output's suffix says).
 
+    With --reduce or --levels the beginning of a grid file is enough.
+
     Examples:
 
     - `pranc decode photo.pranc`
     - `pranc decode photo.pranc -o large.png --size 3072x2048`
+    - `pranc decode photo.pranc -o thumbnail.jpg --reduce 3`
     - `pranc decode *.pranc -o decoded/ --region 0,0,256,256`
     """
     box = _numbers(region, ",", 4, "--region LEFT,TOP,RIGHT,BOTTOM")
     shape = _numbers(size, "x", 2, "--size WIDTHxHEIGHT")
 
     def work(source: Path, bar: Callable[..., None]) -> Any:
-        image = pranc_codec.decode(source.read_bytes(), device=device, size=shape, region=box)
+        image = pranc_codec.decode(
+            source.read_bytes(), device=device, size=shape, region=box, levels=levels, reduce=reduce
+        )
         bar(completed=100, total=100)
         return image
 

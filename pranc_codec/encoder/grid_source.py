@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec import bitstream, decoder, entropy, exact, grid, wavelet
+from pranc_codec import bitstream, decoder, entropy, exact, grid, grid_latents, wavelet
 from pranc_codec.encoder import writer
 from pranc_codec.encoder.grid_choice import Chooser
 from pranc_codec.encoder.grid_fit import FitProblem, FitSettings, fit
@@ -174,7 +174,9 @@ class Coded:
         header, sections = decoder.open_file(self.file, DEFAULT_LIMITS)
         network = grid.network_of(header, sections, job.device)
         with torch.no_grad():
-            opponent = grid.reconstruct(self.symbols, network, header)
+            opponent = grid.reconstruct(
+                self.symbols, network, self.source.size, self.parameters.step
+            )
         decoded = grid.to_colours(opponent, header.colours).permute(1, 2, 0).cpu().numpy()
         wanted = to_samples(job.picture.colours, "uint8")
         return psnr_db(wanted, to_samples(decoded, "uint8"))
@@ -188,7 +190,7 @@ class Coded:
     def checked(self) -> bytes:
         """The file, after decoding it."""
         header, sections = decoder.open_file(self.file, DEFAULT_LIMITS)
-        decoded = grid.read_pyramid(header, sections, self.source.job.device)
+        decoded = grid_latents.read_pyramid(header, sections, self.source.job.device)
         pairs = zip(self.symbols.tensors, decoded.tensors, strict=True)
         if not all(torch.equal(a, b) for a, b in pairs):
             raise PrancError("the file does not decode to its own symbols: please report this")
@@ -207,9 +209,11 @@ def code_latents(
     low = y.low.round().to(torch.int32)
     low[:, colours:] = 0
     planes = low[0, :colours].cpu().numpy()
-    low_rows = tuple(entropy.cheapest_row(grid.low_differences(p).reshape(-1)) for p in planes)
+    low_rows = tuple(
+        entropy.cheapest_row(grid_latents.low_differences(p).reshape(-1)) for p in planes
+    )
     encoder = entropy.Encoder()
-    grid.pack_low(encoder, planes, low_rows)
+    grid_latents.pack_low(encoder, planes, low_rows)
     chooser = Chooser(y=y, size=source.size, price=price, encoder=encoder)
     bands = exact.code_bands(
         prior.context(job.device), low, source.size, step_code, chooser.code, colours=colours

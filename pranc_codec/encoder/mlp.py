@@ -23,6 +23,7 @@ from pranc_codec.encoder.plan import (
 from pranc_codec.encoder.rate_control import shifted, smallest_shift
 from pranc_codec.encoder.target import Target
 from pranc_codec.errors import PrancError, TargetUnreachable
+from pranc_codec.extras import View
 from pranc_codec.image import to_samples
 from pranc_codec.limits import DEFAULT_LIMITS
 from pranc_codec.metrics import psnr_db
@@ -112,7 +113,7 @@ class _Result:
 def _decoded_colours(data: bytes, device: torch.device) -> Tensor:
     header, sections = decoder.open_file(data, DEFAULT_LIMITS)
     size = (header.width, header.height)
-    return mlp.render(header, sections, size, (0, 0, *size), device)
+    return mlp.render(header, sections, View(size=size, region=(0, 0, *size)), device)
 
 
 def _encode_quality(fitter: _Fitter, target: Target) -> bytes:

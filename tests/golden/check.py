@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pranc_codec import Limits, decode_array, decoder, grid, mlp
+from pranc_codec import Limits, decode_array, decoder, grid, grid_latents, mlp
 
 FOLDER = Path(__file__).parent
 
@@ -25,7 +25,7 @@ def symbols_sha256(data: bytes) -> str:
     if header.profile == "mlp":
         symbols = mlp.read_symbols(header, sections)
     else:
-        pyramid = grid.read_pyramid(header, sections, torch.device("cpu"))
+        pyramid = grid_latents.read_pyramid(header, sections, torch.device("cpu"))
         symbols = [tensor.numpy().reshape(-1) for tensor in pyramid.tensors]
         if header.grid.k:
             symbols.append(grid.read_coefficient_symbols(header.grid, sections))
