@@ -19,6 +19,8 @@ from rich.table import Table
 from skimage import data as skimage_data
 
 from pranc_codec.encoder import grid, grid_source
+from pranc_codec.encoder.grid_coded import Coded
+from pranc_codec.encoder.grid_source import FIT_PRICE
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.plan import Rule
 from pranc_codec.image import load_picture
@@ -37,8 +39,8 @@ def source_of(image: np.ndarray, side: int, effort: int) -> grid_source.Source:
     return grid_source.Source(job=job)
 
 
-def gain_percent(coded: grid_source.Coded, plain: grid_source.Coded) -> str:
-    return f"{100 * (1 - coded.loss / plain.loss):.2f}"
+def gain_percent(coded: Coded, plain: Coded) -> str:
+    return f"{100 * (1 - coded.loss(FIT_PRICE) / plain.loss(FIT_PRICE)):.2f}"
 
 
 def main(
@@ -56,7 +58,7 @@ def main(
         for quality in QUALITIES:
             step_code = grid.step_code_of_quality(quality)
             plain = source.coded(step_code)
-            with_coefficients, _, without, _ = (f.coded() for f in source.fits(step_code))
+            with_coefficients, without = (f.coded() for f in source.with_latents(step_code))
             table.add_row(
                 name, str(quality), f"{plain.bpp:.3f}", f"{plain.psnr_db:.2f}",
                 gain_percent(without, plain), gain_percent(with_coefficients, plain),

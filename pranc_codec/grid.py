@@ -173,21 +173,26 @@ def reconstruct(
     """Opponent colours of rows of the image: inverse wavelet plus the network's correction.
     size: (height, width). The coarser levels of an image are a picture of half its size at half
     the step, a quarter at a quarter, and so on."""
-    linear = torch.cat(
-        [
-            wavelet.synthesize(pyramid.map(lambda t, c=c: t[:, c : c + 1] * step), *size)  # type: ignore[misc]
-            for c in range(3)
-        ],
-        dim=1,
-    )
+    linear = linear_of(pyramid, size, step)
     top, bottom = rows_shown or (0, size[0])
     if not pyramid.bands:
         return linear[0, :, top:bottom]
+    across = pyramid.bands[-1].shape[4]
     parts = [
-        _corrected_strip(pyramid, linear, network, step, strip)
-        for strip in strips_of(size[1], top, bottom)
+        corrected_part(pyramid, linear, network, step, (first, 0, last, across))
+        for first, last in strips_of(size[1], top, bottom)
     ]
     return torch.cat(parts, dim=1)[:, top % 2 : top % 2 + bottom - top]
+
+
+def linear_of(pyramid: Pyramid, size: tuple[int, int], step: float) -> Float[Tensor, "1 3 h w"]:
+    """Inverse wavelet of integers, colour by colour to save memory."""
+
+    def colour(number: int) -> Tensor:
+        own = pyramid.map(lambda t: t[:, number : number + 1] * step)
+        return wavelet.synthesize(own, *size)
+
+    return torch.cat([colour(number) for number in range(3)], dim=1)
 
 
 def strips_of(width: int, top: int, bottom: int) -> Iterator[tuple[int, int]]:
@@ -198,25 +203,39 @@ def strips_of(width: int, top: int, bottom: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + height, last)
 
 
-def _corrected_strip(
-    pyramid: Pyramid, linear: Tensor, network: torch.nn.Module, step: float,
-    strip: tuple[int, int],
-) -> Tensor:  # fmt: skip
-    """The image's rows of a strip of cells, computed with the cells around that matter."""
-    height, width = linear.shape[2:]
-    cells = pyramid.bands[-1].shape[3:]
-    start = max(0, strip[0] - REACH) // 2 * 2
-    stop = min(cells[0], strip[1] + REACH)
-    own = linear[:, :, 2 * start : 2 * stop]
-    finest = pyramid.bands[-1][..., start:stop, :].float()
+def corrected_part(
+    pyramid: Pyramid,
+    linear: Float[Tensor, "1 3 height width"],
+    network: torch.nn.Module,
+    step: float,
+    box: tuple[int, int, int, int],
+) -> Float[Tensor, "3 h w"]:
+    """The image in a box of cells (top, left, bottom, right; odd images end inside their last
+    cells), computed with the cells around that matter."""
+    (height, width), cells = linear.shape[2:], pyramid.bands[-1].shape[3:]
+    rows, inner_rows = _with_reach(box[0], box[2], cells[0])
+    columns, inner_columns = _with_reach(box[1], box[3], cells[1])
+    own = linear[:, :, _doubled(rows), _doubled(columns)]
+    finest = pyramid.bands[-1][..., rows, columns].float()
     parents = None
     if len(pyramid.bands) > 1:
-        parents = pyramid.bands[-2][..., start // 2 : -(-stop // 2), :].float()
-    coords = cell_coords((cells[0], cells[1]), (height, width), linear)[:, start:stop]
+        parents = pyramid.bands[-2][..., _halved(rows), _halved(columns)].float()
+    coords = cell_coords((cells[0], cells[1]), (height, width), linear)[:, rows, columns]
     maps = maps_of(own, finest, parents, own.new_tensor([step]), coords)
-    inside = slice(strip[0] - start, strip[1] - start)
-    correction = network(maps)[:, :, inside]
-    rows_here = min(2 * strip[1], height) - 2 * strip[0]
-    return (
-        linear[0, :, 2 * strip[0] : 2 * strip[1]] + unfold(correction, (rows_here, width))[0] * step
-    )
+    correction = network(maps)[:, :, inner_rows, inner_columns].float()
+    part = linear[0, :, 2 * box[0] : 2 * box[2], 2 * box[1] : 2 * box[3]]
+    return part + unfold(correction, (part.shape[1], part.shape[2]))[0] * step
+
+
+def _with_reach(first: int, last: int, count: int) -> tuple[slice, slice]:
+    """Cells first .. last - 1 with those around that matter, and where they are among these."""
+    start, stop = max(0, first - REACH) // 2 * 2, min(count, last + REACH)
+    return slice(start, stop), slice(first - start, last - start)
+
+
+def _doubled(cells: slice) -> slice:
+    return slice(2 * cells.start, 2 * cells.stop)
+
+
+def _halved(cells: slice) -> slice:
+    return slice(cells.start // 2, -(-cells.stop // 2))

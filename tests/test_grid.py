@@ -56,9 +56,24 @@ def test_fitting_pays(photo, fitted):
     assert loss(fitted) < 0.995 * loss(plain)
 
 
-def test_progress_and_cancel_of_a_fit(photo):
+def test_coefficients_alone_pay_where_latents_are_not_fitted():
+    """Low efforts, and images of any effort that are too large: the latents stay as they are."""
+    image = np.ascontiguousarray(skimage_data.coffee()[:320, :384])
+    plain, fitted = (pranc_codec.encode(image, quality=30, effort=effort) for effort in (0, 1))
+    assert pranc_codec.inspect(fitted).grid.k == grid.offsets_count()
+    payloads = [decoder.open_file(data, Limits())[1][bitstream.LATENTS] for data in (plain, fitted)]
+    assert payloads[0] == payloads[1]
+    gain_db = psnr_db(image, pranc_codec.decode_array(fitted)) - psnr_db(
+        image, pranc_codec.decode_array(plain)
+    )
+    assert gain_db > 0.1
+    assert len(fitted) < len(plain) + 250
+
+
+@pytest.mark.parametrize("effort", [2, 3])
+def test_progress_and_cancel_of_a_fit(photo, effort):
     seen = []
-    pranc_codec.encode(photo, quality=40, effort=2, progress=seen.append)
+    pranc_codec.encode(photo, quality=40, effort=effort, progress=seen.append)
     assert [p.step for p in seen] == sorted({p.step for p in seen})
     assert seen[-1].step == seen[-1].steps
     assert seen[0].preview().shape == (64, 96, 3)
@@ -67,7 +82,7 @@ def test_progress_and_cancel_of_a_fit(photo):
         raise pranc_codec.EncodingCancelled("enough")
 
     with pytest.raises(pranc_codec.EncodingCancelled):
-        pranc_codec.encode(photo, quality=40, effort=1, progress=cancel)
+        pranc_codec.encode(photo, quality=40, effort=effort, progress=cancel)
 
 
 @pytest.mark.parametrize("effort", [0, 1])
@@ -287,9 +302,7 @@ def test_coefficients_change_the_network_and_are_accounted_for(photo):
     )
     symbols = np.random.default_rng(0).integers(-9, 10, 100).astype(np.int32)
     plain = source.coded(-250)
-    coded = grid_source.code_latents(
-        source, source.in_steps(-250), -250, grid_source.PRICE, symbols
-    )
+    coded = replace(plain, coefficients=symbols)
     data = coded.checked()
     assert pranc_codec.inspect(data).grid.k == 100
     (layer,) = pranc_codec.analyze(data).layers

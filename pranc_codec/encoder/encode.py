@@ -46,8 +46,9 @@ def encode(
     profile: "grid" (wavelet latents and a small network: the best rate-distortion) or "mlp" (one
         coordinate network and nothing else: the method itself, for very low rates).
     effort: 0-7, each twice the steps of the one before, or "fast" (2), "default" (4), "max" (7).
-        grid: 0 does not fit at all, and is done in about a second for 768x512; images of more than
-        three megapixels are not fitted at any effort.
+        grid: 0 does not fit at all, and is done in about a second for 768x512; 1 and 2 fit the
+        network's coefficients only, and so does every effort for images of more than three
+        megapixels; from 3 on latents are fitted with them.
     seed: of the basis and of all that is random here; the same input, settings and seed give the
         same bytes on the same machine.
     progress: called 50 to 100 times a fit; raise `EncodingCancelled` in it to stop.

@@ -6,7 +6,8 @@ from typing import Final
 
 from pranc_codec import grid
 from pranc_codec.encoder import grid_rate
-from pranc_codec.encoder.grid_source import PRICE, Coded, Source
+from pranc_codec.encoder.grid_coded import Coded
+from pranc_codec.encoder.grid_source import PRICE, Source
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.target import Target
 from pranc_codec.errors import InvalidArgument, TargetUnreachable
@@ -97,7 +98,7 @@ def _meet(source: Source, error: Callable[[Coded], float], slope: float) -> Code
     """The step is searched without fitting; the fit happens there, and once more at a finer step
     if it takes too much away; what is too good after it pays a price."""
     code = grid_rate.nearest_step(lambda c: error(source.coded(c)), slope)
-    if not source.iterations:
+    if not source.fits_anything:
         return source.coded(code)
     for _ in range(2):
         fitted = source.fitted(code)

@@ -1,7 +1,8 @@
 """A picture in the grid profile: wavelet coefficients, fits of them, and the files they become.
 
 The price of a bit is lmbda in units of the step: with MSE over three colours,
-lmbda = price * step^2 / 3. `grid_choice` decides symbols by it, `grid_fit` fits latents by it.
+lmbda = price * step^2 / 3. `grid_choice` decides symbols by it, `grid_fit` fits latents by it,
+`grid_offsets` the residual network's coefficients.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,28 +13,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec import bitstream, decoder, entropy, exact, grid, grid_latents, wavelet
-from pranc_codec.encoder import writer
-from pranc_codec.encoder.grid_choice import Chooser
+from pranc_codec import entropy, grid, wavelet
+from pranc_codec.encoder.grid_coded import COEFFICIENT_STEP_CODE, Coded, Latents, code_latents
 from pranc_codec.encoder.grid_fit import FitProblem, FitSettings, fit
-from pranc_codec.encoder.job import Job
-from pranc_codec.encoder.target import EFFORTS
-from pranc_codec.errors import PrancError
-from pranc_codec.image import to_samples
-from pranc_codec.limits import DEFAULT_LIMITS
-from pranc_codec.metrics import psnr_db
-from pranc_codec.parameters import GridParameters, LayerCode, step_of_code
+from pranc_codec.encoder.grid_offsets import OffsetsProblem, fit_offsets
+from pranc_codec.encoder.job import Job, ProgressCallback
+from pranc_codec.parameters import step_of_code
 from pranc_codec.priors import grid as priors
+from pranc_codec.synthesis import SynthesisNetwork
 from pranc_codec.wavelet import Pyramid
 
 PRICE: Final = 0.1
 """Without a fit."""
 FIT_PRICE: Final = 0.115
-PRICES_AFTER_FIT: Final = (0.0, 0.02)
-ITERATIONS_AT_DEFAULT: Final = 40
-COEFFICIENT_STEP_CODE: Final = 68
+FIRST_FITTING_EFFORT: Final = 3
+"""Below it only the residual network's coefficients are fitted."""
+FIT_ITERATIONS: Final = 20
+"""Of latents at that effort; twice as many at the next."""
+OFFSETS_ITERATIONS: Final = 40
+"""Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
+for the symbols that they became."""
 MOST_FITTED_PIXELS: Final = 3 << 20
-"""Larger images are not fitted: it would take too much memory."""
+"""Latents of larger images are not fitted: it would take too much memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,28 +56,23 @@ class Source:
         return wavelet.analyze(self.opponent)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return int(self.opponent.shape[2]), int(self.opponent.shape[3])
+    def fits_anything(self) -> bool:
+        """Whether the effort asks for a fit, and there are bands to fit."""
+        return self.job.effort > 0 and bool(self.coefficients.bands)
 
     @property
-    def iterations(self) -> int:
-        """Of the fit; 0 for none."""
-        if (
-            self.job.effort == 0
-            or self.job.pixels > MOST_FITTED_PIXELS
-            or not self.coefficients.bands
-        ):
-            return 0
-        return max(1, round(ITERATIONS_AT_DEFAULT * 2.0 ** (self.job.effort - EFFORTS["default"])))
+    def fits_latents(self) -> bool:
+        return (
+            self.fits_anything
+            and self.job.effort >= FIRST_FITTING_EFFORT
+            and self.job.pixels <= MOST_FITTED_PIXELS
+        )
 
-    def best(self, step_code: int) -> "Coded":
+    def best(self, step_code: int) -> Coded:
         """What the effort gives at a step."""
-        if not self.iterations:
-            return self.coded(step_code)
         return self.fitted(step_code).coded()
 
-    def coded(self, step_code: int) -> "Coded":
+    def coded(self, step_code: int) -> Coded:
         """Symbols and bytes without fitting."""
         return self.plain(step_code).coded()
 
@@ -86,7 +82,7 @@ class Source:
             if len(self._tried) == 2:
                 del self._tried[next(iter(self._tried))]
             y = self.in_steps(step_code)
-            self._tried[step_code] = Fitted(source=self, y=y, step_code=step_code, price=PRICE)
+            self._tried[step_code] = Fitted(job=self.job, y=y, step_code=step_code, price=PRICE)
         return self._tried[step_code]
 
     def in_steps(self, step_code: int) -> Pyramid:
@@ -94,140 +90,93 @@ class Source:
         return self.coefficients.map(lambda t: t / step)
 
     def fitted(self, step_code: int) -> "Fitted":
-        """A fit at a step, with the price and the network's coefficients that pay for themselves;
-        the wavelet coefficients as they are, where a short fit is no better."""
-        choices = [self.plain(step_code), *self.fits(step_code)]
-        return min(choices, key=lambda fitted: fitted.coded().loss)
+        """What loses least of all that the effort tries; the wavelet coefficients as they are,
+        where fitting does not pay."""
+        choices = [self.plain(step_code)]
+        if self.fits_latents:
+            choices += self.with_latents(step_code)
+            choices.append(self.with_offsets(_least(choices), OFFSETS_ITERATIONS))
+        elif self.fits_anything:
+            iterations = OFFSETS_ITERATIONS << self.job.effort - 1
+            choices.append(self.with_offsets(choices[0], iterations, self.job.progress))
+        return _least(choices)
 
-    def fits(self, step_code: int) -> "list[Fitted]":
-        """A fit with the network's coefficients and without, at each of `PRICES_AFTER_FIT`."""
-        y, prior = self.in_steps(step_code), priors.newest()
+    def with_latents(self, step_code: int) -> "list[Fitted]":
+        """Fitted latents, with the coefficients that were fitted beside them and without."""
+        y = self.in_steps(step_code)
         problem = FitProblem(
             opponent=self.opponent,
             y=Pyramid(low=y.low.round(), bands=y.bands),
-            colours=self.colours,
+            colours=self.job.colours,
             step_code=step_code,
             price=FIT_PRICE,
-            context=prior.float_context().requires_grad_(False).to(self.job.device),
-            synthesis=grid.build_network(prior.number, grid.offsets_count(), self.job.seed).to(
-                self.job.device
-            ),
+            context=priors.newest().float_context().requires_grad_(False).to(self.job.device),
+            synthesis=self._network(),
             coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
         )
-        settings = FitSettings(iterations=self.iterations)
+        iterations = FIT_ITERATIONS << (self.job.effort - FIRST_FITTING_EFFORT)
+        settings = FitSettings(iterations=iterations)
         found = fit(problem, settings, seed=self.job.seed, progress=self.job.progress)
-        return [
-            Fitted(source=self, y=found.y, step_code=step_code, price=price, coefficients=c)
-            for c in (found.coefficients, None)
-            for price in PRICES_AFTER_FIT
-        ]
+        rounded = Fitted(job=self.job, y=found.y, step_code=step_code, price=0)
+        return [replace(rounded, coefficients=found.coefficients), rounded]
 
-    @property
-    def colours(self) -> int:
-        """How many are coded: 1 for a grey picture, else 3."""
-        return int(self.job.picture.colours.shape[2])
+    def with_offsets(
+        self, fitted: "Fitted", iterations: int, progress: ProgressCallback | None = None
+    ) -> "Fitted":
+        """The same latents with coefficients that are fitted to them."""
+        latents = fitted.latents()
+        problem = OffsetsProblem(
+            opponent=self.opponent,
+            symbols=latents.symbols,
+            step=latents.step,
+            price=FIT_PRICE,
+            synthesis=self._network(),
+            coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
+            bits=8 * len(latents.stream),
+        )
+        found = fit_offsets(
+            problem,
+            iterations,
+            seed=self.job.seed,
+            start=fitted.coefficients,
+            progress=progress,
+        )
+        return replace(fitted, coefficients=found)
+
+    def _network(self) -> SynthesisNetwork:
+        network = grid.build_network(priors.newest().number, grid.offsets_count(), self.job.seed)
+        return network.to(self.job.device)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Fitted:
-    """Fitted latents, and symbols of the network's coefficients."""
+    """Latents in steps, the price that their symbols are chosen at, and symbols of the residual
+    network's coefficients."""
 
-    source: Source
+    job: Job
     y: Pyramid
     step_code: int
     price: float
     coefficients: entropy.Integers | None = None
-    _made: "dict[float, Coded]" = field(default_factory=dict)
+    _latents: dict[float, Latents] = field(default_factory=dict)
+    """By price; shared by all that `replace` makes of this one."""
+    _coded: dict[float, Coded] = field(default_factory=dict, init=False)
 
-    def coded(self, surcharge: float = 0.0) -> "Coded":
-        """Symbols and bytes; a surcharge on the price takes more away."""
+    def latents(self, surcharge: float = 0.0) -> Latents:
+        """Chosen symbols; a surcharge on the price takes more away."""
         price = self.price + surcharge
-        if price not in self._made:
-            self._made[price] = code_latents(
-                self.source, self.y, self.step_code, price, self.coefficients
+        if price not in self._latents:
+            self._latents[price] = code_latents(self.job, self.y, self.step_code, price)
+        return self._latents[price]
+
+    def coded(self, surcharge: float = 0.0) -> Coded:
+        """The same with the coefficients."""
+        if surcharge not in self._coded:
+            self._coded[surcharge] = Coded(
+                job=self.job, latents=self.latents(surcharge), coefficients=self.coefficients
             )
-        return self._made[price]
+        return self._coded[surcharge]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Coded:
-    """Symbols, their bytes, and the file that they become."""
-
-    source: Source
-    parameters: GridParameters
-    symbols: Pyramid
-    sections: dict[int, bytes]
-
-    @cached_property
-    def file(self) -> bytes:
-        job, sections = self.source.job, self.sections
-        return writer.assemble(job.picture, "grid", job.seed, self.parameters, sections)
-
-    @property
-    def bpp(self) -> float:
-        return 8 * len(self.file) / self.source.job.pixels
-
-    @cached_property
-    def psnr_db(self) -> float:
-        """PSNR of the decoded file on 8-bit colours."""
-        job = self.source.job
-        header, sections = decoder.open_file(self.file, DEFAULT_LIMITS)
-        network = grid.network_of(header, sections, job.device)
-        with torch.no_grad():
-            opponent = grid.reconstruct(
-                self.symbols, network, self.source.size, self.parameters.step
-            )
-        decoded = grid.to_colours(opponent, header.colours).permute(1, 2, 0).cpu().numpy()
-        wanted = to_samples(job.picture.colours, "uint8")
-        return psnr_db(wanted, to_samples(decoded, "uint8"))
-
-    @property
-    def loss(self) -> float:
-        """MSE + lmbda * bpp."""
-        lmbda = FIT_PRICE * self.parameters.step**2 / 3
-        return float(10 ** (-self.psnr_db / 10) + lmbda * self.bpp)
-
-    def checked(self) -> bytes:
-        """The file, after decoding it."""
-        header, sections = decoder.open_file(self.file, DEFAULT_LIMITS)
-        decoded = grid_latents.read_pyramid(header, sections, self.source.job.device)
-        pairs = zip(self.symbols.tensors, decoded.tensors, strict=True)
-        if not all(torch.equal(a, b) for a, b in pairs):
-            raise PrancError("the file does not decode to its own symbols: please report this")
-        return self.file
-
-
-def code_latents(
-    source: Source,
-    y: Pyramid,
-    step_code: int,
-    price: float,
-    coefficients: entropy.Integers | None = None,
-) -> Coded:
-    """Choose and code the symbols of wavelet coefficients or latents in steps."""
-    job, prior, colours = source.job, priors.newest(), source.colours
-    low = y.low.round().to(torch.int32)
-    low[:, colours:] = 0
-    planes = low[0, :colours].cpu().numpy()
-    low_rows = tuple(
-        entropy.cheapest_row(grid_latents.low_differences(p).reshape(-1)) for p in planes
-    )
-    encoder = entropy.Encoder()
-    grid_latents.pack_low(encoder, planes, low_rows)
-    chooser = Chooser(y=y, size=source.size, price=price, encoder=encoder)
-    bands = exact.code_bands(
-        prior.context(job.device), low, source.size, step_code, chooser.code, colours=colours
-    )
-    parameters = GridParameters(prior=prior.number, step_code=step_code, low_rows=low_rows)
-    sections = {bitstream.LATENTS: encoder.finish()}
-    if coefficients is not None and coefficients.any():
-        row = entropy.cheapest_row(coefficients)
-        layer = LayerCode(step_code=COEFFICIENT_STEP_CODE, row=row)
-        parameters = replace(parameters, k=len(coefficients), layer=layer)
-        sections[bitstream.SYMBOLS] = entropy.encode_symbols([(coefficients, row)])
-    return Coded(
-        source=source,
-        parameters=parameters,
-        symbols=Pyramid(low=low, bands=tuple(bands)),
-        sections=sections,
-    )
+def _least(choices: list[Fitted]) -> Fitted:
+    return min(choices, key=lambda fitted: fitted.coded().loss(FIT_PRICE))

@@ -40,3 +40,8 @@ class Job:
     @property
     def pixels(self) -> int:
         return int(self.picture.colours.shape[0] * self.picture.colours.shape[1])
+
+    @property
+    def colours(self) -> int:
+        """How many are coded: 1 for a grey picture, else 3."""
+        return int(self.picture.colours.shape[2])

@@ -1,0 +1,119 @@
+"""Fit the residual network's PRANC coefficients to an image whose symbols are chosen.
+
+The latents stay as they are, so nothing of the context model runs: seconds, for images of any size.
+Each iteration sees one random window; what it loses there is taken for the whole image.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pranc_codec import grid
+from pranc_codec.encoder.job import Progress, ProgressCallback
+from pranc_codec.entropy import Integers
+from pranc_codec.image import to_samples
+from pranc_codec.pranc import Pranc
+from pranc_codec.quantize import rate_bits, round_straight_through
+from pranc_codec.synthesis import SynthesisNetwork
+from pranc_codec.wavelet import Pyramid
+
+LEARNING_RATE: Final = 0.2
+WINDOW_CELLS: Final = 128
+REPORTS: Final = 20  # calls of the progress callback
+
+
+@dataclass(frozen=True, kw_only=True)
+class OffsetsProblem:
+    """opponent: the image; symbols: its integers at `step`; price: of a bit, in squared steps;
+    synthesis: a network whose offsets are a `Pranc`; coefficient_step: of these coefficients."""
+
+    opponent: Float[Tensor, "1 3 h w"]
+    symbols: Pyramid
+    step: float
+    price: float
+    synthesis: SynthesisNetwork
+    coefficient_step: float
+    bits: int
+    """Of the latents, for reports."""
+
+
+def fit_offsets(
+    problem: OffsetsProblem, iterations: int, *, seed: int, start: Integers | None = None,
+    progress: ProgressCallback | None = None,
+) -> Integers:  # fmt: skip
+    """Symbols of the coefficients with the least error + price * bits. start: symbols to go on
+    from."""
+    offsets, opponent = problem.synthesis.offsets, problem.opponent
+    assert isinstance(offsets, Pranc)
+    coefficients = torch.zeros_like(next(offsets.parameters()))
+    if start is not None:
+        coefficients += torch.from_numpy(start).to(coefficients) * problem.coefficient_step
+    coefficients.requires_grad_()
+    height, width = opponent.shape[2:]
+    linear = grid.linear_of(problem.symbols, (height, width), problem.step)
+    optimizer = torch.optim.Adam([coefficients], lr=LEARNING_RATE, betas=(0.9, 0.99))
+    generator = torch.Generator().manual_seed(seed)
+    every = max(1, iterations // REPORTS)
+    for iteration in range(iterations):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * iteration / iterations)) / 2
+        symbols = round_straight_through(coefficients / problem.coefficient_step)
+        with offsets.using([symbols * problem.coefficient_step]):
+            error = _error(problem, linear, generator)
+        optimizer.zero_grad()
+        (error + problem.price * rate_bits(symbols)).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if progress is not None and (iteration % every == 0 or iteration + 1 == iterations):
+            bits = problem.bits + float(rate_bits(symbols.detach()))
+            progress(_report(problem, iteration + 1, iterations, float(error.detach()), bits))
+    symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
+    return symbols.cpu().numpy()
+
+
+def _error(problem: OffsetsProblem, linear: Tensor, generator: torch.Generator) -> Tensor:
+    """Squared error in steps of the whole image, as a random window of it has it."""
+    top, bottom = _window(problem.symbols.bands[-1].shape[3], generator)
+    left, right = _window(problem.symbols.bands[-1].shape[4], generator)
+    box = (top, left, bottom, right)
+    with torch.autocast(linear.device.type, torch.bfloat16):
+        part = grid.corrected_part(problem.symbols, linear, problem.synthesis, problem.step, box)
+    wanted = problem.opponent[0, :, 2 * top : 2 * bottom, 2 * left : 2 * right]
+    error = (part - wanted).square().sum() / problem.step**2
+    return error * (problem.opponent[0].numel() / wanted.numel())
+
+
+def _report(
+    problem: OffsetsProblem, iteration: int, iterations: int, error: float, bits: float
+) -> Progress:
+    height, width = problem.opponent.shape[2:]
+    mse = error * problem.step**2 / (3 * height * width)
+    bpp = bits / (height * width)
+
+    def preview() -> np.ndarray:
+        with torch.no_grad():
+            image = grid.reconstruct(
+                problem.symbols, problem.synthesis, (height, width), problem.step
+            )
+        return to_samples(grid.to_colours(image, 3).permute(1, 2, 0).cpu().numpy(), "uint8")
+
+    return Progress(
+        step=iteration,
+        steps=iterations,
+        loss=mse + problem.price * problem.step**2 / 3 * bpp,
+        bpp_estimate=bpp,
+        psnr_db_estimate=-10 * math.log10(max(mse, 1e-10)),
+        preview=preview,
+    )
+
+
+def _window(cells: int, generator: torch.Generator) -> tuple[int, int]:
+    """Where a random window begins and ends along an axis."""
+    if cells <= WINDOW_CELLS:
+        return 0, cells
+    first = int(torch.randint(cells - WINDOW_CELLS + 1, (), generator=generator))
+    return first, first + WINDOW_CELLS
