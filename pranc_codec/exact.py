@@ -16,7 +16,7 @@ The symbols of a step come band by band, in a band row by row.
 So the order of summation does not matter (`sums`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -215,7 +215,7 @@ class _Level:
             grand = log_integers(doubled(self.grand[:, colour], self.cells), 0)
         steep = log_integers(fold(slopes(low)), LOW_BITS)
         own = torch.zeros(1, 24, *self.cells, dtype=torch.int8, device=low.device)
-        maps = padded(torch.cat([*self.earlier, self.shared, grand, steep, own], 1))
+        maps = joined([*self.earlier, self.shared, grand, steep, own])
         for step, phase in enumerate(PHASES):
             dy, dx = divmod(phase, 2)
             mask = self.present[:, dy::2, dx::2]
@@ -229,19 +229,28 @@ class _Level:
         self, colour: int, step: int, place: tuple[int, int], mask: Tensor, maps: Tensor,
         number: int, code: CodeStep,
     ) -> None:  # fmt: skip
+        symbols = code(self._distributions(colour, step, mask, maps), (number, colour, step))
+        part = self.bands[0, colour, :, place[0] :: 2, place[1] :: 2]
+        part[mask.to(part.device)] = torch.from_numpy(symbols).to(part.device)
+
+    def _distributions(self, colour: int, step: int, mask: Tensor, maps: Tensor) -> Distributions:
+        """Of the symbols that a step has."""
         network = self.context.step(network_of_level(self.finest), colour, step)
         h, w = mask.shape[1:]
         outputs = run_step(network, maps, self.cells, self.strip_cells)[0, :, :h, :w]
         chosen = outputs.reshape(3, OUTPUTS, h, w).transpose(0, 1)[:, mask.to(outputs.device)]
-        symbols = code(distributions_of(chosen), (number, colour, step))
-        part = self.bands[0, colour, :, place[0] :: 2, place[1] :: 2]
-        part[mask.to(part.device)] = torch.from_numpy(symbols).to(part.device)
+        return distributions_of(chosen)
 
 
-def padded(maps: Int8[Tensor, "1 c h w"]) -> Int8[Tensor, "1 c rows w"]:
-    """Maps with `PAD` empty rows above and below, channels last in memory."""
-    out = torch.nn.functional.pad(maps, (0, 0, PAD, PAD))
-    return out.contiguous(memory_format=torch.channels_last)
+def joined(parts: Sequence[Int8[Tensor, "1 _ h w"]]) -> Int8[Tensor, "1 c rows w"]:
+    """All maps with `PAD` empty rows above and below, channels last in memory."""
+    channels, (height, width) = sum(part.shape[1] for part in parts), parts[0].shape[2:]
+    shape = (1, channels, height + 2 * PAD, width)
+    out = torch.empty(
+        shape, dtype=torch.int8, device=parts[0].device, memory_format=torch.channels_last
+    ).zero_()
+    torch.cat(list(parts), 1, out=out[:, :, PAD : PAD + height])
+    return out
 
 
 def run_step(

@@ -70,8 +70,8 @@ def render(
     own = (header.height, header.width)
     levels = levels_shown(header, view)
     missing = wavelet.levels_of(*own) - levels
-    pyramid = _pyramid_of(header, sections, device, levels, prefix=view.prefix)
     network = network_of(header, sections, device)
+    pyramid = _pyramid_of(header, sections, device, levels, prefix=view.prefix)
     size = wavelet.halved(*own, missing)
     step = header.grid.step / wavelet.low_gain(*own, missing)
     if missing == view.reduce and view.size == size[::-1]:
@@ -178,21 +178,21 @@ def reconstruct(
     if not pyramid.bands:
         return linear[0, :, top:bottom]
     across = pyramid.bands[-1].shape[4]
-    parts = [
-        corrected_part(pyramid, linear, network, step, (first, 0, last, across))
-        for first, last in strips_of(size[1], top, bottom)
-    ]
-    return torch.cat(parts, dim=1)[:, top % 2 : top % 2 + bottom - top]
+    out = linear.new_empty(3, bottom - top // 2 * 2, size[1])
+    for first, last in strips_of(size[1], top, bottom):
+        part = corrected_part(pyramid, linear, network, step, (first, 0, last, across))
+        start = 2 * first - top // 2 * 2
+        out[:, start : start + part.shape[1]] = part[:, : out.shape[1] - start]
+    return out[:, top % 2 :]
 
 
 def linear_of(pyramid: Pyramid, size: tuple[int, int], step: float) -> Float[Tensor, "1 3 h w"]:
     """Inverse wavelet of integers, colour by colour to save memory."""
-
-    def colour(number: int) -> Tensor:
-        own = pyramid.map(lambda t: t[:, number : number + 1] * step)
-        return wavelet.synthesize(own, *size)
-
-    return torch.cat([colour(number) for number in range(3)], dim=1)
+    out = torch.empty(1, 3, *size, device=pyramid.low.device)
+    for colour in range(3):
+        own = pyramid.map(lambda t, c=colour: t[:, c : c + 1] * step)  # type: ignore[misc]
+        out[:, colour] = wavelet.synthesize(own, *size)[:, 0]
+    return out
 
 
 def strips_of(width: int, top: int, bottom: int) -> Iterator[tuple[int, int]]:

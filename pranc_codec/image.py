@@ -139,8 +139,10 @@ def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
 
 def to_samples(colours: Float[np.ndarray, "h w c"], samples: str) -> Shaped[np.ndarray, "h w c"]:
     """Colours in [0, 1] (clipped) as samples, rounded to the nearest."""
-    scaled = np.clip(colours, 0, 1).astype(np.float32) * np.float32(LARGEST_SAMPLE[samples])
-    out: npt.NDArray[Any] = (scaled if samples == "float32" else np.rint(scaled)).astype(samples)
+    out = np.empty(colours.shape, samples)
+    for row, own in zip(out, colours, strict=True):  # row by row, for little memory
+        scaled = np.clip(own, 0, 1).astype(np.float32) * np.float32(LARGEST_SAMPLE[samples])
+        row[:] = scaled if samples == "float32" else np.rint(scaled)
     return out
 
 

@@ -44,14 +44,14 @@ class Distributions:
     location: Indices
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Codes:
     """What follows from distributions; see the module's text."""
 
-    base: Indices
-    flip: Indices
-    shift: Indices
-    row: Indices
+    base: Integers
+    flip: Integers
+    shift: Integers
+    row: Integers
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +88,9 @@ def _codes(d: Distributions) -> _Codes:
     fraction = units - base * parts
     shift = np.maximum(0, (d.scale - LATENT_SCALES) // OCTAVE + 1)
     row = latent_row_index(d.scale - OCTAVE * shift, d.shape, np.abs(fraction))
-    return _Codes(base=base, flip=np.where(fraction < 0, -1, 1), shift=shift, row=row)
+    flip = np.where(fraction < 0, -1, 1)
+    small = (array.astype(np.int32) for array in (base, flip, shift, row))
+    return _Codes(*small)
 
 
 def encode_step(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
@@ -118,15 +120,16 @@ def decode_step(decoder: Decoder, d: Distributions) -> Integers:
     return symbols.astype(np.int32)
 
 
-def _half(shift: Indices) -> Indices:
+def _half(shift: Integers) -> Integers:
     """Half a step of the high part, so that it is centred at zero."""
     return (1 << shift) >> 1
 
 
-def _runs(keys: Indices) -> list[tuple[int, Indices]]:
-    """Places of each key, keys rising, places rising."""
+def _runs(keys: Integers) -> list[tuple[int, Indices]]:
+    """Places of each key (below 2**15), keys rising, places rising."""
     if not len(keys):
         return []
+    keys = keys.astype(np.int16)  # which NumPy sorts by radix, eight times faster
     order = np.argsort(keys, kind="stable")
     ends = np.flatnonzero(np.diff(keys[order])) + 1
     return [(int(keys[part[0]]), part) for part in np.split(order, ends)]

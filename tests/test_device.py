@@ -200,7 +200,7 @@ def test_exact_steps_mix_no_devices(fake):
         biases=vectors,
         scales=vectors,
     )
-    maps = exact.padded(cuda_zeros(1, 83, 10, 12, dtype=torch.int8))
+    maps = exact.joined([cuda_zeros(1, 83, 10, 12, dtype=torch.int8)])
     assert exact.run_step(step, maps, (10, 12), 48).is_cuda
     low = exact.log_integers(context.fold(context.slopes(cuda_zeros(1, 1, 9, 9).long())), 6)
     assert low.is_cuda
