@@ -2,6 +2,7 @@
 
 import resource
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -268,14 +269,37 @@ def test_choices_have_the_least_loss():
 
 @pytest.mark.parametrize("zero", [-400, -213, 37])
 def test_steps_are_found(zero):
+    """With an estimate that is off by a slope and a constant."""
     calls = []
 
     def error(code: int) -> float:
         calls.append(code)
         return np.sinh((code - zero) / 150)
 
-    assert abs(grid_rate.nearest_step(error, 1 / 64) - zero) <= 1
+    def estimate(code: int) -> float:
+        return 1.3 * np.sinh((code - zero) / 150) - 0.5
+
+    assert abs(grid_rate.nearest_step(error, estimate, 0) - zero) <= 1
     assert len(calls) <= grid_rate.MOST_TRIALS
+    calls.clear()
+    grid_rate.nearest_step(error, estimate, 0.02)
+    assert len(calls) <= 4
+
+
+def test_estimates_follow_the_files(photo):
+    """Ratios of bpp and differences of PSNR, from step to step, which is what the search needs."""
+    source = grid_source.Source(
+        job=Job(
+            picture=load_picture(photo), effort=0, seed=0, device=CPU, progress=None, rule=Rule()
+        )
+    )
+    coded = [source.coded(code) for code in (-320, -256, -192)]
+    guessed = [source.estimates.bpp(code) for code in (-320, -256, -192)]
+    for (a, b), (x, y) in zip(pairwise(coded), pairwise(guessed), strict=True):
+        assert np.log2(a.bpp / b.bpp) == pytest.approx(np.log2(x / y), abs=0.25)
+    guessed = [source.estimates.psnr_db(code) for code in (-320, -256, -192)]
+    for (a, b), (x, y) in zip(pairwise(coded), pairwise(guessed), strict=True):
+        assert a.psnr_db - b.psnr_db == pytest.approx(x - y, abs=0.8)
 
 
 def test_qualities_and_lmbdas_say_steps():

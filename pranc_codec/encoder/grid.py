@@ -15,9 +15,9 @@ from pranc_codec.limits import DEFAULT_LIMITS
 
 BPP_TOLERANCE: Final = 0.02
 PSNR_TOLERANCE_DB: Final = 0.1
-OCTAVES_PER_CODE: Final = 0.9 / 64
-DB_PER_CODE: Final = 4.5 / 64
-"""How bpp and PSNR fall with the step, about."""
+CLOSE_OCTAVES: Final = 0.005
+CLOSE_DB: Final = 0.03
+"""Errors at which the search for a step ends."""
 LOSSLESS_ERROR_DB: Final = -1.0
 """Of a file without loss: it is good enough, by not too much."""
 REFIT_MARGIN: Final = 2
@@ -68,7 +68,12 @@ def _encode_lmbda(source: Source, target: Target) -> bytes:
 def _encode_bpp(source: Source, target: Target) -> bytes:
     assert target.bpp is not None
     wanted = target.bpp
-    found = _meet(source, lambda coded: math.log2(wanted / coded.bpp), OCTAVES_PER_CODE)
+    found = _meet(
+        source,
+        lambda coded: math.log2(wanted / coded.bpp),
+        lambda code: math.log2(wanted / source.estimates.bpp(code)),
+        CLOSE_OCTAVES,
+    )
     spare_bytes = wanted * source.job.pixels / 8 - len(found.file)
     if abs(found.bpp / wanted - 1) > BPP_TOLERANCE and not abs(spare_bytes) <= 4:
         raise TargetUnreachable(
@@ -85,7 +90,7 @@ def _encode_psnr(source: Source, target: Target) -> bytes:
     def error(coded: Coded) -> float:
         return LOSSLESS_ERROR_DB if math.isinf(coded.psnr_db) else wanted - coded.psnr_db
 
-    found = _meet(source, error, DB_PER_CODE)
+    found = _meet(source, error, lambda code: wanted - source.estimates.psnr_db(code), CLOSE_DB)
     if found.psnr_db < target.psnr - PSNR_TOLERANCE_DB:
         raise TargetUnreachable(
             f"{target.psnr} dB cannot be met: {found.psnr_db:.2f} dB were reached at "
@@ -94,10 +99,12 @@ def _encode_psnr(source: Source, target: Target) -> bytes:
     return found.checked()
 
 
-def _meet(source: Source, error: Callable[[Coded], float], slope: float) -> Coded:
+def _meet(
+    source: Source, error: Callable[[Coded], float], estimate: Callable[[int], float], close: float
+) -> Coded:
     """The step is searched without fitting; the fit happens there, and once more at a finer step
     if it takes too much away; what is too good after it pays a price."""
-    code = grid_rate.nearest_step(lambda c: error(source.coded(c)), slope)
+    code = grid_rate.nearest_step(lambda c: error(source.coded(c)), estimate, close)
     if not source.fits_anything:
         return source.coded(code)
     for _ in range(2):
@@ -105,7 +112,9 @@ def _meet(source: Source, error: Callable[[Coded], float], slope: float) -> Code
         left = error(fitted.coded())
         if left <= 0:
             break
-        code = grid_rate.clipped(code - left / slope - REFIT_MARGIN)
+        code = grid_rate.clipped(
+            grid_rate.next_step(estimate, left - estimate(code)) - REFIT_MARGIN
+        )
     return fitted.coded(grid_rate.price_for(lambda surcharge: error(fitted.coded(surcharge))))
 
 

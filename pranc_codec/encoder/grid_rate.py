@@ -11,7 +11,6 @@ from typing import Final
 from pranc_codec.parameters import STEP_CODES, STEP_OFFSET
 
 FINEST, COARSEST = (code - STEP_OFFSET for code in STEP_CODES)
-START: Final = -210
 MOST_TRIALS: Final = 10
 LARGEST_PRICE: Final = 0.1
 PRICE_TRIALS: Final = 7
@@ -22,31 +21,40 @@ def clipped(code: float) -> int:
     return round(max(FINEST, min(COARSEST, code)))
 
 
-def nearest_step(error: Callable[[int], float], slope: float) -> int:
-    """The step code with the smallest error that is tried. slope: of the error per code, about."""
+def nearest_step(
+    error: Callable[[int], float], estimate: Callable[[int], float], close: float
+) -> int:
+    """The step code with the smallest error that is tried, until one is within `close`. estimate:
+    of the error, right up to a difference that changes slowly."""
     tried: dict[int, float] = {}
-    code = START
-    for _ in range(MOST_TRIALS):
-        if code in tried:
-            break
+    code = next_step(estimate, 0.0)
+    while code not in tried and len(tried) < MOST_TRIALS:
         tried[code] = error(code)
-        code = _next(tried, code, slope)
+        if abs(tried[code]) <= close:
+            return code
+        code = _inside(tried, next_step(estimate, tried[code] - estimate(code)))
     return min(tried, key=lambda c: abs(tried[c]))
 
 
-def _next(tried: dict[int, float], last: int, slope: float) -> int:
-    """Where the error is expected to be zero: between the nearest codes on both sides of it, or
-    beyond the last one."""
-    finer = max((c for c, e in tried.items() if e <= 0), default=None)
-    coarser = min((c for c, e in tried.items() if e > 0), default=None)
-    if finer is None or coarser is None:
-        return clipped(last - tried[last] / slope)
-    if abs(coarser - finer) <= 1:
-        return last
-    span = tried[coarser] - tried[finer]
-    inside = finer - (coarser - finer) * tried[finer] / span
-    low, high = sorted((finer, coarser))
-    return max(low + 1, min(high - 1, round(inside)))
+def next_step(estimate: Callable[[int], float], difference: float) -> int:
+    """The code at which the estimate and a difference come nearest to cancelling each other."""
+    low, high = FINEST, COARSEST
+    while high - low > 1:
+        middle = (low + high) // 2
+        if estimate(middle) + difference <= 0:
+            low = middle
+        else:
+            high = middle
+    return min(low, high, key=lambda code: abs(estimate(code) + difference))
+
+
+def _inside(tried: dict[int, float], code: int) -> int:
+    """A code between the nearest ones on both sides of zero, where both are known."""
+    finer = max((c for c, e in tried.items() if e <= 0), default=FINEST - 1)
+    coarser = min((c for c, e in tried.items() if e > 0), default=COARSEST + 1)
+    if coarser - finer <= 1:
+        return next(iter(tried))
+    return max(finer + 1, min(coarser - 1, code))
 
 
 def price_for(error: Callable[[float], float]) -> float:

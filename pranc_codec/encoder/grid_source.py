@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pranc_codec import entropy, grid, wavelet
 from pranc_codec.encoder.grid_coded import COEFFICIENT_STEP_CODE, Coded, Latents, code_latents
+from pranc_codec.encoder.grid_estimate import Estimates
 from pranc_codec.encoder.grid_fit import FitProblem, FitSettings, fit
 from pranc_codec.encoder.grid_offsets import OffsetsProblem, fit_offsets
 from pranc_codec.encoder.job import Job, ProgressCallback
@@ -54,6 +55,10 @@ class Source:
     @cached_property
     def coefficients(self) -> Pyramid:
         return wavelet.analyze(self.opponent)
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        return Estimates(coefficients=self.coefficients, pixels=self.job.pixels)
 
     @property
     def fits_anything(self) -> bool:
