@@ -1,7 +1,5 @@
 """`pranc evaluate`"""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pranc_codec import PrancError
-from pranc_codec.batch import progress_bars
+from pranc_codec.batch import progress_bar
 
 
 def evaluate(
@@ -64,21 +62,9 @@ def evaluate(
         jobs=jobs, scheduler=scheduler, retries=retries, shard=parse_shard(shard),
         resources=parse_resources(resource or []),
     )  # fmt: skip
-    with _progress() as bar:
+    with progress_bar() as bar:
         written = run_evaluation(
             folder, codecs=codec, points=point or [], results=results, machines=machines,
             keep_files=keep_files, anchors=anchors or [], progress=bar,
         )  # fmt: skip
     Console().print(escape(written), highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A single bar as a plain callback (done, total, what)."""
-    with progress_bars() as bars:
-        task = bars.add_task("", total=None)
-
-        def show(done: int, total: int, what: str) -> None:
-            bars.update(task, completed=done, total=total, description=what)
-
-        yield show

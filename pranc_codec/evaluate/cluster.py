@@ -43,7 +43,7 @@ def outcomes_on_cluster(
             for index, unit in units
         }
         stack.callback(client.cancel, list(futures), force=True)
-        for future in distributed.as_completed(list(futures)):
+        for future in distributed.as_completed(list(futures), loop=client.loop):
             yield futures[future], _outcome(future)
             future.release()
 

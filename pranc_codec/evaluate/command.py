@@ -95,13 +95,16 @@ def _names(sweeps: Sequence[Sweep]) -> list[str]:
 
 def _describe(reports: Sequence[Report], measured: Sequence[str], title: str, out: Folder) -> str:
     """Write the plot; the points that were measured, and BD-rates against the first curve."""
-    curves = [report.curve() for report in reports]
-    out.write(PLOT, plot_png(curves, title=title, measured=set(measured)))
     points = [
-        f"{curve.name}: {bpp:.4f} bpp  {psnr:.2f} dB"
-        for curve in curves
-        if curve.name in measured
-        for bpp, psnr in zip(curve.bpp, curve.psnr_db, strict=True)
+        f"{report.name}: {bpp:.4f} bpp  {'lossless' if psnr is None else f'{psnr:.2f} dB'}"
+        for report in reports[: len(measured)]
+        for bpp, psnr in zip(report.results["bpp"], report.results["psnr-rgb"], strict=True)
     ]
-    tables = [bd_table(curves, anchor).markdown() for anchor in curves[:1] if len(curves) > 1]
+    lossy = [report for report in reports if any(report.results["psnr-rgb"])]
+    if not lossy:
+        return "\n".join([*points, f"reports: {out.url}"])
+    names = {report.name for report in lossy} & set(measured)
+    picture = plot_png([report.curve() for report in lossy], title=title, measured=names)
+    out.write(PLOT, picture)
+    tables = [bd_table(lossy, lossy[0]).markdown()] if len(lossy) > 1 else []
     return "\n".join([*points, "", *tables, f"reports and {PLOT}: {out.url}"])

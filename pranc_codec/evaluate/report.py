@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ class Report:
 
     results: means over the images, under CompressAI's names. per_image: the same for each image,
     empty if the file has means only. codec, version, parameter, points, settings: what was
-    measured, None or empty where the file does not say.
+    measured, None or empty where the file does not say. images: SHA-256 of the RGB bytes by name.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Report:
     parameter: str | None = None
     points: Sequence[int | float] = ()
     settings: Settings = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
 
     def curve(self, image: str | None = None) -> Curve:
         """PSNR over rate, of an image or of the mean, without points of infinite PSNR."""
@@ -53,8 +55,27 @@ def load_report(path: str | os.PathLike[str]) -> Report:
     """Read a file in CompressAI's schema: ours, theirs, or a published baseline."""
     try:
         return parse_report(Path(path).read_bytes(), Path(path).stem)
+    except OSError as error:
+        raise InvalidArgument(f"{path} cannot be read: {error}") from error
     except InvalidArgument as error:
         raise InvalidArgument(f"{path} {error}") from error
+
+
+def load_reports(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
+    """Read files, and all JSON files of folders. Names that occur twice become the files' names."""
+    files = [
+        file
+        for path in map(Path, paths)
+        for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])
+    ]
+    if not files:
+        raise InvalidArgument("there are no results to report: give JSON files or folders of them")
+    reports = [load_report(file) for file in files]
+    count = Counter(report.name for report in reports)
+    return [
+        replace(report, name=file.stem) if count[report.name] > 1 else report
+        for report, file in zip(reports, files, strict=True)
+    ]
 
 
 def parse_report(text: bytes, name: str) -> Report:
@@ -90,6 +111,7 @@ def _report(document: Mapping[str, Any], name: str) -> Report:
         parameter=meta.get("parameter"),
         points=[meta["points"][i] for i in order] if "points" in meta else (),
         settings=meta.get("settings") or {},
+        images=meta.get("images") or {},
     )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.evaluate.curves import BdRate, Curve, bd_rate
+from pranc_codec.evaluate.curves import BdRate, bd_rate
+from pranc_codec.evaluate.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,16 @@ class Row:
     curve: str
     found: BdRate | None
     remark: str = ""
+
+    def rate(self) -> str:
+        """For people: the BD-rate, or a dash."""
+        return f"{self.found.percent:+.1f} %" if self.found else "-"
+
+    def interval(self) -> str:
+        """For people: what the BD-rate was taken over, or why there is none."""
+        if self.found is None:
+            return self.remark
+        return f"{self.found.low_db:.1f} to {self.found.high_db:.1f} dB"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +50,7 @@ class BdTable:
     def markdown(self) -> str:
         """A table in Markdown, under its caption."""
         lines = [f"{self.caption()}:", "", "| curve | BD-rate | interval |", "|---|---|---|"]
-        for row in self.rows:
-            if row.found:
-                rate, interval = f"{row.found.percent:+.1f} %", _interval(row.found)
-            else:
-                rate, interval = "-", row.remark
-            lines.append(f"| {row.curve} | {rate} | {interval} |".replace("\n", " "))
+        lines += [f"| {row.curve} | {row.rate()} | {row.interval()} |" for row in self.rows]
         return "\n".join(lines) + "\n"
 
     def csv(self) -> str:
@@ -61,23 +67,24 @@ class BdTable:
 
 
 def bd_table(
-    curves: Sequence[Curve],
-    anchor: Curve,
+    reports: Sequence[Report],
+    anchor: Report,
     *,
     psnr_range_db: tuple[float, float] | None = None,
 ) -> BdTable:
-    """Compare each curve with the anchor, fewest bits first; those without a BD-rate last."""
-    rows = [_row(curve, anchor, psnr_range_db) for curve in curves if curve is not anchor]
+    """Compare each report with the anchor, fewest bits first; those without a BD-rate last."""
+    rows = [_row(report, anchor, psnr_range_db) for report in reports if report is not anchor]
     rows.sort(key=lambda row: (row.found is None, row.found.percent if row.found else 0))
     return BdTable(anchor=anchor.name, psnr_range_db=psnr_range_db, rows=rows)
 
 
-def _row(curve: Curve, anchor: Curve, psnr_range_db: tuple[float, float] | None) -> Row:
+def _row(report: Report, anchor: Report, psnr_range_db: tuple[float, float] | None) -> Row:
+    """Means over different images are not compared, as far as the reports name their images."""
+    if report.images and anchor.images and report.images != anchor.images:
+        counts = f"{len(report.images)} and {len(anchor.images)}"
+        return Row(curve=report.name, found=None, remark=f"of other images ({counts})")
     try:
-        return Row(curve=curve.name, found=bd_rate(curve, anchor, psnr_range_db=psnr_range_db))
+        found = bd_rate(report.curve(), anchor.curve(), psnr_range_db=psnr_range_db)
     except InvalidArgument as error:
-        return Row(curve=curve.name, found=None, remark=str(error))
-
-
-def _interval(found: BdRate) -> str:
-    return f"{found.low_db:.1f} to {found.high_db:.1f} dB"
+        return Row(curve=report.name, found=None, remark=" ".join(str(error).split()))
+    return Row(curve=report.name, found=found)
