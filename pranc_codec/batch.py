@@ -118,3 +118,15 @@ def progress_bars() -> Iterator[Progress]:
     )
     with Progress(*columns, console=console) as bars:
         yield bars
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
+    """A single bar as a plain callback (done, total, what)."""
+    with progress_bars() as bars:
+        task = bars.add_task("", total=None)
+
+        def show(done: int, total: int, what: str) -> None:
+            bars.update(task, completed=done, total=total, description=escape(what))
+
+        yield show

@@ -12,6 +12,7 @@ from pranc_codec.commands.decode import decode
 from pranc_codec.commands.encode import encode
 from pranc_codec.commands.evaluate import evaluate
 from pranc_codec.commands.info import info
+from pranc_codec.commands.report import report
 from pranc_codec.commands.train_prior import train_prior
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ app = typer.Typer(
 
 Exit codes: 0 done, 1 an input could not be processed, 2 wrong usage, 130 interrupted.""",
 )
-for command in (encode, decode, info, evaluate, train_prior):
+for command in (encode, decode, info, evaluate, report, train_prior):
     app.command()(command)
 
 LONG_WORK: Final = ("encode", "evaluate", "train-prior")

@@ -113,12 +113,12 @@ def test_damaged_file(pranc_path):
 def test_evaluate(photo, tmp_path):
     (tmp_path / "images").mkdir()
     photo.save(tmp_path / "images" / "a.png")
-    arguments = ("evaluate", tmp_path / "images", "--codec", "jpeg", "--codec", "pranc-mlp",
-                 "--effort", 0, "--results", tmp_path / "runs")  # fmt: skip
-    result = run(*arguments, "--point", 20, "--point", 60, "--parameter", "quality")
+    arguments = ("evaluate", tmp_path / "images", "--codec", "jpeg:quality=20/60", "--codec",
+                 "pranc-mlp:quality=20/60,effort=0", "--results", tmp_path / "runs")  # fmt: skip
+    result = run(*arguments)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "runs" / "rate-distortion.png").stat().st_size > 1000
-    report = json.loads((tmp_path / "runs" / "pranc-mlp.json").read_text())
+    report = json.loads((tmp_path / "runs" / "pranc-mlp-effort-0.json").read_text())
     assert len(report["results"]["bpp"]) == 2
 
 

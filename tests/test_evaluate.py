@@ -2,7 +2,6 @@
 
 import json
 import math
-import multiprocessing
 import os
 import re
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -21,12 +21,13 @@ from pranc_codec.errors import InvalidArgument, PrancError
 from pranc_codec.evaluate import (
     Codec,
     Result,
+    Settings,
     aggregate,
-    codecs,
     evaluate,
     find_codec,
     load_curve,
     measure,
+    ours,
     run,
     write_report,
 )
@@ -35,7 +36,7 @@ from pranc_codec.evaluate.store import Unit
 JPEG = find_codec("jpeg")
 FAULTY_CODEC = """
 import os, time
-from pranc_codec.evaluate.codecs import encode_jpeg
+from pranc_codec.evaluate.classical import encode_jpeg
 
 def encode(image, settings):
     if settings["quality"] == 2:
@@ -70,7 +71,7 @@ def coded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def outcomes_of(units: list[tuple[int, Unit]], jobs: int) -> Iterator[tuple[int, Any]]:
         for index, unit in units:
             titles.append(unit.title())
-            yield index, measure.measure(unit, jobs)
+            yield index, measure.measure(unit)
 
     monkeypatch.setattr(run, "outcomes_of", outcomes_of)
     return titles
@@ -86,6 +87,26 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Codec:
     return replace(JPEG, encode=faulty_codec.encode)
 
 
+def encode_with_process_number(image: Image.Image, settings: Settings) -> bytes:
+    """JPEG with as many bytes behind it as this process's number says."""
+    return JPEG.encode(image, {"quality": 50}) + bytes(os.getpid())
+
+
+def encode_with_megabytes(image: Image.Image, settings: Settings) -> bytes:
+    """JPEG, after filling the megabytes that the settings say."""
+    megabytes = settings["megabytes"]
+    assert isinstance(megabytes, int)
+    np.ones(megabytes * 10**6, np.uint8).sum()
+    return JPEG.encode(image, {"quality": 50})
+
+
+def workers() -> list[str]:
+    """Command lines of the worker processes of this one."""
+    children = psutil.Process().children()
+    lines = [" ".join(child.cmdline()) for child in children if child.status() != "zombie"]
+    return [line for line in lines if "popen_loky_posix" in line]
+
+
 def strict(path: Path) -> Any:
     """A file's JSON, which must not contain NaN or Infinity."""
     return json.loads(path.read_text(), parse_constant=pytest.fail)
@@ -98,7 +119,7 @@ def test_results_are_of_the_file_and_come_by_image_then_point(images: Path, tmp_
     assert order == [("coarse", 90), ("coarse", 20), ("fine", 90), ("fine", 20)]
     for each in found:
         (kept,) = (tmp_path / "out").glob(
-            f"{each.image}-jpeg-quality={each.settings['quality']}-*.jpg"
+            f"{each.image}-jpeg-420-quality={each.settings['quality']}-*.jpg"
         )
         assert each.file_bytes == kept.stat().st_size
         assert each.bpp == 8 * each.file_bytes / (40 * 24)
@@ -136,8 +157,12 @@ def test_broken_results_are_measured_again(images: Path, tmp_path: Path, coded: 
     fine20.write_text(fine50.read_text())
     coded.clear()
     evaluate(images, codec=JPEG, points=[20, 50], results=out)
-    assert coded == ["coarse-jpeg-quality=20", "coarse-jpeg-quality=50", "fine-jpeg-quality=20"]
-    assert all(strict(path)["codec"] == "jpeg" for path in out.iterdir())
+    assert coded == [
+        "coarse-jpeg-420-quality=20",
+        "coarse-jpeg-420-quality=50",
+        "fine-jpeg-420-quality=20",
+    ]
+    assert all(strict(path)["codec"] == "jpeg-420" for path in out.iterdir())
 
 
 def test_kept_files_are_made_up_for(images: Path, tmp_path: Path, coded: list[str]) -> None:
@@ -170,8 +195,8 @@ def test_failing_units_do_not_lose_the_others(images: Path, tmp_path: Path, faul
     with pytest.raises(PrancError) as caught:
         evaluate([images / "fine.png"], codec=faulty, points=[2, 3, 50], results=tmp_path / "out")
     assert "2 of 3 units failed" in str(caught.value)
-    assert "fine-jpeg-quality=2: RuntimeError: quality 2 is not my thing" in str(caught.value)
-    assert "fine-jpeg-quality=3: its process ended with exit code 33" in str(caught.value)
+    assert "fine-jpeg-420-quality=2: RuntimeError: quality 2 is not my thing" in str(caught.value)
+    assert "fine-jpeg-420-quality=3: its process ended with EXIT(33)" in str(caught.value)
     (stored,) = evaluate([images / "fine.png"], codec=faulty, points=[50], results=tmp_path / "out")
     assert stored.threads == os.cpu_count()
     assert stored.device == "cpu"
@@ -196,7 +221,7 @@ def test_an_interrupted_run_leaves_whole_files_and_no_process(
             progress=interrupt,
         )
     assert time.monotonic() - start < 60
-    assert not multiprocessing.active_children()
+    assert not workers()
     (path,) = (tmp_path / "out").iterdir()
     assert strict(path)["settings"] == {"quality": 50}
 
@@ -204,12 +229,11 @@ def test_an_interrupted_run_leaves_whole_files_and_no_process(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"points": []}, "at least one"),
+        ({"points": [], "codec": replace(JPEG, points=())}, "at least one"),
         ({"points": [20, 20]}, "different values"),
         ({"points": [math.nan]}, "finite"),
         ({"settings": {"quality": 3}}, "take it out"),
         ({"jobs": 0}, "at least 1"),
-        ({"codec": replace(JPEG, encode=lambda image, settings: b"")}, "no lambdas"),
         ({"images": []}, "no images"),
         ({"images": "nowhere"}, "not a folder"),
         ({"images": [__file__]}, "as an image"),
@@ -241,22 +265,38 @@ def test_metadata_is_no_part_of_the_rate(images: Path, tmp_path: Path, coded: li
     assert commented.image_sha256 == plain.image_sha256
 
 
+def test_a_worker_serves_many_units_and_shares_the_threads(images: Path, tmp_path: Path) -> None:
+    codec = replace(JPEG, name="telling", encode=encode_with_process_number)
+    found = evaluate(
+        [images / "fine.png"], codec=codec, points=range(1, 9), results=tmp_path / "out", jobs=2
+    )
+    assert {result.threads for result in found} == {max(1, (os.cpu_count() or 1) // 2)}
+    assert len(found) == 8
+    assert len({result.file_bytes for result in found}) <= 2
+
+
+def test_memory_is_of_the_unit_and_not_of_those_before(images: Path, tmp_path: Path) -> None:
+    """One process: 300 MB for the first unit only, and 100 MB for the last one only."""
+    hungry = replace(JPEG, name="hungry", parameter="megabytes", encode=encode_with_megabytes)
+    found = evaluate(
+        [images / "fine.png"], codec=hungry, points=[300, 1, 100], results=tmp_path / "out"
+    )
+    large, small, middle = (result.peak_memory_bytes for result in found)
+    if small is None:
+        pytest.skip("this system does not tell the peak of a process anew")
+    assert large is not None
+    assert middle is not None
+    assert 280e6 < large - small < 320e6
+    assert 80e6 < middle - small < 120e6
+
+
 def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     def encode(image: Image.Image, **settings: Any) -> bytes:
         return f"{image.size} {sorted(settings.items())}".encode()
 
-    monkeypatch.setattr(codecs, "version_of", lambda name: f"{name} 1.2")
+    monkeypatch.setattr(ours, "version_of", lambda name: f"{name} 1.2")
     monkeypatch.setattr(pranc_codec, "encode", encode, raising=False)
     codec = find_codec("pranc-mlp")
-    assert codec.version == "pranc-codec 1.2"
+    assert codec.version == "pranc-codec 1.2; torch torch 1.2, constriction constriction 1.2"
     data = codec.encode(Image.new("RGB", (5, 4)), {"bpp": 0.1, "effort": 2})
     assert data == b"(5, 4) [('bpp', 0.1), ('effort', 2), ('profile', 'mlp')]"
-
-
-def test_codecs_are_found_by_name() -> None:
-    assert find_codec("jpeg444", parameter="psnr").parameter == "psnr"
-    with pytest.raises(InvalidArgument, match="known are avif444, jpeg, jpeg444, pranc-grid"):
-        find_codec("jpg")
-    for settings in ({"quality": 0}, {"quality": 50.5}, {"quality": 50, "effort": 1}, {}):
-        with pytest.raises(InvalidArgument, match="one setting, quality"):
-            JPEG.encode(Image.new("RGB", (8, 8)), settings)

@@ -63,6 +63,7 @@ def test_a_report_holds_means_over_images_in_rising_order_of_rate() -> None:
         "ms-ssim-rgb": [0.99, 0.99],
         "encoding_time": [0.5, 0.5],
         "decoding_time": [0.25, 0.25],
+        "psnr-of-mean-mse-rgb": [25.0, 32.596373],  # -10 log10((10**-4 + 10**-3) / 2)
     }
     assert report["per_image"]["b"]["bpp"] == [0.5, 4.0]
     assert report["per_image"]["b"]["peak_memory_bytes"] == [1000, 1000]

@@ -5,31 +5,37 @@ write_report(aggregate(results), "jpeg.json")
 bd_rate(load_curve("ours.json"), load_curve("jpeg.json"), psnr_range_db=(28, 39))
 """
 
-from pranc_codec.evaluate.codecs import Codec, Setting, Settings, find_codec
+from pranc_codec.evaluate.aggregate import aggregate, write_report
+from pranc_codec.evaluate.codec import Codec, Setting, Settings, Sweep
+from pranc_codec.evaluate.codecs import codec_names, find_codec, parse_sweep
+from pranc_codec.evaluate.curves import BdRate, Curve, bd_rate
 from pranc_codec.evaluate.plot import plot_curves
-from pranc_codec.evaluate.report import (
-    BdRate,
-    Curve,
-    aggregate,
-    bd_rate,
-    load_curve,
-    write_report,
-)
-from pranc_codec.evaluate.run import evaluate
+from pranc_codec.evaluate.report import Report, load_curve, load_report
+from pranc_codec.evaluate.run import Machines, evaluate, evaluate_all
 from pranc_codec.evaluate.store import Result
+from pranc_codec.evaluate.tables import BdTable, bd_table
 
 __all__ = [
     "BdRate",
+    "BdTable",
     "Codec",
     "Curve",
+    "Machines",
+    "Report",
     "Result",
     "Setting",
     "Settings",
+    "Sweep",
     "aggregate",
     "bd_rate",
+    "bd_table",
+    "codec_names",
     "evaluate",
+    "evaluate_all",
     "find_codec",
     "load_curve",
+    "load_report",
+    "parse_sweep",
     "plot_curves",
     "write_report",
 ]

@@ -1,166 +1,126 @@
-"""The codecs that an evaluation knows, behind one pair of functions each.
+"""The codecs that an evaluation finds by name.
 
-To add a codec to this list, write its pair of module-level functions (they travel to fresh
-processes by name) and enter a function that makes its `Codec` into `KNOWN`. For an evaluation of
-your own a `Codec` need not be listed: hand it to `evaluate` directly.
+A codec is a pair of plain functions. Ten lines add one:
+
+    # palette_codec.py
+    import io
+    import numpy as np
+    from PIL import Image
+    from pranc_codec.evaluate import Codec
+
+    def encode(image, settings):  # a PIL image (RGB) and {"colours": 16} -> the bytes of a file
+        file = io.BytesIO()
+        image.quantize(settings["colours"]).save(file, "PNG")
+        return file.getvalue()
+
+    def decode(data):  # those bytes -> uint8 pixels (h, w, 3)
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    CODEC = Codec(name="palette", version="Pillow 13", encode=encode, decode=decode,
+                  parameter="colours", points=(4, 16, 64, 256))
+
+Hand it to `evaluate` as it is, or let its distribution announce it, and `pranc evaluate --codec
+palette` finds it:
+
+    [project.entry-points."pranc_codec.codecs"]
+    palette = "palette_codec:CODEC"
 """
 
-import importlib
-import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
-from types import ModuleType
+from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-import numpy as np
-import PIL
-from jaxtyping import UInt8
-from PIL import Image, features
-
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.evaluate.classical import avif, jpeg, jpeg2000, jpegxl, webp
+from pranc_codec.evaluate.codec import Codec, Setting, Sweep
+from pranc_codec.evaluate.ours import pranc
 
-Setting = str | int | float | bool | None
-Settings = Mapping[str, Setting]
+ENTRY_POINTS: Final = "pranc_codec.codecs"
+BUILT_IN: Final[dict[str, Callable[[], Codec]]] = {
+    "avif": partial(avif, "4:2:0"),
+    "avif-444": partial(avif, "4:4:4"),
+    "jpeg": partial(jpeg, "4:2:0"),
+    "jpeg-444": partial(jpeg, "4:4:4"),
+    "jpeg2000": jpeg2000,
+    "jpegxl": jpegxl,
+    "pranc-grid": partial(pranc, "grid"),
+    "pranc-mlp": partial(pranc, "mlp"),
+    "webp": webp,
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Codec:
-    """An image codec as an evaluation sees it: pixels in, the bytes of a file out, and back.
-
-    name: what results are filed under. version: everything about the implementation that could
-    change a result, because results of equal versions are never measured twice.
-    encode: (RGB image, settings) -> bytes. decode: bytes -> uint8 pixels (h, w, 3).
-    parameter: the setting that tells the points of a rate-distortion curve from each other.
-    warm_up: settings with which a 32x32 image is coded once before the clock starts.
-    suffix: of kept files.
-    """
-
-    name: str
-    version: str
-    encode: Callable[[Image.Image, Settings], bytes]
-    decode: Callable[[bytes], UInt8[np.ndarray, "h w 3"]]
-    parameter: str
-    warm_up: Settings
-    suffix: str = ".bin"
+def codec_names() -> list[str]:
+    """Names of all codecs that `find_codec` knows."""
+    return sorted({*BUILT_IN, *(point.name for point in _announced())})
 
 
 def find_codec(name: str, *, parameter: str | None = None) -> Codec:
     """The codec of this name; `parameter` varies another of its settings ("psnr" for "bpp")."""
-    if name not in KNOWN:
-        raise InvalidArgument(f"no codec is called {name!r}: known are {', '.join(sorted(KNOWN))}")
-    codec = KNOWN[name]()
-    return replace(codec, parameter=parameter) if parameter else codec
+    codec = BUILT_IN[name]() if name in BUILT_IN else _load(name)
+    if parameter in (None, codec.parameter):
+        return codec
+    others = {key: value for key, value in codec.settings.items() if key != parameter}
+    return replace(codec, parameter=parameter, points=(), settings=others)
 
 
-def _quality(codec: str, settings: Settings) -> int:
-    """The one setting of the codecs that Pillow has: `quality`, 1..100."""
-    unknown = sorted(set(settings) - {"quality"})
-    quality = settings.get("quality")
-    if unknown or not isinstance(quality, int | float) or quality not in range(1, 101):
+def parse_sweep(text: str) -> Sweep:
+    """Read `NAME[:KEY=VALUE,...]`, in which one KEY may have several values, `20/40/60`.
+
+    That key is what the points of the curve differ in; without one they are the codec's own.
+    """
+    name, _, listed = text.partition(":")
+    settings: dict[str, Setting] = {}
+    varied: dict[str, tuple[int | float, ...]] = {}
+    for pair in filter(None, listed.split(",")):
+        key, equals, value = pair.partition("=")
+        if not equals or key in settings or key in varied:
+            raise InvalidArgument(f"{text!r}: expected NAME:KEY=VALUE,... with different keys")
+        if "/" in value:
+            varied[key] = tuple(_number(each, text) for each in value.split("/"))
+        else:
+            settings[key] = _setting(value)
+    if len(varied) > 1:
+        raise InvalidArgument(f"{text!r} varies {' and '.join(varied)}: a curve varies one setting")
+    codec = find_codec(name, parameter=next(iter(varied), None))
+    points = varied.get(codec.parameter, codec.points)
+    if codec.parameter in settings:
+        points = (_number(str(settings.pop(codec.parameter)), text),)
+    return Sweep(codec=codec, points=points, settings=settings)
+
+
+def _announced() -> list[EntryPoint]:
+    """Codecs of installed distributions."""
+    return list(entry_points(group=ENTRY_POINTS))
+
+
+def _load(name: str) -> Codec:
+    points = [point for point in _announced() if point.name == name]
+    if not points:
+        raise InvalidArgument(f"no codec is called {name!r}: known are {', '.join(codec_names())}")
+    codec = points[0].load()
+    codec = codec if isinstance(codec, Codec) else codec()
+    if not isinstance(codec, Codec):
         raise InvalidArgument(
-            f"{codec} takes one setting, quality, a whole number in 1..100: got {dict(settings)}"
+            f"codec {name!r} is announced as {points[0].value}, which is a "
+            f"{type(codec).__name__}: expected a Codec, or a function that returns one"
         )
-    return int(quality)
+    return codec
 
 
-def encode_avif(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
-    """AVIF at speed 4. Setting: `quality`, 1..100."""
-    file = io.BytesIO()
-    quality = _quality("avif", settings)
-    image.save(file, format="AVIF", quality=quality, subsampling=subsampling, speed=4)
-    return file.getvalue()
+def _number(text: str, whole: str) -> int | float:
+    value = _setting(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidArgument(f"{whole!r}: {text!r} is no number")
+    return value
 
 
-def encode_jpeg(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
-    """JPEG with optimized Huffman tables, progressive. Setting: `quality`, 1..100."""
-    file = io.BytesIO()
-    image.save(
-        file,
-        format="JPEG",
-        quality=_quality("jpeg", settings),
-        subsampling=subsampling,
-        optimize=True,
-        progressive=True,
-    )
-    return file.getvalue()
-
-
-def decode_with_pillow(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of any file that Pillow reads; inverse of `encode_jpeg` up to its loss."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def encode_pranc(image: Image.Image, settings: Settings, *, profile: str) -> bytes:
-    """`pranc_codec.encode` with these settings as its keyword arguments."""
-    data: bytes = _public().encode(image, profile=profile, **settings)
-    return data
-
-
-def decode_pranc(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """`pranc_codec.decode_array`; inverse of `encode_pranc` up to its loss."""
-    pixels: np.ndarray = _public().decode_array(data)
-    return pixels
-
-
-def _public() -> ModuleType:
-    """The package's public names, imported late because they stand above this module."""
-    return importlib.import_module("pranc_codec")
-
-
-def _jpeg(name: str, subsampling: str) -> Codec:
-    library = features.version("libjpeg_turbo") or features.version("jpg")
-    return Codec(
-        name=name,
-        version=f"{subsampling}, optimized, progressive; Pillow {PIL.__version__}, "
-        f"libjpeg-turbo {library}",
-        encode=partial(encode_jpeg, subsampling=subsampling),
-        decode=decode_with_pillow,
-        parameter="quality",
-        warm_up={"quality": 75},
-        suffix=".jpg",
-    )
-
-
-def _avif(name: str, subsampling: str) -> Codec:
-    return Codec(
-        name=name,
-        version=f"{subsampling}, speed 4; Pillow {PIL.__version__}, "
-        f"libavif {features.version('avif')}",
-        encode=partial(encode_avif, subsampling=subsampling),
-        decode=decode_with_pillow,
-        parameter="quality",
-        warm_up={"quality": 75},
-        suffix=".avif",
-    )
-
-
-def _pranc(name: str, profile: str) -> Codec:
-    try:
-        version = version_of("pranc-codec")
-    except PackageNotFoundError as error:
-        raise InvalidArgument(
-            f"{name} has no version, because the package pranc-codec is not installed: "
-            "run 'pip install -e .' in its source tree"
-        ) from error
-    return Codec(
-        name=name,
-        version=version,
-        encode=partial(encode_pranc, profile=profile),
-        decode=decode_pranc,
-        parameter="bpp",
-        warm_up={"quality": 50, "effort": 0},
-        suffix=".pranc",
-    )
-
-
-KNOWN: Final[dict[str, Callable[[], Codec]]] = {
-    "avif444": partial(_avif, "avif444", "4:4:4"),
-    "jpeg": partial(_jpeg, "jpeg", "4:2:0"),
-    "jpeg444": partial(_jpeg, "jpeg444", "4:4:4"),
-    "pranc-grid": partial(_pranc, "pranc-grid", "grid"),
-    "pranc-mlp": partial(_pranc, "pranc-mlp", "mlp"),
-}
+def _setting(text: str) -> Setting:
+    """A whole number, a number, or a text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

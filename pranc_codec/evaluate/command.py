@@ -1,16 +1,22 @@
 """What `pranc evaluate` does: run codecs, average, compare, plot."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.evaluate.codecs import Settings, find_codec
-from pranc_codec.evaluate.plot import plot_curves
-from pranc_codec.evaluate.report import Curve, aggregate, bd_rate, load_curve, write_report
-from pranc_codec.evaluate.run import evaluate
+from pranc_codec.evaluate.aggregate import aggregate, report_text
+from pranc_codec.evaluate.codec import Sweep
+from pranc_codec.evaluate.codecs import parse_sweep
+from pranc_codec.evaluate.folder import Folder
+from pranc_codec.evaluate.plot import plot_png
+from pranc_codec.evaluate.report import Report, load_report, parse_report
+from pranc_codec.evaluate.run import Machines, evaluate_all
 from pranc_codec.evaluate.store import Result
+from pranc_codec.evaluate.tables import bd_table
 
 ProgressBar = Callable[[int, int, str], None]
+PLOT = "rate-distortion.png"
 
 
 def run_evaluation(
@@ -18,63 +24,87 @@ def run_evaluation(
     *,
     codecs: Sequence[str],
     points: Sequence[float],
-    parameter: str | None,
-    results: Path,
-    effort: str,
-    jobs: int,
+    results: str,
+    machines: Machines,
+    keep_files: bool,
     anchors: Sequence[Path],
     progress: ProgressBar,
 ) -> str:
-    """Evaluate each codec at all points; write a report per codec and a plot; describe them."""
-    published = [load_curve(path) for path in anchors]
-    curves = [
-        _run_codec(folder, name, points, parameter, results, effort, jobs, progress)
-        for name in codecs
-    ]
-    plot = results / "rate-distortion.png"
-    plot_curves([*curves, *published], plot, title=folder.name, measured={c.name for c in curves})
-    lines = [
-        f"{c.name}: {b:.4f} bpp  {p:.2f} dB"
-        for c in curves
-        for b, p in zip(c.bpp, c.psnr_db, strict=True)
-    ]
-    lines += _comparisons(curves, published)
-    return "\n".join([*lines, f"plot: {plot}"])
+    """Evaluate each codec at its points; write a report per codec and a plot; describe them.
 
-
-def _run_codec(
-    folder: Path, name: str, points: Sequence[float], parameter: str | None,
-    results: Path, effort: str, jobs: int, progress: ProgressBar,
-) -> Curve:  # fmt: skip
-    ours = name.startswith("pranc")
-    codec = find_codec(name, parameter=parameter if ours else None)
-    settings: Settings = {"effort": int(effort) if effort.isdigit() else effort} if ours else {}
-    values = [int(p) if p.is_integer() else p for p in points]
+    With a shard only its part of the units is measured, and nothing is written but their results.
+    """
+    published = [load_report(path) for path in anchors]
+    sweeps = [_at(parse_sweep(text), points) for text in codecs]
+    names = _names(sweeps)
 
     def show(done: int, total: int, result: Result) -> None:
-        progress(done, total, f"{name} {result.image}")
+        progress(done, total, f"{result.codec} {result.image}")
 
-    measured = evaluate(
-        folder, codec=codec, points=values, settings=settings, results=results / "units",
-        jobs=jobs, progress=show,
+    measured = evaluate_all(
+        folder, sweeps, results=f"{results}/units", machines=machines, keep_files=keep_files,
+        progress=show,
     )  # fmt: skip
-    path = results / f"{name}.json"
-    write_report(aggregate(measured), path)
-    return load_curve(path)
+    if machines.shard != (1, 1):
+        count = sum(map(len, measured))
+        return f"{count} units of this shard are in {results}: run without --shard to gather all"
+    out = Folder(results)
+    reports = []
+    for name, found in zip(names, measured, strict=True):
+        text = report_text(aggregate(found, name=name)).encode()
+        out.write(f"{name}.json", text)
+        reports.append(parse_report(text, name))
+    return _describe([*reports, *published], names, folder.name, out)
 
 
-def _comparisons(curves: Sequence[Curve], others: Sequence[Curve]) -> list[str]:
-    """BD-rates of every measured curve against the other curves, where they overlap."""
-    lines = []
-    for curve in curves:
-        for anchor in [c for c in [*curves, *others] if c is not curve]:
-            try:
-                bd = bd_rate(curve, anchor)
-            except InvalidArgument as error:
-                lines.append(f"BD-rate of {curve.name} against {anchor.name}: {error}")
-                continue
-            lines.append(
-                f"BD-rate of {curve.name} against {anchor.name}: {bd.percent:+.1f} % "
-                f"({bd.low_db:.2f} to {bd.high_db:.2f} dB)"
-            )
-    return lines
+def parse_shard(text: str) -> tuple[int, int]:
+    """Read `i/n`."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal()):
+        raise InvalidArgument(f"--shard {text!r}: expected i/n, such as 1/4, 2/4, 3/4 and 4/4")
+    return int(part), int(parts)
+
+
+def parse_resources(texts: Sequence[str]) -> dict[str, float]:
+    """Read `NAME=AMOUNT`s."""
+    try:
+        return {name: float(amount) for name, amount in (text.split("=") for text in texts)}
+    except ValueError as error:
+        raise InvalidArgument(f"--resource {' '.join(texts)}: expected NAME=AMOUNT") from error
+
+
+def _at(sweep: Sweep, points: Sequence[float]) -> Sweep:
+    """The sweep at these points, if there are any."""
+    values = tuple(int(point) if float(point).is_integer() else point for point in points)
+    return Sweep(codec=sweep.codec, points=values or sweep.points, settings=sweep.settings)
+
+
+def _names(sweeps: Sequence[Sweep]) -> list[str]:
+    """A name for each curve and its file: the codec's, and the settings that were asked for."""
+    names = [
+        "-".join([sweep.codec.name, *(f"{key}-{value}" for key, value in sweep.settings.items())])
+        for sweep in sweeps
+    ]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InvalidArgument(
+            f"two curves would be called {twice[0]}: run them one after the other"
+        )
+    return [name.replace("/", "_").replace(":", "_") for name in names]
+
+
+def _describe(reports: Sequence[Report], measured: Sequence[str], title: str, out: Folder) -> str:
+    """Write the plot; the points that were measured, and BD-rates against the first curve."""
+    points = [
+        f"{report.name}: {bpp:.4f} bpp  {'lossless' if psnr is None else f'{psnr:.2f} dB'}"
+        for report in reports[: len(measured)]
+        for bpp, psnr in zip(report.results["bpp"], report.results["psnr-rgb"], strict=True)
+    ]
+    lossy = [report for report in reports if any(report.results["psnr-rgb"])]
+    if not lossy:
+        return "\n".join([*points, f"reports: {out.url}"])
+    names = {report.name for report in lossy} & set(measured)
+    picture = plot_png([report.curve() for report in lossy], title=title, measured=names)
+    out.write(PLOT, picture)
+    tables = [bd_table(lossy, lossy[0]).markdown()] if len(lossy) > 1 else []
+    return "\n".join([*points, "", *tables, f"reports and {PLOT}: {out.url}"])

@@ -1,31 +1,23 @@
-"""Measuring units of work, each in a fresh process, so that memory and caches are its own.
+"""Measuring one unit of work, in a process that has done others before."""
 
-No pool: a worker that serves several units would mix their memory, and a worker that is killed
-would take the pool down with it.
-"""
-
-import multiprocessing
+import gc
+import hashlib
 import os
-import re
-import signal
 import sys
 import time
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.evaluate.codecs import Settings
+from pranc_codec.evaluate.codec import Settings
+from pranc_codec.evaluate.memory import peak_bytes, release, reset_peak
 from pranc_codec.evaluate.store import Result, Unit
-from pranc_codec.metrics import ms_ssim, psnr_db, ssim
+from pranc_codec.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr_db, ssim
 
-Outcome = tuple[Result, bytes] | str  # a result and the encoded file, or what went wrong
+_warm: set[str] = set()  # codecs that this process has coded a tiny image with
 
 
 def load_rgb(path: Path) -> Image.Image:
@@ -37,91 +29,27 @@ def load_rgb(path: Path) -> Image.Image:
         raise InvalidArgument(f"cannot read {path} as an image: {error}") from error
 
 
-def outcomes_of(units: Sequence[tuple[int, Unit]], jobs: int) -> Generator[tuple[int, Outcome]]:
-    """Run numbered units in fresh processes, `jobs` at a time; yields them as they end.
+def sha256_of(image: Image.Image) -> str:
+    """SHA-256 of the RGB bytes, row by row, in hex."""
+    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()
 
-    Closing the generator ends the processes that still run.
+
+def measure(unit: Unit) -> tuple[Result, bytes]:
+    """Encode, decode the very bytes, compare; returns the bytes too.
+
+    The clock and the peak of memory cover encoder and decoder and nothing else: reading the image
+    and the warm-up come before, the metrics after.
     """
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    waiting = deque(units)
-    running: dict[Connection, tuple[int, BaseProcess]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                index, unit = waiting.popleft()
-                connection, process = _start(unit, threads)
-                running[connection] = index, process
-            ready = wait(list(running))
-            for connection in [each for each in running if each in ready]:
-                index, process = running.pop(connection)
-                yield index, _receive(connection, process)
-    finally:
-        for connection, (_, process) in running.items():
-            process.terminate()
-            process.join()
-            connection.close()
-
-
-def _start(unit: Unit, threads: int) -> tuple[Connection, BaseProcess]:
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(sender, unit, threads))
-    with _environment("OMP_NUM_THREADS", str(threads)):
-        process.start()
-    sender.close()  # now the end of the process is the end of the connection
-    return receiver, process
-
-
-def _receive(connection: Connection, process: BaseProcess) -> Outcome:
-    """What the process sent; its exit code if it ended without a word."""
-    try:
-        outcome: Outcome | None = connection.recv()
-    except EOFError:
-        outcome = None
-    connection.close()
-    process.join()
-    if outcome is None:
-        return f"its process ended with exit code {process.exitcode} (-9: killed, out of memory?)"
-    return outcome
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable for processes that are started inside of the block."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _work(connection: Connection, unit: Unit, threads: int) -> None:
-    """A unit's process: measure, send the outcome, end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and ends this
-    try:
-        outcome: Outcome = measure(unit, threads)
-    except Exception as error:
-        outcome = f"{type(error).__name__}: {error}"
-    connection.send(outcome)
-    connection.close()
-
-
-def measure(unit: Unit, threads: int) -> tuple[Result, bytes]:
-    """Encode, decode the very bytes, compare. Memory is read before the metrics take theirs."""
     codec = unit.codec
-    image = load_rgb(unit.path)
+    image = _image_of(unit)
     _warm_up(unit)
+    can_tell = reset_peak()
     start = time.perf_counter()
     data = codec.encode(image, unit.settings)
     encoded = time.perf_counter()
     decoded = codec.decode(data)
     end = time.perf_counter()
-    peak_memory_bytes = _peak_memory_bytes()
-    threads, device = _threads(threads), _device(unit.settings)
+    peak_memory_bytes = peak_bytes() if can_tell else None
     pixels = np.asarray(image)
     result = Result(
         image=unit.path.stem,
@@ -135,24 +63,56 @@ def measure(unit: Unit, threads: int) -> tuple[Result, bytes]:
         encode_s=encoded - start,
         decode_s=end - encoded,
         peak_memory_bytes=peak_memory_bytes,
-        threads=threads,
-        device=device,
+        threads=_threads(),
+        device=_device(unit.settings),
     )
+    release()
     return result, data
 
 
+def _image_of(unit: Unit) -> Image.Image:
+    """The unit's image, which must be the one that the run was planned with."""
+    image, sha256 = _load(unit.path)
+    if sha256 != unit.image_sha256:
+        raise InvalidArgument(
+            f"{unit.path} holds other pixels here (SHA-256 {sha256}) than where the run was "
+            f"started ({unit.image_sha256}): all machines must see the same files"
+        )
+    return image
+
+
+@lru_cache(maxsize=1)  # the units of one image follow each other
+def _load(path: Path) -> tuple[Image.Image, str]:
+    image = load_rgb(path)
+    return image, sha256_of(image)
+
+
 def _warm_up(unit: Unit) -> None:
-    """Code a tiny image once: imports, tables and kernels are loaded before the clock starts."""
+    """Code a tiny image once a process and codec: imports, tables and kernels are loaded."""
     codec = unit.codec
+    settings = {**unit.settings, **codec.warm_up}
+    if codec.warm_up and codec.parameter not in codec.warm_up:
+        del settings[codec.parameter]
+    others = {name: value for name, value in settings.items() if name != codec.parameter}
+    known = f"{codec.name} {codec.version} {sorted(others.items())}"
+    if known in _warm:
+        return
     tiny = Image.radial_gradient("L").resize((32, 32)).convert("RGB")
-    others = {name: unit.settings[name] for name in unit.settings if name != codec.parameter}
-    codec.decode(codec.encode(tiny, {**others, **codec.warm_up}))
+    codec.decode(codec.encode(tiny, settings))
+    if not _warm:  # the metrics' libraries count in every unit's memory, or in none's
+        flat = np.zeros((MS_SSIM_SMALLEST_SIDE, MS_SSIM_SMALLEST_SIDE, 3), np.uint8)
+        ssim(flat, flat)
+        ms_ssim(flat, flat)
+    gc.freeze()  # what is loaded now stays: no need to look for garbage in it before every unit
+    _warm.add(known)
 
 
-def _threads(budget: int) -> int:
-    """PyTorch's thread count if the codec has loaded it, else the budget it was started with."""
+def _threads() -> int:
+    """PyTorch's thread count if it is loaded, else the budget that the process was given."""
     torch = sys.modules.get("torch")
-    return int(torch.get_num_threads()) if torch else budget
+    if torch:
+        return int(torch.get_num_threads())
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 def _device(settings: Settings) -> str:
@@ -160,19 +120,3 @@ def _device(settings: Settings) -> str:
     torch = sys.modules.get("torch")
     used = "cuda" if torch and torch.cuda.is_initialized() else "cpu"
     return str(settings.get("device") or used)
-
-
-def _peak_memory_bytes() -> int | None:
-    """Largest resident set of this process; None where the system does not tell.
-
-    On Linux not `ru_maxrss`: it survives exec, so a process starts at its parent's peak.
-    """
-    status = Path("/proc/self/status")
-    if status.exists() and (match := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
-        return 1024 * int(match[1])
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    unit_bytes = 1 if sys.platform == "darwin" else 1024
-    return unit_bytes * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,5 +1,6 @@
 """Rate-distortion curves as a picture."""
 
+import io
 import math
 import os
 from collections.abc import Collection, Sequence
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.evaluate.report import Curve
+from pranc_codec.evaluate.curves import Curve
 from pranc_codec.files import write_atomically
 
 if TYPE_CHECKING:
@@ -29,7 +30,16 @@ def plot_curves(
     title: str,
     measured: Collection[str] = frozenset(),
 ) -> None:
-    """Draw PSNR over rate (logarithmic) as a PNG of 900x600 pixels.
+    """Draw PSNR over rate (logarithmic) as a PNG of 900x600 pixels; see `plot_png`."""
+    picture = plot_png(curves, title=title, measured=measured)
+    with write_atomically(path) as file:
+        file.write(picture)
+
+
+def plot_png(
+    curves: Sequence[Curve], *, title: str, measured: Collection[str] = frozenset()
+) -> bytes:
+    """PSNR over rate (logarithmic) as a PNG of 900x600 pixels.
 
     Curves whose names are in `measured` are drawn bold and set the axes' ranges; the others,
     published by someone else, are thin, grey and labelled at the right.
@@ -49,8 +59,9 @@ def plot_curves(
     _draw_measured(axes, bold)
     _draw_published(axes, thin)
     _label(axes, thin)
-    with write_atomically(path) as file:
-        figure.savefig(file, format="png")
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
 
 
 def _place_for_axes(labels: Sequence[str]) -> tuple[float, float, float, float]:

@@ -8,15 +8,16 @@ again finds what is done, several machines may fill one folder, and nothing is m
 import hashlib
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.evaluate.codecs import Codec, Setting, Settings
-from pranc_codec.files import write_atomically
+from pranc_codec.evaluate.codec import Codec, Setting, Settings
+from pranc_codec.evaluate.folder import Folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +56,10 @@ class Result:
     psnr_db is infinite for equal images, and null in the JSON file, which knows no infinity.
     ssim and ms_ssim are None (null) for images too small for them (see `metrics`).
     encode_s and decode_s are wall-clock times after a warm-up.
-    peak_memory_bytes is the largest resident set of the unit's own process, libraries included
-    and an accelerator's memory not; None where the system does not tell.
-    threads is PyTorch's thread count, or the budget given where the codec does not load PyTorch.
+    peak_memory_bytes is the largest resident set of the process while it encoded and decoded this
+    unit, libraries included and an accelerator's memory not (see `memory`); None where the system
+    does not tell.
+    threads is the budget of the process that measured.
     """
 
     image: str
@@ -84,31 +86,59 @@ NUMBERS: Final = ("file_bytes", "bpp", "encode_s", "decode_s", "threads")
 NUMBERS_OR_NULL: Final = ("psnr_db", "ssim", "ms_ssim", "peak_memory_bytes")
 
 
-def result_path(folder: Path, unit: Unit) -> Path:
-    """Where the unit's result lies: a readable name and 12 hex digits of the key's SHA-256."""
+class Store:
+    """The folder of results: a local path, or any URL that fsspec reads (`s3://bucket/run`).
+
+    Every file appears whole or not at all, and under the name of its unit.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Folder(folder)
+
+    def read(self, units: Sequence[Unit], *, with_files: bool = False) -> dict[int, Result]:
+        """Stored results by their unit's index; those that cannot be read are left out.
+
+        with_files: leave out those whose encoded file was not kept.
+        """
+        names = [result_name(unit) for unit in units]
+        found = self.folder.read(names)
+        results = {
+            index: result
+            for index, (unit, name) in enumerate(zip(units, names, strict=True))
+            if name in found and (result := _parse(found[name], unit))
+        }
+        if not with_files:
+            return results
+        there = self.folder.names()
+        return {i: result for i, result in results.items() if file_name(units[i]) in there}
+
+    def write(self, unit: Unit, result: Result, data: bytes | None = None) -> None:
+        """Store a result as strict JSON, after the encoded file if that shall be kept."""
+        if data is not None:
+            self.folder.write(file_name(unit), data)
+        document = asdict(result)
+        document["psnr_db"] = None if math.isinf(result.psnr_db) else result.psnr_db
+        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+        self.folder.write(result_name(unit), text.encode())
+
+
+def result_name(unit: Unit) -> str:
+    """The file of a unit's result: a readable name and 12 hex digits of the key's SHA-256."""
     key = json.dumps(unit.key(), sort_keys=True).encode()
     name = re.sub(r"[^\w.=+-]", "_", unit.title())
-    return folder / f"{name}-{hashlib.sha256(key).hexdigest()[:12]}.json"
+    return f"{name}-{hashlib.sha256(key).hexdigest()[:12]}.json"
 
 
-def file_path(folder: Path, unit: Unit) -> Path:
-    """Where the unit's encoded file lies if it is kept."""
-    return result_path(folder, unit).with_suffix(unit.codec.suffix)
+def file_name(unit: Unit) -> str:
+    """The unit's encoded file, if it is kept."""
+    return result_name(unit).removesuffix(".json") + unit.codec.suffix
 
 
-def write_result(folder: Path, unit: Unit, result: Result) -> None:
-    """Store a result as strict JSON, whole or not at all; `read_result` is the inverse."""
-    document = asdict(result)
-    document["psnr_db"] = None if math.isinf(result.psnr_db) else result.psnr_db
-    with write_atomically(result_path(folder, unit)) as file:
-        file.write(json.dumps(document, indent=1, allow_nan=False).encode() + b"\n")
-
-
-def read_result(folder: Path, unit: Unit) -> Result | None:
-    """The unit's stored result; None if there is none, or none that can be read."""
+def _parse(text: bytes, unit: Unit) -> Result | None:
+    """The unit's result; None if the text is broken or another unit's."""
     try:
-        document = json.loads(result_path(folder, unit).read_bytes(), parse_constant=_refuse)
-    except (FileNotFoundError, ValueError):
+        document = json.loads(text, parse_constant=_refuse)
+    except ValueError:
         return None
     if not isinstance(document, dict) or not _is_result(document):
         return None
