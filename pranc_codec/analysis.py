@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float, Shaped
 
-from pranc_codec import bitstream, coordinate, entropy, grid, latents, mlp
+from pranc_codec import bitstream, coordinate, entropy, grid, latents, mlp, wavelet
 from pranc_codec.bitstream import Header
+from pranc_codec.context import PHASES
 from pranc_codec.decoder import open_file
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 
@@ -27,12 +29,22 @@ class LayerInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelInfo:
-    """The symbols of one colour at one level of a grid file (colour, then 3 bands or 1)."""
+    """The symbols of one colour at one level of a grid file.
+
+    symbols: (bands, h, w), 3 bands, or 1 at the low level. symbol_bits: ideal code length of each.
+    cell: pixels a side that a place of the grid (h, w) stands for.
+    """
 
     name: str
     colour: int
-    bits: float
-    symbols: npt.NDArray[np.int32]
+    cell: int
+    symbols: Shaped[np.ndarray, "bands h w"]
+    symbol_bits: Shaped[np.ndarray, "bands h w"]
+
+    @property
+    def bits(self) -> float:
+        """Ideal code length of all symbols."""
+        return float(self.symbol_bits.sum(dtype=np.float64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +57,15 @@ class Analysis:
     part_bytes: dict[str, int]
     layers: tuple[LayerInfo, ...]
     levels: tuple[LevelInfo, ...] = ()
+
+    def bits_per_pixel(self) -> Float[np.ndarray, "h w"]:
+        """Where in the picture the latents' bits are: each symbol's bits, spread evenly over the
+        pixels of its place. The sum is that of the levels' bits; zero without latents."""
+        size = (self.header.height, self.header.width)
+        out = np.zeros(size)
+        for level in self.levels:
+            out += _spread(level.symbol_bits.sum(axis=0, dtype=np.float64), level.cell, size)
+        return out
 
 
 def inspect(data: bytes) -> Header:
@@ -98,28 +119,50 @@ def _layer(name: str, weights: int, symbols: entropy.Integers, step: float, row:
 
 def _levels(header: Header, sections: dict[int, bytes]) -> tuple[LevelInfo, ...]:
     """Low band and bands, coarse to fine, colour by colour, with their ideal code lengths."""
-    bits: dict[tuple[int, int], float] = {}
+    grids = wavelet.grids(header.height, header.width)
+    below = [*grids[1:], (header.height, header.width)]
+    bits = [np.zeros((header.colours, 3, *grid), dtype=np.float32) for grid in grids]
 
-    def count(d: latents.Distributions, key: tuple[int, ...], symbols: entropy.Integers) -> None:
-        place = (key[0], key[1])
-        length = float(latents.code_lengths_bits(symbols, d).sum(dtype=np.float64))
-        bits[place] = bits.get(place, 0.0) + length
+    def watch(d: latents.Distributions, key: tuple[int, ...], symbols: entropy.Integers) -> None:
+        number, colour, step = key
+        dy, dx = divmod(PHASES[step], 2)
+        coded = wavelet.present(*below[number])[:, dy::2, dx::2].numpy()
+        bits[number][colour, :, dy::2, dx::2][coded] = latents.code_lengths_bits(symbols, d)
 
-    pyramid = grid.read_pyramid(header, sections, torch.device("cpu"), watch=count)
-    out = []
-    for colour, row in enumerate(header.grid.low_rows):
-        plane = pyramid.low[0, colour].numpy()
-        differences = grid.low_differences(plane).reshape(-1)
-        length = entropy.code_length_bits(differences, row)
-        out.append(LevelInfo(name="low", colour=colour, bits=length, symbols=plane[None]))
-    for number, bands in enumerate(pyramid.bands):
-        for colour in range(header.colours):
-            out.append(
-                LevelInfo(
-                    name=f"level {len(pyramid.bands) - number}",
-                    colour=colour,
-                    bits=bits.get((number, colour), 0.0),
-                    symbols=bands[0, colour].numpy(),
-                )
-            )
-    return tuple(out)
+    pyramid = grid.read_pyramid(header, sections, torch.device("cpu"), watch=watch)
+    low = _low_levels(header, pyramid.low[0].numpy())
+    return low + tuple(
+        LevelInfo(
+            name=f"level {len(grids) - number}",
+            colour=colour,
+            cell=1 << (len(grids) - number),
+            symbols=pyramid.bands[number][0, colour].numpy(),
+            symbol_bits=bits[number][colour],
+        )
+        for number in range(len(grids))
+        for colour in range(header.colours)
+    )
+
+
+def _low_levels(header: Header, low: entropy.Integers) -> tuple[LevelInfo, ...]:
+    """The low band, whose differences are coded."""
+    cell = 1 << wavelet.levels_of(header.height, header.width)
+    rows = enumerate(header.grid.low_rows)
+    costs = [
+        entropy.code_lengths_bits(grid.low_differences(low[colour]), row) for colour, row in rows
+    ]
+    return tuple(
+        LevelInfo(
+            name="low", colour=colour, cell=cell, symbols=low[colour][None], symbol_bits=cost[None]
+        )
+        for colour, cost in enumerate(costs)
+    )
+
+
+def _spread(
+    bits: Float[np.ndarray, "rows columns"], cell: int, size: tuple[int, int]
+) -> Float[np.ndarray, "h w"]:
+    """Bits of the places of a grid, divided among the pixels that each stands for."""
+    counts = [np.diff(np.append(np.arange(0, side, cell), side)) for side in size]
+    share = bits / np.outer(*counts)
+    return share.repeat(counts[0], axis=0).repeat(counts[1], axis=1)
