@@ -36,6 +36,13 @@ MOST_FITTED_PIXELS: Final = 3 << 20
 """Larger images are not fitted: it would take too much memory."""
 
 
+def iterations_of(effort: int, pixels: int) -> int:
+    """Iterations of a fit; 0 for none."""
+    if effort == 0 or pixels > MOST_FITTED_PIXELS:
+        return 0
+    return max(1, round(ITERATIONS_AT_DEFAULT * 2.0 ** (effort - EFFORTS["default"])))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """The picture as wavelet coefficients."""
@@ -62,13 +69,7 @@ class Source:
     @property
     def iterations(self) -> int:
         """Of the fit; 0 for none."""
-        if (
-            self.job.effort == 0
-            or self.job.pixels > MOST_FITTED_PIXELS
-            or not self.coefficients.bands
-        ):
-            return 0
-        return max(1, round(ITERATIONS_AT_DEFAULT * 2.0 ** (self.job.effort - EFFORTS["default"])))
+        return iterations_of(self.job.effort, self.job.pixels) if self.coefficients.bands else 0
 
     def best(self, step_code: int) -> "Coded":
         """What the effort gives at a step."""

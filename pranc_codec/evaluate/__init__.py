@@ -17,6 +17,7 @@ from pranc_codec.evaluate.report import (
 )
 from pranc_codec.evaluate.run import evaluate
 from pranc_codec.evaluate.store import Result
+from pranc_codec.metrics import psnr_db
 
 __all__ = [
     "BdRate",
@@ -31,5 +32,6 @@ __all__ = [
     "find_codec",
     "load_curve",
     "plot_curves",
+    "psnr_db",
     "write_report",
 ]

@@ -98,17 +98,21 @@ def write_report(document: Mapping[str, Any], path: str | os.PathLike[str]) -> N
         file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
-def load_curve(path: str | os.PathLike[str]) -> Curve:
-    """Read the curve of a file in CompressAI's schema: ours, theirs, or a published baseline."""
+def load_curve(path: str | os.PathLike[str], *, image: str | None = None) -> Curve:
+    """Read the curve of a file in CompressAI's schema: ours, theirs, or a published baseline.
+
+    image: of this one (under `per_image`) instead of the mean over all.
+    """
     try:
         document = json.loads(Path(path).read_bytes())
-        results = document["results"]
+        results = document["results"] if image is None else document["per_image"][image]
         pairs = list(zip(results["bpp"], results["psnr-rgb"], strict=True))
         pairs = sorted((float(bpp), float(psnr)) for bpp, psnr in pairs if psnr is not None)
     except (ValueError, KeyError, TypeError) as error:
+        place = "results" if image is None else f"per_image of {image}"
         raise InvalidArgument(
             f"{path} has no curve: expected JSON with equally long lists "
-            f'results["bpp"] and results["psnr-rgb"] ({type(error).__name__}: {error})'
+            f'"bpp" and "psnr-rgb" in {place} ({type(error).__name__}: {error})'
         ) from error
     if not pairs:
         raise InvalidArgument(f"{path} has no point with a finite PSNR")
