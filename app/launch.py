@@ -12,9 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 LARGEST_UPLOAD: Final = "20mb"
 MOST_WAITING: Final = 32
@@ -24,20 +22,13 @@ DELETE_AFTER_S: Final = 3600
 
 
 def serve(
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all. Default: this host.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Default: the first free one from 7860 on.")
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Pictures that are fitted at the same time.")
-    ] = 1,
-    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = False,
+    *, host: str | None = None, port: int | None = None, jobs: int = 1, browser: bool = False
 ) -> None:
-    """Serve the demo page: encode pictures, compare with JPEG, WebP and AVIF, look inside files.
+    """Serve the page until interrupted.
 
-    Example: `pranc demo --port 8000 --browser`
+    host: to listen on; None: what GRADIO_SERVER_NAME says, or this host only. port: None: what
+    GRADIO_SERVER_PORT says, or the first free one from 7860 on. jobs: pictures that are fitted at
+    the same time. browser: open the page in one.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with private_cache():
