@@ -1,17 +1,17 @@
 # make demo: install, encode a photograph at three rates, show PSNR and bpp beside JPEG.
-# make test: install, run every check.
+# make test: install, run every check. As root on Debian it installs Chromium first, for browser tests.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A CPU build of torch where the index has one; `make TORCH=torch` takes the newest instead.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test install clean
+.PHONY: demo test install browser clean
 
 demo: install
 	$(BIN)/python benchmarks/demo.py
 
-test: install
+test: install browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -24,6 +24,12 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
+
+# A Chromium for the tests of the demo's page; without one they are skipped, and say so.
+browser:
+	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+	  || echo "no Chromium: browser tests will be skipped"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pranc_codec.analysis import Analysis, LayerInfo, LevelInfo, analyze, inspect
 from pranc_codec.bitstream import Header
 from pranc_codec.decoder import decode, decode_array
+from pranc_codec.encoder.duration import estimate_seconds
 from pranc_codec.encoder.encode import encode
 from pranc_codec.encoder.job import Progress
 from pranc_codec.encoder.plan import Rule
@@ -61,6 +62,7 @@ __all__ = [
     "decode",
     "decode_array",
     "encode",
+    "estimate_seconds",
     "inspect",
     "rebuild",
 ]

@@ -5,9 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float, Shaped
 
-from pranc_codec import bitstream, coordinate, entropy, grid, grid_latents, latents, mlp
+from pranc_codec import (
+    bitstream,
+    coordinate,
+    entropy,
+    grid,
+    grid_latents,
+    latents,
+    mlp,
+    wavelet,
+)
 from pranc_codec.bitstream import Header
+from pranc_codec.context import PHASES
 from pranc_codec.decoder import open_file
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 from pranc_codec.sections import payload_start
@@ -28,12 +39,22 @@ class LayerInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class LevelInfo:
-    """The symbols of one colour at one level of a grid file (colour, then 3 bands or 1)."""
+    """The symbols of one colour at one level of a grid file.
+
+    symbols: (bands, h, w), 3 bands, or 1 at the low level. symbol_bits: ideal code length of each.
+    cell: pixels a side that a place of the grid (h, w) stands for.
+    """
 
     name: str
     colour: int
-    bits: float
-    symbols: npt.NDArray[np.int32]
+    cell: int
+    symbols: Shaped[np.ndarray, "bands h w"]
+    symbol_bits: Shaped[np.ndarray, "bands h w"]
+
+    @property
+    def bits(self) -> float:
+        """Ideal code length of all symbols."""
+        return float(self.symbol_bits.sum(dtype=np.float64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +69,15 @@ class Analysis:
     levels: tuple[LevelInfo, ...] = ()
     prefix_bytes: tuple[int, ...] = ()
     """Of a grid file: how many of its first bytes hold the low band and 0, 1, 2 ... levels."""
+
+    def bits_per_pixel(self) -> Float[np.ndarray, "h w"]:
+        """Where in the picture the latents' bits are: each symbol's bits, spread evenly over the
+        pixels of its place. The sum is that of the levels' bits; zero without latents."""
+        size = (self.header.height, self.header.width)
+        out = np.zeros(size)
+        for level in self.levels:
+            out += _spread(level.symbol_bits.sum(axis=0, dtype=np.float64), level.cell, size)
+        return out
 
 
 def inspect(data: bytes) -> Header:
@@ -101,51 +131,77 @@ def _layer(name: str, weights: int, symbols: entropy.Integers, step: float, row:
     )
 
 
-class _Count:
-    """A watcher that sums up ideal code lengths, and bytes of the stream, by level."""
+class _Watch:
+    """A watcher that keeps ideal code lengths by place, and bytes of the stream by level."""
 
     def __init__(self, header: Header) -> None:
-        self.header = header
-        self.held = grid_latents.Held(header)
-        self.bits: dict[tuple[int, int], float] = {}
+        self.header, self.held = header, grid_latents.Held(header)
+        grids = wavelet.grids(header.height, header.width)
+        self._below = [*grids[1:], (header.height, header.width)]
+        self.bits = [np.zeros((header.colours, 3, *grid), dtype=np.float32) for grid in grids]
         self.bytes_needed: dict[int, int] = {}
         """By number of levels."""
 
     def low(self, planes: entropy.Integers) -> None:
         self.held.low(planes)
         self.bytes_needed[0] = self.held.bytes_needed
-        for colour, (plane, row) in enumerate(zip(planes, self.header.grid.low_rows, strict=True)):
-            differences = grid_latents.low_differences(plane).reshape(-1)
-            self.bits[-1, colour] = entropy.code_length_bits(differences, row)
 
     def step(
         self, d: latents.Distributions, key: tuple[int, ...], symbols: entropy.Integers
     ) -> None:
         self.held.step(d, key, symbols)
-        self.bytes_needed[key[0] + 1] = self.held.bytes_needed
-        length = float(latents.code_lengths_bits(symbols, d).sum(dtype=np.float64))
-        self.bits[key[0], key[1]] = self.bits.get((key[0], key[1]), 0.0) + length
+        number, colour, step = key
+        self.bytes_needed[number + 1] = self.held.bytes_needed
+        dy, dx = divmod(PHASES[step], 2)
+        coded = wavelet.present(*self._below[number])[:, dy::2, dx::2].numpy()
+        self.bits[number][colour, :, dy::2, dx::2][coded] = latents.code_lengths_bits(symbols, d)
 
 
 def _levels(
     header: Header, sections: dict[int, bytes], file_bytes: int
 ) -> tuple[tuple[LevelInfo, ...], tuple[int, ...]]:
-    """Low band and bands, coarse to fine, colour by colour; and how many bytes hold so much."""
-    count = _Count(header)
-    pyramid = grid_latents.read_pyramid(header, sections, torch.device("cpu"), watcher=count)
-    names = ["low", *(f"level {n}" for n in range(len(pyramid.bands), 0, -1))]
-    out = []
-    for number, (name, symbols) in enumerate(zip(names, pyramid.tensors, strict=True)):
-        for colour in range(header.colours):
-            own = symbols[0, colour].numpy()
-            out.append(
-                LevelInfo(
-                    name=name,
-                    colour=colour,
-                    bits=count.bits.get((number - 1, colour), 0.0),
-                    symbols=own if own.ndim == 3 else own[None],
-                )
-            )
+    """Low band and bands, coarse to fine, colour by colour, with their ideal code lengths; and how
+    many bytes of the file hold so much."""
+    watch = _Watch(header)
+    pyramid = grid_latents.read_pyramid(header, sections, torch.device("cpu"), watcher=watch)
+    count = len(pyramid.bands)
+    bands = tuple(
+        LevelInfo(
+            name=f"level {count - number}",
+            colour=colour,
+            cell=1 << (count - number),
+            symbols=pyramid.bands[number][0, colour].numpy(),
+            symbol_bits=watch.bits[number][colour],
+        )
+        for number in range(count)
+        for colour in range(header.colours)
+    )
     start = payload_start(sections, header, bitstream.LATENTS)
-    needed = (start + count.bytes_needed[n] for n in sorted(count.bytes_needed))
-    return tuple(out), tuple(min(n, file_bytes) for n in needed)
+    needed = (start + watch.bytes_needed[n] for n in sorted(watch.bytes_needed))
+    prefixes = tuple(min(n, file_bytes) for n in needed)
+    return _low_levels(header, pyramid.low[0].numpy()) + bands, prefixes
+
+
+def _low_levels(header: Header, low: entropy.Integers) -> tuple[LevelInfo, ...]:
+    """The low band, whose differences are coded."""
+    cell = 1 << wavelet.levels_of(header.height, header.width)
+    rows = enumerate(header.grid.low_rows)
+    costs = [
+        entropy.code_lengths_bits(grid_latents.low_differences(low[colour]), row)
+        for colour, row in rows
+    ]
+    return tuple(
+        LevelInfo(
+            name="low", colour=colour, cell=cell, symbols=low[colour][None], symbol_bits=cost[None]
+        )
+        for colour, cost in enumerate(costs)
+    )
+
+
+def _spread(
+    bits: Float[np.ndarray, "rows columns"], cell: int, size: tuple[int, int]
+) -> Float[np.ndarray, "h w"]:
+    """Bits of the places of a grid, divided among the pixels that each stands for."""
+    counts = [np.diff(np.append(np.arange(0, side, cell), side)) for side in size]
+    share = bits / np.outer(*counts)
+    return share.repeat(counts[0], axis=0).repeat(counts[1], axis=1)

@@ -162,14 +162,20 @@ def _escape_bits(value: int, row: Row) -> list[int]:
     return [*unary, *(excess >> i & 1 for i in range(digits - 2, -1, -1)), below]
 
 
-def code_length_bits(symbols: Integers, row: int) -> float:
-    """Ideal code length of `symbols` under a row of coefficients, in bits; escapes are counted
+def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
+    """Ideal code length of each symbol under a row of coefficients, in bits; escapes are counted
     exactly."""
     table = rows()[row]
     escaped = np.abs(symbols) > table.largest
     indices = np.where(escaped, 2 * table.largest + 1, symbols + table.largest)
-    extra = sum(len(_escape_bits(int(value), table)) for value in symbols[escaped])
-    return float(table.cost_bits()[indices].sum()) + extra
+    out: npt.NDArray[np.float64] = table.cost_bits()[indices].astype(np.float64)
+    out[escaped] += [len(_escape_bits(int(value), table)) for value in symbols[escaped]]
+    return out
+
+
+def code_length_bits(symbols: Integers, row: int) -> float:
+    """Ideal code length of all symbols under a row of coefficients, in bits."""
+    return float(code_lengths_bits(symbols, row).sum())
 
 
 def cheapest_row(symbols: Integers) -> int:

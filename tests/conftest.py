@@ -1,5 +1,7 @@
 """Images and files that several tests use. Nothing here needs a data set."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pranc_codec
+from tests.demo_server import Demo, running_demo
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
@@ -35,3 +38,10 @@ def rgba_file() -> bytes:
     image = np.random.default_rng(0).integers(0, 256, (9, 7, 4), dtype=np.uint8)
     metadata = pranc_codec.Metadata(icc_profile=b"profile", exif=b"Exif\0\0", xmp=b"<x/>")
     return pranc_codec.encode(image, profile="mlp", quality=50, effort=0, metadata=metadata)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo, serving."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as started:
+        yield started

@@ -1,11 +1,13 @@
 """Imports point down only, and the low floors know no torch."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pranc_codec"
+APP = PACKAGE.parent / "app"
 FLOORS = [
     {"errors"},
     {
@@ -85,6 +87,16 @@ def test_low_floors_know_no_torch(name):
         assert not any(n.split(".")[0] == "torch" for n in names)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted(APP.glob("*.py")), ids=lambda path: path.name)
+def test_the_demo_uses_public_names_only(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pranc_codec"):
+            public = set(importlib.import_module(node.module).__all__)
+            assert {a.name for a in node.names} <= public, node.module
+        elif isinstance(node, ast.Import):
+            assert not any(a.name.startswith("pranc_codec.") for a in node.names)
+
+
+@pytest.mark.parametrize("path", sorted([*PACKAGE.rglob("*.py"), *APP.glob("*.py")]), ids=str)
 def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 320

@@ -44,6 +44,9 @@ def info(
 def _plain(analysis: pranc_codec.Analysis) -> dict[str, Any]:
     """An analysis without its arrays."""
     out = asdict(analysis)
+    for part, level in zip(out["levels"], analysis.levels, strict=True):
+        del part["symbol_bits"]
+        part["bits"] = level.bits
     for part in (*out["layers"], *out["levels"]):
         part["symbols"] = part["symbols"].size
     return out

@@ -105,7 +105,7 @@ def _meet(
     """The step is searched without fitting; the fit happens there, and once more at a finer step
     if it takes too much away; what is too good after it pays a price."""
     code = grid_rate.nearest_step(lambda c: error(source.coded(c)), estimate, close)
-    if not source.fits_anything:
+    if not source.offsets_iterations:
         return source.coded(code)
     for _ in range(2):
         fitted = source.fitted(code)

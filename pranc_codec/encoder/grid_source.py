@@ -18,7 +18,7 @@ from pranc_codec.encoder.grid_coded import COEFFICIENT_STEP_CODE, Coded, Latents
 from pranc_codec.encoder.grid_estimate import Estimates
 from pranc_codec.encoder.grid_fit import FitProblem, FitSettings, fit
 from pranc_codec.encoder.grid_offsets import OffsetsProblem, fit_offsets
-from pranc_codec.encoder.job import Job, ProgressCallback
+from pranc_codec.encoder.job import Job
 from pranc_codec.parameters import step_of_code
 from pranc_codec.priors import grid as priors
 from pranc_codec.synthesis import SynthesisNetwork
@@ -36,6 +36,20 @@ OFFSETS_ITERATIONS: Final = 40
 for the symbols that they became."""
 MOST_FITTED_PIXELS: Final = 3 << 20
 """Latents of larger images are not fitted: it would take too much memory."""
+
+
+def latents_iterations(effort: int, pixels: int) -> int:
+    """Iterations of the fit of latents; 0 for none."""
+    if effort < FIRST_FITTING_EFFORT or pixels > MOST_FITTED_PIXELS:
+        return 0
+    return FIT_ITERATIONS << effort - FIRST_FITTING_EFFORT
+
+
+def offsets_iterations(effort: int, pixels: int) -> int:
+    """Iterations of the fit of coefficients alone; after a fit of latents it is a short one."""
+    if effort == 0:
+        return 0
+    return OFFSETS_ITERATIONS << (0 if latents_iterations(effort, pixels) else effort - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +75,16 @@ class Source:
         return Estimates(coefficients=self.coefficients, pixels=self.job.pixels)
 
     @property
-    def fits_anything(self) -> bool:
-        """Whether the effort asks for a fit, and there are bands to fit."""
-        return self.job.effort > 0 and bool(self.coefficients.bands)
+    def latents_iterations(self) -> int:
+        return latents_iterations(self.job.effort, self.job.pixels) if self._has_bands else 0
 
     @property
-    def fits_latents(self) -> bool:
-        return (
-            self.fits_anything
-            and self.job.effort >= FIRST_FITTING_EFFORT
-            and self.job.pixels <= MOST_FITTED_PIXELS
-        )
+    def offsets_iterations(self) -> int:
+        return offsets_iterations(self.job.effort, self.job.pixels) if self._has_bands else 0
+
+    @property
+    def _has_bands(self) -> bool:
+        return bool(self.coefficients.bands)
 
     def best(self, step_code: int) -> Coded:
         """What the effort gives at a step."""
@@ -98,12 +111,10 @@ class Source:
         """What loses least of all that the effort tries; the wavelet coefficients as they are,
         where fitting does not pay."""
         choices = [self.plain(step_code)]
-        if self.fits_latents:
+        if self.latents_iterations:
             choices += self.with_latents(step_code)
-            choices.append(self.with_offsets(_least(choices), OFFSETS_ITERATIONS))
-        elif self.fits_anything:
-            iterations = OFFSETS_ITERATIONS << self.job.effort - 1
-            choices.append(self.with_offsets(choices[0], iterations, self.job.progress))
+        if self.offsets_iterations:
+            choices.append(self.with_offsets(_least(choices)))
         return _least(choices)
 
     def with_latents(self, step_code: int) -> "list[Fitted]":
@@ -119,15 +130,12 @@ class Source:
             synthesis=self._network(),
             coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
         )
-        iterations = FIT_ITERATIONS << (self.job.effort - FIRST_FITTING_EFFORT)
-        settings = FitSettings(iterations=iterations)
+        settings = FitSettings(iterations=self.latents_iterations)
         found = fit(problem, settings, seed=self.job.seed, progress=self.job.progress)
         rounded = Fitted(job=self.job, y=found.y, step_code=step_code, price=0)
         return [replace(rounded, coefficients=found.coefficients), rounded]
 
-    def with_offsets(
-        self, fitted: "Fitted", iterations: int, progress: ProgressCallback | None = None
-    ) -> "Fitted":
+    def with_offsets(self, fitted: "Fitted") -> "Fitted":
         """The same latents with coefficients that are fitted to them."""
         latents = fitted.latents()
         problem = OffsetsProblem(
@@ -141,10 +149,10 @@ class Source:
         )
         found = fit_offsets(
             problem,
-            iterations,
+            self.offsets_iterations,
             seed=self.job.seed,
             start=fitted.coefficients,
-            progress=progress,
+            progress=None if self.latents_iterations else self.job.progress,
         )
         return replace(fitted, coefficients=found)
 

@@ -48,6 +48,11 @@ def encode(job: Job, target: Target) -> bytes:
     return _METHODS[method](_Fitter(job=job), target)
 
 
+def steps_of(effort: int) -> int:
+    """Fitting steps of an effort."""
+    return int(STEPS_AT_EFFORT_0 * 2**effort)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Fitter:
     """Plans and fits networks for one job."""
@@ -56,8 +61,7 @@ class _Fitter:
 
     @property
     def steps(self) -> int:
-        """Fitting steps: 150 * 2**effort."""
-        return int(STEPS_AT_EFFORT_0 * 2**self.job.effort)
+        return steps_of(self.job.effort)
 
     @property
     def pixels(self) -> int:

@@ -14,6 +14,7 @@ from pranc_codec.evaluate.report import Report, load_curve, load_report
 from pranc_codec.evaluate.run import Machines, evaluate, evaluate_all
 from pranc_codec.evaluate.store import Result
 from pranc_codec.evaluate.tables import BdTable, bd_table
+from pranc_codec.metrics import psnr_db
 
 __all__ = [
     "BdRate",
@@ -37,5 +38,6 @@ __all__ = [
     "load_report",
     "parse_sweep",
     "plot_curves",
+    "psnr_db",
     "write_report",
 ]

@@ -75,8 +75,8 @@ def _at_rate(
     whole = all(isinstance(point, int) for point in report.points)
     files: dict[float, bytes] = {}
     for _ in range(MOST_TRIES):
-        rates, values = zip(*sorted(known), strict=True)
-        value = float(np.interp(np.log(target_bpp), np.log(rates), values))
+        bpps, values = zip(*sorted(known), strict=True)
+        value = float(np.interp(np.log(target_bpp), np.log(bpps), values))
         value = round(value) if whole else round(value, 4)
         if value in files:
             break

@@ -89,9 +89,9 @@ def parse_report(text: bytes, name: str) -> Report:
         ) from error
 
 
-def load_curve(path: str | os.PathLike[str]) -> Curve:
-    """PSNR over rate of a file in CompressAI's schema."""
-    return load_report(path).curve()
+def load_curve(path: str | os.PathLike[str], *, image: str | None = None) -> Curve:
+    """PSNR over rate of a file in CompressAI's schema: of an image, or of the mean over all."""
+    return load_report(path).curve(image)
 
 
 def _report(document: Mapping[str, Any], name: str) -> Report:

@@ -1,0 +1,7 @@
+"""`python -m app`"""
+
+import typer
+
+from .launch import serve
+
+typer.run(serve)

@@ -1,0 +1,22 @@
+"""What is wrong is told in a toast, in the package's words; nothing else of an error leaves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+from pranc_codec import EncodingCancelled, PrancError
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show errors of the package as a toast."""
+    try:
+        yield
+    except EncodingCancelled:
+        raise gr.Error("cancelled", title="Encoding", print_exception=False) from None
+    except PrancError as error:
+        text = str(error)
+        raise gr.Error(
+            text[:1].upper() + text[1:], title="That did not work", print_exception=False
+        ) from error

@@ -1,0 +1,143 @@
+"""Pieces of HTML. Everything that comes from a user or a file is escaped."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Final
+
+from pranc_codec import Header
+
+from .encoding import Told
+
+CURVE_SIZE: Final = (240, 56)
+
+
+def headline() -> str:
+    """What the page is about, in one line of pictures and words."""
+    steps = (
+        ("your picture", "pixels"),
+        ("a network is fitted to it", "seconds"),
+        ("the network is the file", "kilobytes"),
+        ("beside JPEG, WebP, AVIF", "at the same bytes"),
+    )
+    items = "".join(
+        f"<li><b>{number}</b><span>{what}<small>{unit}</small></span></li>"
+        for number, (what, unit) in enumerate(steps, 1)
+    )
+    return (
+        "<header class='story'><h1>See an image become a network</h1>"
+        "<p><code>pranc_codec</code> fits a neural network to one picture. Its few kilobytes of "
+        "numbers are the whole file; weights come from a seed.</p>"
+        f"<ol>{items}</ol></header>"
+    )
+
+
+def status(told: Told, expected_s: float) -> str:
+    """A running encoding: a bar, numbers, the loss so far."""
+    p = told.progress
+    if p is None:
+        words, share = "Measuring the picture", None
+        numbers = [("seconds", f"{told.seconds:.0f}"), ("expected", duration(expected_s))]
+    else:
+        words, share = f"Fitting the network: step {p.step} of {p.steps}", p.step / p.steps
+        numbers = [
+            ("bits per pixel", f"{p.bpp_estimate:.3f}"),
+            ("PSNR", f"{p.psnr_db_estimate:.2f} dB"),
+            ("seconds", f"{told.seconds:.0f}"),
+        ]
+    value = "" if share is None else f" value='{share:.3f}'"
+    return (
+        f"<div class='status'><p>{words}</p><progress{value}></progress>"
+        f"{facts(numbers)}{curve(told.losses)}</div>"
+    )
+
+
+def curve(values: Sequence[float]) -> str:
+    """The loss over the steps, as a small drawing."""
+    if len(values) < 2:
+        return ""
+    width, height = CURVE_SIZE
+    low, high = min(values), max(values)
+    span = high - low or 1.0
+    points = " ".join(
+        f"{width * n / (len(values) - 1):.1f},{2 + (height - 4) * (high - v) / span:.1f}"
+        for n, v in enumerate(values)
+    )
+    return (
+        f"<figure><svg viewBox='0 0 {width} {height}' preserveAspectRatio='none' role='img' "
+        f"aria-label='loss so far'><polyline points='{points}'/></svg>"
+        "<figcaption>loss</figcaption></figure>"
+    )
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """Numbers with their names."""
+    return "".join(
+        ["<dl class='facts'>"]
+        + [f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in pairs]
+        + ["</dl>"]
+    )
+
+
+def message(text: str) -> str:
+    """A sentence where a result would be."""
+    return f"<p class='message'>{escape(text)}</p>"
+
+
+def note(lines: Sequence[str]) -> str:
+    """Small print."""
+    return f"<p class='note'>{escape('; '.join(lines))}</p>" if lines else ""
+
+
+def ranking(rows: Sequence[tuple[str, int, float, float, bool]], notes: Sequence[str]) -> str:
+    """Formats by PSNR. rows: name, bytes, bpp, PSNR in dB, whether it fits the bytes; ours first.
+
+    Bars begin 10 dB under the worst."""
+    best, worst = max(row[3] for row in rows), min(row[3] for row in rows)
+    ours = rows[0][0]
+    lines = []
+    for name, count, bpp, psnr, fits in sorted(rows, key=lambda row: -row[3]):
+        width = 100.0 if psnr == best else 100 * (psnr - worst + 10) / (best - worst + 10)
+        kind = "ours" if name == ours else "other"
+        remark = "" if fits else "<small>cannot be smaller</small>"
+        lines.append(
+            f"<tr class='{kind}'><th>{escape(name)}</th>"
+            f"<td class='bar'><i style='width:{width:.1f}%'></i><b>{psnr:.2f} dB</b></td>"
+            f"<td>{count:,} bytes{remark}</td><td>{bpp:.3f} bpp</td></tr>"
+        )
+    return f"<table class='ranking'>{''.join(lines)}</table>{note(notes)}"
+
+
+def header_table(header: Header, file_bytes: int, seconds: float) -> str:
+    """What a file's header says."""
+    rows = {
+        "profile": header.profile,
+        "picture": f"{header.width} x {header.height}, {header.mode}, {header.samples}",
+        "file": f"{file_bytes:,} bytes, {8 * file_bytes / header.pixels:.4f} bits per pixel",
+        "seed": str(header.seed),
+        **(_mlp_rows(header) if header.profile == "mlp" else _grid_rows(header)),
+        "decoded in": f"{seconds:.2f} s",
+    }
+    lines = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows.items())
+    return f"<table class='header'>{lines}</table>"
+
+
+def _mlp_rows(header: Header) -> dict[str, str]:
+    p = header.mlp
+    return {
+        "network": f"{p.features} Fourier features, {p.depth} sine layers of {p.width}",
+        "coefficients": f"{p.k:,} on a {p.basis} basis: all weights",
+    }
+
+
+def _grid_rows(header: Header) -> dict[str, str]:
+    p = header.grid
+    return {
+        "prior": f"{p.prior:08x}",
+        "step": f"{p.step:.5f}",
+        "coefficients": f"{p.k:,}: offsets of the network" if p.k else "none: the prior's network",
+    }
+
+
+def duration(seconds: float) -> str:
+    """Seconds, or minutes, for people."""
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{seconds / 60:.0f} min"

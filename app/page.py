@@ -1,0 +1,42 @@
+"""The page: headline and tabs."""
+
+from pathlib import Path
+from typing import Final
+
+import gradio as gr
+
+from . import decode_tab, encode_tab, fragments, inside_tab, kodak_tab
+
+SYSTEM_FONTS: Final = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+THEME: Final = gr.themes.Soft(
+    primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=SYSTEM_FONTS,
+    font_mono=("ui-monospace", "Consolas", "monospace"),
+)  # fmt: skip
+"""Fonts of the visitor's own system: nothing is loaded from anywhere."""
+STYLE: Final = Path(__file__).parent / "style.css"
+TITLE: Final = "pranc_codec: the network is the file"
+
+
+def build(jobs: int, delete_cache: tuple[int, int]) -> gr.Blocks:
+    """The whole page. jobs: encodings at the same time."""
+    page: gr.Blocks
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=delete_cache) as page:
+        gr.HTML(fragments.headline())
+        with gr.Tabs() as tabs:
+            with gr.Tab("Encode", id="encode"):
+                encoded = encode_tab.build(jobs)
+            with gr.Tab("Decode", id="decode"):
+                decode_file = decode_tab.build()
+            with gr.Tab("Look inside", id="inside"):
+                inside_file = inside_tab.build()
+            with gr.Tab("Kodak", id="kodak"):
+                kodak_tab.build()
+        for button, file, tab in (
+            (encoded.decode, decode_file, "decode"),
+            (encoded.inside, inside_file, "inside"),
+        ):
+            button.click(
+                lambda path, tab=tab: (path, gr.Tabs(selected=tab)), encoded.file, [file, tabs],
+                queue=False, api_visibility="private",
+            )  # fmt: skip
+    return page

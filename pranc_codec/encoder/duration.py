@@ -1,0 +1,36 @@
+"""How long an encoding takes, roughly: measured with the README's commands on two cores."""
+
+from typing import Final
+
+from pranc_codec.encoder.grid_source import latents_iterations, offsets_iterations
+from pranc_codec.encoder.mlp import steps_of
+from pranc_codec.encoder.plan import Rule, bpp_of_quality, plan_for
+from pranc_codec.encoder.target import DEFAULT_QUALITY, level_of_effort
+
+MEGAPIXEL: Final = 1e6
+GRID_S: Final = 2.3
+"""Transform and coding of a megapixel."""
+LATENTS_ITERATION_S: Final = 1.45
+"""One step of a fit of latents, of a megapixel."""
+OFFSETS_ITERATION_S: Final = 0.05
+"""One step of a fit of coefficients alone, on a window."""
+MLP_STEP_S: Final = (3e-3, 0.27e-6)
+"""One step of a fit: of any network, and of each weight."""
+
+
+def estimate_seconds(
+    pixels: int, *, profile: str = "grid", effort: int | str = "default", bpp: float | None = None
+) -> float:
+    """Seconds that `encode` takes on two cores, within a factor of two or so.
+
+    bpp: of the file, which decides how large a network the mlp profile fits. A target PSNR, or a
+    bpp in the grid profile, may take twice as long, because it may take two fits.
+    """
+    level = level_of_effort(effort)
+    if profile == "mlp":
+        bpp = bpp_of_quality(DEFAULT_QUALITY) if bpp is None else bpp
+        weights = plan_for(bpp, pixels, 3, Rule()).shape.weights
+        return steps_of(level) * (MLP_STEP_S[0] + MLP_STEP_S[1] * weights)
+    latents_s = LATENTS_ITERATION_S * latents_iterations(level, pixels)
+    offsets_s = OFFSETS_ITERATION_S * offsets_iterations(level, pixels)
+    return pixels / MEGAPIXEL * (GRID_S + latents_s) + offsets_s

@@ -1,0 +1,68 @@
+"""The demo from an installed wheel: it serves, phones nobody, and leaves nothing behind."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.demo_server import ROOT, running_demo
+
+gradio_client = pytest.importorskip("gradio_client")
+
+WATCH = '''
+import sys
+
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        host = arguments[1][0] if event == "socket.connect" else arguments[0]
+        if host not in ("127.0.0.1", "localhost", "::1", "0.0.0.0", "", None):
+            with open({log!r}, "a") as file:
+                print(event, host, file=file)
+
+sys.addaudithook(watch)
+'''  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A wheel, unpacked as an installer would."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_the_wheel_carries_no_package_of_a_common_name(installed):
+    assert {path.name for path in installed.iterdir()} == {
+        "pranc_codec", next(installed.glob("*.dist-info")).name,
+    }  # fmt: skip
+
+
+def test_it_serves_phones_nobody_and_leaves_nothing(installed, grid_file, tmp_path):
+    watched = tmp_path / "watched.txt"
+    (installed / "sitecustomize.py").write_text(WATCH.format(log=str(watched)))
+    environment = {"PYTHONPATH": str(installed), "PWD": str(tmp_path)}
+    file = tmp_path / "photo.pranc"
+    file.write_bytes(grid_file)
+    command = ("-m", "pranc_codec.cli", "demo")
+    with running_demo(tmp_path / "demo", command, **environment) as demo:
+        client = gradio_client.Client(demo.url, verbose=False)
+        _, header, *_ = client.predict(gradio_client.handle_file(file), api_name="/decode")
+        assert "96 x 64" in header
+        assert "JPEG 4:2:0" in client.predict("kodim01", api_name="/kodak")["plot"]
+        assert any(path.name == "photo.pranc" for path in demo.files())
+    assert demo.files() == []
+    assert not watched.exists(), watched.read_text()
+    where = subprocess.run(
+        [sys.executable, "-c", "import pranc_codec; print(pranc_codec.__file__)"],
+        cwd=tmp_path, env={"PYTHONPATH": str(installed)}, check=True, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert Path(where.stdout.strip()).is_relative_to(installed)
