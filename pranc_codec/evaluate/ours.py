@@ -13,6 +13,7 @@ from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.codec import Codec, Settings
+from pranc_codec.priors.grid import newest
 
 PARAMETERS: Final = {  # by profile: what varies, and its values
     "grid": ("quality", (1, 4, 10, 18, 27, 37, 48, 60)),
@@ -42,10 +43,11 @@ def pranc(profile: str) -> Codec:
             f"{name} has no version, because the package {error.name} is not installed: "
             "run 'pip install -e .' in its source tree"
         ) from error
+    prior = f", prior {newest().number:08x}" if profile == "grid" else ""
     parameter, points = PARAMETERS[profile]
     return Codec(
         name=name,
-        version="{}; torch {}, constriction {}".format(*versions),
+        version="{}{}; torch {}, constriction {}".format(versions[0], prior, *versions[1:]),
         encode=partial(encode_pranc, profile=profile),
         decode=decode_pranc,
         parameter=parameter,

@@ -73,7 +73,8 @@ def main(
     def loss(generator: torch.Generator) -> Tensor:
         return loss_of(model, training_batch(images, model, generator, crops=crops, side=side))
 
-    train(model, loss, lambda m: validation_rates(m, held_out), Schedule(steps=steps), output)
+    schedule = Schedule(steps=steps, learning_rate=1e-3 if from_prior else 2e-3)
+    train(model, loss, lambda m: validation_rates(m, held_out), schedule, output)
 
 
 if __name__ == "__main__":
