@@ -19,7 +19,7 @@ from pranc_codec.context import UNIT, ContextModel
 from pranc_codec.errors import UnsupportedVersion
 from pranc_codec.exact import ExactContext
 
-SHIPPED: Final = ("grid-1.safetensors",)
+SHIPPED: Final = ("grid-1.safetensors", "grid-2.safetensors")
 """Files beside this one, the newest last."""
 
 
