@@ -45,6 +45,11 @@ def test_codecs_know_their_libraries_their_settings_and_eight_points(name: str) 
     assert {codec.parameter, *codec.settings} == set(CLASSICAL[name][0])
 
 
+@pytest.mark.parametrize("name", codec_names())
+def test_a_result_names_the_codec_that_made_it(name: str) -> None:
+    assert find_codec(find_codec(name).name).version == find_codec(name).version
+
+
 def test_speed_and_subsampling_of_avif_change_its_files(photo: Image.Image) -> None:
     half, full = find_codec("avif"), find_codec("avif-444")
     coded = {
@@ -87,7 +92,7 @@ def test_a_sweep_is_read_from_a_line() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("jpg", "known are avif, avif-444, jpeg, jpeg-444"),
+        ("jpg", "known are avif, avif-420, avif-444, jpeg, jpeg-420, jpeg-444"),
         ("jpeg:quality", "expected NAME:KEY=VALUE"),
         ("jpeg:quality=1,quality=2", "different keys"),
         ("avif:quality=1/2,speed=3/4", "varies quality and speed"),
