@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data as skimage_data
 
 import pranc_codec.evaluate.codecs
 from pranc_codec.errors import InvalidArgument
@@ -58,6 +59,18 @@ def test_speed_and_subsampling_of_avif_change_its_files(photo: Image.Image) -> N
         for speed in (4, 10)
     }
     assert len(coded) == 4
+
+
+@pytest.mark.parametrize("name", ["avif-444", "jpegxl"])
+def test_bytes_do_not_depend_on_the_thread_budget(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(skimage_data.astronaut())
+    files = set()
+    for threads in ("1", "2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        files.add(find_codec(name).encode(image, CLASSICAL[name][0]))
+    assert len(files) == 1
 
 
 @pytest.mark.parametrize(
