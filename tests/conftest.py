@@ -9,9 +9,23 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pranc_codec
+from pranc_codec.evaluate import run
+from pranc_codec.evaluate.workers import Numbered, Outcome, attempt
 from tests.demo_server import Demo, running_demo
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.fixture(scope="module")
+def in_this_process() -> Iterator[None]:
+    """Measure here instead of in workers, whose start takes seconds."""
+
+    def outcomes_of(units: list[Numbered], jobs: int) -> Iterator[tuple[int, Outcome]]:
+        return ((number, attempt(unit)) for number, unit in units)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "outcomes_of", outcomes_of)
+        yield
 
 
 @pytest.fixture(scope="session")

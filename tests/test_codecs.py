@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data as skimage_data
 
 import pranc_codec.evaluate.codecs
 from pranc_codec.errors import InvalidArgument
@@ -45,6 +46,11 @@ def test_codecs_know_their_libraries_their_settings_and_eight_points(name: str) 
     assert {codec.parameter, *codec.settings} == set(CLASSICAL[name][0])
 
 
+@pytest.mark.parametrize("name", codec_names())
+def test_a_result_names_the_codec_that_made_it(name: str) -> None:
+    assert find_codec(find_codec(name).name).version == find_codec(name).version
+
+
 def test_speed_and_subsampling_of_avif_change_its_files(photo: Image.Image) -> None:
     half, full = find_codec("avif"), find_codec("avif-444")
     coded = {
@@ -53,6 +59,18 @@ def test_speed_and_subsampling_of_avif_change_its_files(photo: Image.Image) -> N
         for speed in (4, 10)
     }
     assert len(coded) == 4
+
+
+@pytest.mark.parametrize("name", ["avif-444", "jpegxl"])
+def test_bytes_do_not_depend_on_the_thread_budget(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(skimage_data.astronaut())
+    files = set()
+    for threads in ("1", "2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        files.add(find_codec(name).encode(image, CLASSICAL[name][0]))
+    assert len(files) == 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +105,7 @@ def test_a_sweep_is_read_from_a_line() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("jpg", "known are avif, avif-444, jpeg, jpeg-444"),
+        ("jpg", "known are avif, avif-420, avif-444, jpeg, jpeg-420, jpeg-444"),
         ("jpeg:quality", "expected NAME:KEY=VALUE"),
         ("jpeg:quality=1,quality=2", "different keys"),
         ("avif:quality=1/2,speed=3/4", "varies quality and speed"),

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import importlib.util
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +13,10 @@ from types import ModuleType
 
 import pytest
 
-from pranc_codec.evaluate import bd_rate, load_curve
+from pranc_codec.evaluate import bd_rate, load_curve, load_report
 
 KODAK = Path(__file__).parents[1] / "datasets" / "kodak"
+CLASSICAL = ("jpeg-420", "jpeg-444", "jpeg2000", "webp", "avif-420", "avif-444", "jpegxl")
 BASELINES = sorted((KODAK / "baselines").glob("*.json"))
 
 
@@ -149,10 +151,21 @@ def test_published_points_form_a_curve_and_name_their_origin(path: Path) -> None
     assert bd_rate(curve, curve).percent == pytest.approx(0)
 
 
-@pytest.mark.parametrize("name", ["jpeg-420", "jpeg-444"])
-def test_measured_jpeg_covers_the_suite(name: str) -> None:
-    document = json.loads((KODAK / "results" / f"{name}.json").read_text())
-    assert sorted(document["per_image"]) == [f"kodim{i:02}" for i in range(1, 25)]
-    curve = load_curve(KODAK / "results" / f"{name}.json")
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_results_cover_the_suite_and_name_their_libraries(name: str) -> None:
+    report = load_report(KODAK / "results" / f"{name}.json")
+    assert sorted(report.per_image) == [f"kodim{i:02}" for i in range(1, 25)]
+    assert len(report.points) >= 8
+    assert re.search(r"(Pillow|imagecodecs) [\d.]+, \w+ [\d.]+", report.version or "")
+    curve = report.curve()
     assert curve.psnr_db[0] < 28
     assert curve.psnr_db[-1] > 39
+
+
+@pytest.mark.parametrize(("name", "percent"), [("webp", -36.9), ("avif-444", -51.3)])
+def test_known_bd_rates_are_met_within_a_point(name: str, percent: float) -> None:
+    """Against JPEG 4:4:4 over 28 to 39 dB, as measured once with other code."""
+    curves = [load_curve(KODAK / "results" / f"{each}.json") for each in (name, "jpeg-444")]
+    found = bd_rate(*curves, psnr_range_db=(28, 39))
+    assert found.percent == pytest.approx(percent, abs=1)
+    assert (found.low_db, found.high_db) == (28, 39)

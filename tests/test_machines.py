@@ -18,10 +18,9 @@ from PIL import Image
 from skimage import data as skimage_data
 
 from pranc_codec.errors import InvalidArgument, PrancError
-from pranc_codec.evaluate import Machines, Result, Sweep, evaluate, evaluate_all, find_codec, run
+from pranc_codec.evaluate import Machines, Result, Sweep, evaluate, evaluate_all, find_codec
 from pranc_codec.evaluate.cluster import outcomes_on_cluster
 from pranc_codec.evaluate.folder import Folder
-from pranc_codec.evaluate.workers import Numbered, Outcome, attempt
 
 JPEG = find_codec("jpeg")
 MEASURED_ANEW = ("encode_s", "decode_s", "peak_memory_bytes", "threads")
@@ -35,16 +34,6 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = Image.fromarray(getattr(skimage_data, name)())
         image.resize((240, 180)).save(folder / f"{name}.png")
     return folder
-
-
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure here instead of in workers, whose start takes seconds."""
-
-    def outcomes_of(units: list[Numbered], jobs: int) -> Iterator[tuple[int, Outcome]]:
-        return ((number, attempt(unit)) for number, unit in units)
-
-    monkeypatch.setattr(run, "outcomes_of", outcomes_of)
 
 
 def facts(results: list[Result]) -> list[dict[str, Any]]:

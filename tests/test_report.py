@@ -15,7 +15,9 @@ from pranc_codec.evaluate import (
     Result,
     aggregate,
     bd_rate,
+    bd_table,
     load_curve,
+    load_report,
     plot_curves,
     write_report,
 )
@@ -116,6 +118,38 @@ def test_results_that_do_not_belong_together_are_refused(other: Result, message:
 def test_no_results_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="no results"):
         aggregate([])
+
+
+def test_files_of_compressai_are_read(tmp_path: Path) -> None:
+    """Its model results: old keys, no order, and Infinity, which is no strict JSON."""
+    text = """{"name": "mbt2018", "description": "Inference (ans)", "results": {
+        "psnr": [31.4, 28.1, Infinity, 29.6], "ms-ssim": [0.96, 0.92, 1.0, 0.94],
+        "bpp": [0.29, 0.11, 9.0, 0.19], "encoding_time": [5.4, 5.5, 5.3, 5.4]}}"""
+    (tmp_path / "theirs.json").write_text(text)
+    report = load_report(tmp_path / "theirs.json")
+    assert report.results["bpp"] == [0.11, 0.19, 0.29, 9.0]
+    assert report.results["psnr-rgb"] == [28.1, 29.6, 31.4, None]
+    assert report.results["ms-ssim-rgb"] == [0.92, 0.94, 0.96, 1.0]
+    assert report.per_image == {}
+    expected = Curve(name="mbt2018", bpp=(0.11, 0.19, 0.29), psnr_db=(28.1, 29.6, 31.4))
+    assert load_curve(tmp_path / "theirs.json") == expected
+
+
+def test_reports_remember_what_was_measured(tmp_path: Path) -> None:
+    write_report(aggregate([result("a", 20), result("a", 5)]), tmp_path / "ours.json")
+    report = load_report(tmp_path / "ours.json")
+    assert (report.codec, report.version, report.parameter) == ("jpeg", "1", "quality")
+    assert report.points == [5, 20]
+    assert report.images == {"a": "hash of a"}
+    assert report.curve("a") == report.curve()
+
+
+def test_means_over_other_images_are_not_compared(tmp_path: Path) -> None:
+    for names in ("ab", "a"):
+        found = [result(image, q) for image in names for q in (5, 10, 15)]
+        write_report(aggregate(found, name=names), tmp_path / f"{names}.json")
+    both, one = (load_report(tmp_path / f"{names}.json") for names in ("ab", "a"))
+    assert "| a | - | of other images (1 and 2) |" in bd_table([both, one], both).markdown()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"results": {"bpp": [1], "psnr-rgb": []}}'])

@@ -85,19 +85,18 @@ def webp() -> Codec:
 def encode_avif(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
     """AVIF. Settings: `quality` 0..100, `speed` 0 (slowest) .. 10.
 
-    Never in tiles: how many there are would depend on the number of threads.
+    In one thread and no tiles, because its bytes depend on the number of both.
     """
     values = _checked("avif", settings, quality=range(101), speed=range(11))
-    return _save(
-        image, "AVIF", subsampling=subsampling, max_threads=_threads(), autotiling=False, **values
-    )
+    return _save(image, "AVIF", subsampling=subsampling, max_threads=1, autotiling=False, **values)
 
 
 def avif(subsampling: str) -> Codec:
     """AVIF by libavif and libaom."""
     return Codec(
         name=f"avif-{subsampling.replace(':', '')}",
-        version=f"{subsampling}, no tiles; {_pillow()}, libavif {features.version('avif')}",
+        version=f"{subsampling}, one thread, no tiles; {_pillow()}, "
+        f"libavif {features.version('avif')}",
         encode=partial(encode_avif, subsampling=subsampling),
         decode=decode_with_pillow,
         points=(5, 12, 25, 38, 50, 62, 75, 85, 92, 96),

@@ -40,8 +40,10 @@ from pranc_codec.evaluate.ours import pranc
 ENTRY_POINTS: Final = "pranc_codec.codecs"
 BUILT_IN: Final[dict[str, Callable[[], Codec]]] = {
     "avif": partial(avif, "4:2:0"),
+    "avif-420": partial(avif, "4:2:0"),
     "avif-444": partial(avif, "4:4:4"),
     "jpeg": partial(jpeg, "4:2:0"),
+    "jpeg-420": partial(jpeg, "4:2:0"),
     "jpeg-444": partial(jpeg, "4:4:4"),
     "jpeg2000": jpeg2000,
     "jpegxl": jpegxl,

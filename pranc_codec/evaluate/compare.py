@@ -1,6 +1,7 @@
 """What `pranc report` does: read results, compare them, draw them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pranc_codec.errors import InvalidArgument
@@ -30,7 +31,9 @@ def write_comparison(
 ) -> str:
     """Write bd-rate.md, bd-rate.csv, rate-distortion.png and report.html; returns the table."""
     reports = load_reports(results)
-    table = bd_table(reports, _anchor(reports, anchor), psnr_range_db=psnr_range_db)
+    base = _anchor(reports, anchor)
+    reports = [_labelled(report, base) for report in reports]
+    table = bd_table(reports, base, psnr_range_db=psnr_range_db)
     lossy = [report for report in reports if any(report.results["psnr-rgb"])]
     measured = {report.name for report in lossy if report.per_image}
     plot_curves(
@@ -55,6 +58,13 @@ def _anchor(reports: Sequence[Report], name: str | None) -> Report:
             f"no curve is called {name!r}: there are {', '.join(r.name for r in reports)}"
         )
     return found[0]
+
+
+def _labelled(report: Report, base: Report) -> Report:
+    """The report with its number of images in its name, where they are not the anchor's."""
+    if not (report.images and base.images) or report.images == base.images:
+        return report
+    return replace(report, name=f"{report.name} ({len(report.images)} images)")
 
 
 def _comparisons(

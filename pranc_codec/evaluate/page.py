@@ -79,9 +79,9 @@ def _table(table: BdTable) -> str:
         for row in table.rows
     ]
     return (
-        f"<table><caption>{html.escape(table.caption())}</caption>"
+        f'<p class="hint">{html.escape(table.caption())}</p><div class="scroll"><table>'
         "<thead><tr><th>curve</th><th>BD-rate</th><th>interval</th></tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 

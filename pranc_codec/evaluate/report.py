@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,14 +117,17 @@ def _report(document: Mapping[str, Any], name: str) -> Report:
 
 
 def _sorted(series: Mapping[str, Any], order: Sequence[int]) -> Series:
-    """The series with their points in this order; rate and PSNR must be there, and numbers."""
-    found = {}
-    for key, values in series.items():
-        if not isinstance(values, list) or len(values) != len(order):
-            if key in ("bpp", "psnr-rgb"):
-                raise ValueError(f"{key} is no list of {len(order)} values")
-            continue
-        found[key] = [None if values[i] is None else float(values[i]) for i in order]
-    if not found["bpp"] or not found["psnr-rgb"]:
-        raise ValueError("no points")
-    return found
+    """The series of numbers, with their points in this order; infinity becomes None."""
+    found = {key: _numbers(values, order) for key, values in series.items()}
+    for key in ("bpp", "psnr-rgb"):
+        if not found[key]:
+            raise ValueError(f"{key} is no list of {len(order)} numbers, at least one")
+    return {key: values for key, values in found.items() if values}
+
+
+def _numbers(values: Any, order: Sequence[int]) -> list[float | None]:
+    """Finite numbers or None in this order; empty if it is no list of so many numbers."""
+    numbers = isinstance(values, list) and len(values) == len(order)
+    if not numbers or not all(isinstance(v, int | float | None) for v in values):
+        return []
+    return [values[i] if values[i] is not None and isfinite(values[i]) else None for i in order]

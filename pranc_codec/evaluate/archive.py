@@ -1,0 +1,94 @@
+"""Data sets that are published as one zip file: download, check, unpack."""
+
+import hashlib
+import shutil
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rich.console import Console
+
+from pranc_codec.errors import InvalidArgument, PrancError
+from pranc_codec.files import write_atomically
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A published zip file: its address, its SHA-256 and bytes, and how many PNG files it holds."""
+
+    name: str
+    url: str
+    sha256: str
+    file_bytes: int
+    images: int
+
+
+def prepare(archive: Archive, arguments: Sequence[str], *, home: Path) -> int:
+    """What a data set's `prepare.py` does with its command line; returns the exit status.
+
+    Nothing: download into `home/images`. A zip file: check and unpack it there. A folder: check
+    that it holds the images, which stay where they are.
+    """
+    console, errors = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+    if len(arguments) > 1 or set(arguments) & {"-h", "--help"}:
+        errors.print(f"usage: python {sys.argv[0]} [ZIP or FOLDER]")
+        return 2
+    given = Path(arguments[0]) if arguments else None
+    images = given if given and given.is_dir() else home / "images"
+    try:
+        if given is None and not _complete(archive, images):
+            console.print(f"downloading {archive.file_bytes / 1e6:.0f} MB from {archive.url}")
+            unpack(archive, download(archive, home / "images"), images)
+        elif given and given != images:
+            unpack(archive, given, images)
+        check_folder(archive, images)
+    except (PrancError, OSError) as error:
+        errors.print(str(error), markup=False, style="red")
+        return 1
+    console.print(f"{archive.images} images in {images}", markup=False)
+    return 0
+
+
+def download(archive: Archive, folder: Path) -> Path:
+    """Fetch the zip file into a folder, unless it is there; returns its path."""
+    import pooch
+
+    name = PurePosixPath(archive.url).name
+    try:
+        return Path(pooch.retrieve(archive.url, f"sha256:{archive.sha256}", name, folder))
+    except (OSError, ValueError) as error:  # no connection, no such file; another checksum
+        raise PrancError(f"{archive.url}: {error}") from error
+
+
+def unpack(archive: Archive, path: Path, images: Path) -> None:
+    """Check a zip file and write its PNG files into a folder, without their folders."""
+    found = _sha256_of(path)
+    if found != archive.sha256:
+        raise InvalidArgument(f"SHA-256 of {path} is {found}, expected {archive.sha256}")
+    with zipfile.ZipFile(path) as packed:
+        for member in packed.infolist():
+            inside = PurePosixPath(member.filename)
+            if inside.suffix.lower() != ".png" or inside.name.startswith("._"):
+                continue  # folders, and what macOS adds
+            with packed.open(member) as source, write_atomically(images / inside.name) as target:
+                shutil.copyfileobj(source, target, CHUNK_BYTES)
+
+
+def check_folder(archive: Archive, images: Path) -> None:
+    """Raise unless a folder holds as many PNG files as the data set."""
+    if not _complete(archive, images):
+        count = len(list(images.glob("*.png")))
+        raise InvalidArgument(f"{images} holds {count} PNG files, {archive.name} {archive.images}")
+
+
+def _complete(archive: Archive, images: Path) -> bool:
+    return len(list(images.glob("*.png"))) == archive.images
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
