@@ -99,7 +99,7 @@ def _settings() -> Settings:
     side = gr.Radio(list(SIDES), value="768 px", label="Longest side", elem_id="side")
     return Settings(
         picture=picture, profile=profile, rate_by=rate_by, rates=rates, effort=effort, side=side,
-        estimate=gr.HTML(fragments.message("Choose a picture.")),
+        estimate=gr.HTML(fragments.message("Choose a picture."), elem_id="estimate"),
     )  # fmt: skip
 
 
@@ -141,7 +141,10 @@ def _wire(s: Settings, r: Results, run: gr.Button, cancel: gr.Button, jobs: int)
     )  # fmt: skip
     costs: list[Any] = [s.picture, s.profile, s.effort, s.side]
     for control in costs:
-        control.change(_estimate, costs, s.estimate, trigger_mode="always_last", **quiet)
+        control.change(
+            _estimate, costs, s.estimate, trigger_mode="always_last", concurrency_limit=4,
+            show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
 
     outputs = list(vars(r).values())
     buttons = [run, cancel]
@@ -150,9 +153,9 @@ def _wire(s: Settings, r: Results, run: gr.Button, cancel: gr.Button, jobs: int)
         show_progress_on=r.status, api_name="encode",
     )  # fmt: skip
     running.then(lambda: _buttons(False), None, buttons, **quiet)
-    cancel.click(
+    cancel.click(None, cancels=running).then(
         lambda: [*_buttons(False), fragments.message("Cancelled."), gr.update(visible=False)],
-        None, [*buttons, r.status, r.preview], cancels=running, **quiet,
+        None, [*buttons, r.status, r.preview], **quiet,
     )  # fmt: skip
     r.against.input(_compare, [r.against, r.gallery], r.slider, api_visibility="private",
                     show_progress="hidden", concurrency_limit=4)  # fmt: skip

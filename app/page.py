@@ -27,7 +27,7 @@ def build(jobs: int, delete_cache: tuple[int, int]) -> gr.Blocks:
                 encoded = encode_tab.build(jobs)
             with gr.Tab("Decode", id="decode"):
                 decode_file = decode_tab.build()
-            with gr.Tab("Look inside", id="inside"):
+            with gr.Tab("Inside", id="inside"):
                 inside_file = inside_tab.build()
             with gr.Tab("Kodak", id="kodak"):
                 kodak_tab.build()
