@@ -24,7 +24,7 @@ def _styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """The page's look; no fixed width, so that a phone's is taken."""
     return figure.update_layout(
         height=height, template="plotly_white", autosize=True, dragmode=False,
-        margin=dict(l=8, r=8, t=8, b=8), paper_bgcolor="rgba(0,0,0,0)",
+        margin=dict(l=8, r=8, t=36, b=8), paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)", font=dict(family="system-ui, sans-serif", size=13),
         **layout,
     )  # fmt: skip
@@ -53,7 +53,7 @@ def bytes_bar(analysis: Analysis) -> go.Figure:
             "<extra></extra>",
         )  # fmt: skip
     return _styled(
-        figure, 190, barmode="stack", yaxis_visible=False, xaxis_title="bytes",
+        figure, 220, barmode="stack", yaxis_visible=False, xaxis_title="bytes",
         legend=dict(orientation="h", traceorder="normal", y=-0.7, x=0, font_size=11),
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ def rate_distortion(curves: Sequence[tuple[Curve, bool, bool]], title: str) -> g
         xaxis=dict(title="bits per pixel", type="log", range=[-1.4, 0.42], tickvals=marks),
         yaxis=dict(title="PSNR in dB", range=[20, 44]),
         legend=dict(orientation="h", y=-0.12, x=0), hovermode="closest",
-    ).update_layout(margin_t=40)  # fmt: skip
+    )  # fmt: skip
 
 
 def coloured(values: np.ndarray, scale: str) -> np.ndarray:

@@ -12,22 +12,31 @@ CURVE_SIZE: Final = (240, 56)
 
 
 def headline() -> str:
-    """What the page is about, in one line of pictures and words."""
+    """What the page is about, in one line."""
     steps = (
-        ("your picture", "pixels"),
-        ("a network is fitted to it", "seconds"),
-        ("the network is the file", "kilobytes"),
-        ("beside JPEG, WebP, AVIF", "at the same bytes"),
+        ("Your picture", "pixels in"),
+        ("A network is fitted to it", "watch it sharpen"),
+        ("The network is the file", "a few kilobytes"),
+        ("Beside JPEG, WebP, AVIF", "at the same bytes"),
     )
     items = "".join(
-        f"<li><b>{number}</b><span>{what}<small>{unit}</small></span></li>"
-        for number, (what, unit) in enumerate(steps, 1)
+        f"<li><b>{number}</b><span>{what}<small>{how}</small></span></li>"
+        for number, (what, how) in enumerate(steps, 1)
     )
     return (
         "<header class='story'><h1>See an image become a network</h1>"
-        "<p><code>pranc_codec</code> fits a neural network to one picture. Its few kilobytes of "
-        "numbers are the whole file; weights come from a seed.</p>"
+        "<p><code>pranc_codec</code> fits a neural network to one picture, and the network is the "
+        "file: a seed and a few kilobytes of numbers. Does it beat JPEG on yours?</p>"
         f"<ol>{items}</ol></header>"
+    )
+
+
+def invitation() -> str:
+    """Where the results will be, before there are any."""
+    return (
+        "<div class='invitation'><b>Choose a picture, then press Encode.</b><span>It appears here "
+        "as the network sees it and gets sharper; then its file is held against JPEG, WebP and "
+        "AVIF of the same size.</span></div>"
     )
 
 

@@ -35,8 +35,8 @@ def build() -> gr.File:
             coefficients = gr.Plot(label="Coefficients of the network", elem_id="coefficients")
             colour = gr.Radio(list(COLOURS), value=COLOURS[0], label="Latents of")
             latents = gr.Gallery(
-                label="Latents, coarse to fine: horizontal, vertical, diagonal detail",
-                format="png", columns=2, height=520, object_fit="contain", interactive=False,
+                label="Latents, fine to coarse: horizontal, vertical, diagonal detail",
+                format="png", columns=1, height=560, object_fit="contain", interactive=False,
                 buttons=["fullscreen"], elem_id="latents",
             )  # fmt: skip
     bounded: dict[str, Any] = dict(concurrency_limit=1, concurrency_id="decode")
@@ -78,7 +78,7 @@ def _pictures(analysis: Analysis, colour: int) -> list[Any]:
     """A colour's latents, with captions."""
     return [
         (charts.latents_picture(level), f"{level.name}: {level.bits / 8:,.0f} bytes")
-        for level in analysis.levels
+        for level in reversed(analysis.levels)
         if level.colour == colour
     ]
 

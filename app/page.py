@@ -8,7 +8,7 @@ import gradio as gr
 from . import decode_tab, encode_tab, fragments, inside_tab, kodak_tab
 
 SYSTEM_FONTS: Final = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
-THEME: Final = gr.themes.Soft(
+THEME: Final = gr.themes.Default(
     primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=SYSTEM_FONTS,
     font_mono=("ui-monospace", "Consolas", "monospace"),
 )  # fmt: skip
