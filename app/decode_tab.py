@@ -50,6 +50,8 @@ def build() -> gr.File:
     bounded: dict[str, Any] = dict(concurrency_limit=1, concurrency_id="decode")
     file.change(_decode, file, [picture, header, window, words], api_name="decode", **bounded)
     render.click(_render, here, [window, words], api_name="window", **bounded)
+    for slider in (zoom, across, down):
+        slider.release(_render, here, [window, words], api_visibility="private", **bounded)
     picture.select(_place, picture, [across, down], api_visibility="private").then(
         _render, here, [window, words], api_visibility="private", **bounded
     )

@@ -60,13 +60,14 @@ def build(jobs: int) -> Results:
 
 
 def _settings() -> Settings:
+    examples = example_paths()
     picture = gr.Image(
-        label="Your picture", type="filepath", image_mode=None, format="png", height=280,
-        sources=["upload", "clipboard"], elem_id="picture",
+        examples[0], label="Your picture", type="filepath", image_mode=None, format="png",
+        height=280, sources=["upload", "clipboard"], elem_id="picture",
     )  # fmt: skip
     # What is wrong with an upload is for `open_picture` to say, so it comes unopened.
     picture.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
-    gr.Examples([[path] for path in example_paths()], picture, label="or one of these",
+    gr.Examples([[path] for path in examples], picture, label="or one of these",
                 examples_per_page=12, elem_id="examples")  # fmt: skip
     with gr.Group():
         profile = gr.Radio(["grid", "mlp"], value="grid", label="Profile", elem_id="profile",
@@ -83,7 +84,9 @@ def _settings() -> Settings:
         effort = gr.Slider(0, 7, 2, step=1, label="Effort", elem_id="effort",
                            info="0: no fit. Each step doubles the fit")  # fmt: skip
         side = gr.Radio(list(SIDES), value=next(iter(SIDES)), label="Longest side", elem_id="side")
-    estimate = gr.HTML(fragments.message("Choose a picture."), elem_id="estimate")
+    estimate = gr.HTML(
+        _estimate(examples[0], profile.value, effort.value, side.value), elem_id="estimate"
+    )
     return Settings(
         picture=picture, profile=profile, rate_by=rate_by, rates=rates, effort=effort, side=side,
         estimate=estimate,

@@ -31,12 +31,12 @@ def build() -> gr.File:
                 label="Where the bits are: left the picture, right its bits per pixel",
                 format="png", interactive=False, max_height=520, elem_id="heat",
             )  # fmt: skip
-            parts = gr.Plot(label="Where the bytes went")
+            parts = gr.HTML()
             coefficients = gr.Plot(label="Coefficients of the network", elem_id="coefficients")
             colour = gr.Radio(list(COLOURS), value=COLOURS[0], label="Latents of")
             latents = gr.Gallery(
                 label="Latents, fine to coarse: horizontal, vertical, diagonal detail",
-                format="png", columns=1, height=560, object_fit="contain", interactive=False,
+                format="png", columns=1, height="auto", object_fit="contain", interactive=False,
                 buttons=["fullscreen"], elem_id="latents",
             )  # fmt: skip
     bounded: dict[str, Any] = dict(concurrency_limit=1, concurrency_id="decode")
@@ -48,7 +48,7 @@ def build() -> gr.File:
 
 def _look(path: str | None) -> Iterator[tuple[Any, ...]]:
     hidden = gr.update(visible=False)
-    yield "", hidden, None, hidden, hidden, hidden
+    yield "", hidden, "", hidden, hidden, hidden
     if path is None:
         return
     with told():
@@ -60,7 +60,7 @@ def _look(path: str | None) -> Iterator[tuple[Any, ...]]:
     yield (
         _words(analysis),
         gr.update(value=(picture, bits), visible=True) if grid else hidden,
-        charts.bytes_bar(analysis),
+        fragments.bytes_bar(analysis),
         gr.update(value=charts.histogram(analysis), visible=True) if networks else hidden,
         gr.update(value=COLOURS[0], visible=grid, choices=COLOURS[: analysis.header.colours]),
         gr.update(value=_pictures(analysis, 0), visible=True) if grid else hidden,

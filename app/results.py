@@ -9,12 +9,12 @@ import gradio as gr
 import pranc_codec
 from pranc_codec.evaluate import psnr_db
 
-from . import charts, fragments
+from . import fragments
 from .files import LIMITS, download
 from .pictures import Picture, rgb_pixels
 from .rivals import FORMATS, Rival, rival
 
-OURS: Final = "this codec"
+OURS: Final = "pranc"
 ORIGINAL: Final = "Original"
 Update = dict[Any, Any]
 
@@ -32,7 +32,7 @@ class Results:
     file: gr.DownloadButton
     inside: gr.Button
     decode: gr.Button
-    parts: gr.Plot
+    parts: gr.HTML
     gallery: gr.Gallery
 
     @property
@@ -42,24 +42,23 @@ class Results:
 
 def layout() -> Results:
     """Place the components; all but the status are hidden until there is something to see."""
-    status = gr.HTML(fragments.invitation(), elem_id="status", min_height=140)
+    status = gr.HTML(fragments.invitation(), elem_id="status")
     preview = gr.Image(label="The network so far", format="png", visible=False, height=420,
                        buttons=[], elem_id="preview")  # fmt: skip
     with gr.Column(visible=False) as group:
         ranking = gr.HTML(elem_id="ranking")
-        with gr.Group():
-            against = gr.Radio([ORIGINAL, *FORMATS], value=ORIGINAL, label="Compare with",
-                               elem_id="against")  # fmt: skip
-            slider = gr.ImageSlider(
-                label="Right: this codec", format="png", max_height=560, interactive=False,
-                show_label=False, elem_id="slider",
-            )  # fmt: skip
+        against = gr.Radio([ORIGINAL, *FORMATS], value=ORIGINAL, label="Compare with",
+                           elem_id="against")  # fmt: skip
+        slider = gr.ImageSlider(
+            label="Right: pranc", format="png", max_height=560, interactive=False,
+            elem_id="slider",
+        )  # fmt: skip
         with gr.Row(elem_id="actions"):
-            file = gr.DownloadButton("Download", variant="primary", min_width=90,
+            file = gr.DownloadButton("Download", variant="primary", min_width=90, size="md",
                                      elem_id="download")  # fmt: skip
-            inside = gr.Button("Look inside", min_width=90)
-            decode = gr.Button("Decode it", min_width=90)
-        parts = gr.Plot(label="Where the bytes went", elem_id="parts")
+            inside = gr.Button("Look inside", min_width=90, size="md")
+            decode = gr.Button("Decode", min_width=90, size="md")
+        parts = gr.HTML(elem_id="parts")
         gallery = gr.Gallery(
             label="All at the same bytes", format="png", columns=3, height="auto",
             object_fit="contain", interactive=False, elem_id="gallery", buttons=["fullscreen"],
@@ -86,7 +85,7 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
     with download(data, f"{picture.name}.pranc") as path:
         result: Update = {
             r.status: fragments.facts(numbers), r.slider: (picture.pixels, decoded),
-            r.against: ORIGINAL, r.parts: charts.bytes_bar(analysis), r.file: str(path),
+            r.against: ORIGINAL, r.parts: fragments.bytes_bar(analysis), r.file: str(path),
         }  # fmt: skip
         shown = {r.preview: gr.update(visible=False), r.group: gr.update(visible=True)}
         rivals = [ours]
