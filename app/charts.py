@@ -14,6 +14,9 @@ COLOURS: Final = (
     "#0f766e", "#d97706", "#4f46e5", "#be123c", "#0891b2", "#65a30d", "#9333ea", "#64748b",
     "#b45309", "#2563eb",
 )  # fmt: skip
+INK: Final = "#748094"
+GRID: Final = "rgba(128, 128, 128, 0.25)"
+"""Readable on light and on dark."""
 FINEST_SIDE: Final = 256
 """Latents' pictures are enlarged to about this."""
 
@@ -23,9 +26,9 @@ def _styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure.update_layout(
         height=height, template="plotly_white", autosize=True, dragmode=False,
         margin=dict(l=8, r=8, t=36, b=8), paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", font=dict(family="system-ui, sans-serif", size=13),
+        plot_bgcolor="rgba(0,0,0,0)", font=dict(family="system-ui, sans-serif", size=13, color=INK),
         **layout,
-    )  # fmt: skip
+    ).update_xaxes(gridcolor=GRID).update_yaxes(gridcolor=GRID)  # fmt: skip
 
 
 def histogram(analysis: Analysis) -> go.Figure:

@@ -98,7 +98,8 @@ def _words(analysis: Analysis) -> str:
     if latents:
         numbers += [("latents", f"{latents:,}"), ("not zero", f"{nonzero / latents:.1%}")]
         text = "Latents on a wavelet's grids say what is where; the network's coefficients, which "
-        text += "change a trained prior, say how they become colours."
+        text += "change a trained prior, say how they become colours. In the pictures of latents "
+        text += "red is above zero and blue below."
     else:
         text = "All weights of the network are made from a seed and these coefficients. No bit "
         text += "belongs to a place: each coefficient shapes the whole picture."
