@@ -8,16 +8,17 @@ from typing import Any, Final
 import gradio as gr
 
 import pranc_codec
-from pranc_codec import Metadata
+from pranc_codec import InvalidArgument, Metadata
 
 from . import fragments, results
 from .encoding import Told, encode_live
 from .errors import told
 from .examples import example_paths
-from .pictures import SIDES, Picture, open_picture, size_of
+from .pictures import SIDES, open_picture, size_of
 from .results import Results, Update
 
 RATES: Final = {"quality": "Quality", "bpp": "bpp", "kB": "kB", "psnr": "PSNR"}
+LONGEST_S: Final = 600.0
 SCROLL: Final = """() => {
   document.getElementById("status").scrollIntoView({behavior: "smooth", block: "center"});
   return [];
@@ -84,9 +85,7 @@ def _settings() -> Settings:
         effort = gr.Slider(0, 7, 2, step=1, label="Effort", elem_id="effort",
                            info="0: no fit. Each step doubles the fit")  # fmt: skip
         side = gr.Radio(list(SIDES), value=next(iter(SIDES)), label="Longest side", elem_id="side")
-    estimate = gr.HTML(
-        _estimate(examples[0], profile.value, effort.value, side.value), elem_id="estimate"
-    )
+    estimate = gr.HTML(elem_id="estimate")
     return Settings(
         picture=picture, profile=profile, rate_by=rate_by, rates=rates, effort=effort, side=side,
         estimate=estimate,
@@ -102,9 +101,7 @@ def _wire(s: Settings, r: Results, run: gr.Button, cancel: gr.Button, jobs: int)
         lambda chosen: [gr.update(visible=key == chosen) for key in RATES],
         s.rate_by, list(s.rates.values()), **quiet,
     )  # fmt: skip
-    costs: list[Any] = [s.picture, s.profile, s.effort, s.side]
-    for control in costs:
-        control.change(_estimate, costs, s.estimate, trigger_mode="always_last", **light)
+    gr.on(None, _estimate, s.inputs, s.estimate, trigger_mode="always_last", **light)
     buttons = [run, cancel]
     running = run.click(lambda: _buttons(True), None, buttons, js=SCROLL, **quiet).then(
         partial(_encode, r), s.inputs, r.outputs, concurrency_limit=jobs, concurrency_id="encode",
@@ -122,13 +119,17 @@ def _buttons(running: bool) -> list[Any]:
     return [gr.update(interactive=not running), gr.update(interactive=running)]
 
 
-def _estimate(path: str | None, profile: str, effort: float, side: str) -> str:
+def _estimate(
+    picture: str | None, profile: str, rate_by: str, quality: float, bpp: float,
+    kilobytes: float, psnr: float, effort: float, side: str,
+) -> str:  # fmt: skip
     """What the button will cost."""
-    if not path:
+    if not picture:
         return fragments.message("Choose a picture.")
     with told():
-        width, height = size_of(path, side)
-    seconds = pranc_codec.estimate_seconds(width * height, profile=profile, effort=int(effort))
+        width, height = size_of(picture, side)
+    values = {"quality": quality, "bpp": bpp, "kB": kilobytes, "psnr": psnr}
+    seconds = _seconds(width * height, _options(width * height, profile, rate_by, values, effort))
     return fragments.message(
         f"{width} x {height} pixels: about {fragments.duration(seconds)} on two cores"
     )
@@ -139,27 +140,43 @@ def _encode(
     kilobytes: float, psnr: float, effort: float, side: str,
 ) -> Iterator[Update]:  # fmt: skip
     """Live updates of the page, then the results."""
+    values = {"quality": quality, "bpp": bpp, "kB": kilobytes, "psnr": psnr}
     with told():
         source = open_picture(picture, side)
-        pixels = source.image.width * source.image.height
-        expected_s = pranc_codec.estimate_seconds(pixels, profile=profile, effort=int(effort))
-        rates = {"quality": quality, "bpp": bpp, "kB": kilobytes, "psnr": psnr}
-        options = _rate(source, rate_by, rates[rate_by]) | {
-            "profile": profile, "effort": int(effort), "metadata": Metadata(),
-        }  # fmt: skip
+        options = _options(source.pixel_count, profile, rate_by, values, effort)
+        expected_s = _seconds(source.pixel_count, options)
+        _check_duration(expected_s)
         yield {r.group: gr.update(visible=False)}
-        for step in encode_live(source.image, options):
+        for step in encode_live(source.image, options | {"metadata": Metadata()}):
             if step.data is None:
                 yield _live(r, step, expected_s)
             else:
                 yield from results.present(r, source, step.data, step.seconds)
 
 
-def _rate(picture: Picture, rate_by: str, value: float) -> dict[str, Any]:
-    """The argument of `pranc_codec.encode` that sets the rate."""
+def _options(
+    pixels: int, profile: str, rate_by: str, values: dict[str, float], effort: float
+) -> dict[str, Any]:
+    """Arguments of `pranc_codec.encode`."""
+    rate = {rate_by: values[rate_by]}
     if rate_by == "kB":
-        return {"bpp": 8000 * value / (picture.image.width * picture.image.height)}
-    return {rate_by: value}
+        rate = {"bpp": 8000 * values["kB"] / pixels}
+    return {"profile": profile, "effort": int(effort), **rate}
+
+
+def _seconds(pixels: int, options: dict[str, Any]) -> float:
+    known = {name: value for name, value in options.items() if name != "psnr"}
+    return pranc_codec.estimate_seconds(pixels, **known)
+
+
+def _check_duration(seconds: float) -> None:
+    """One visitor does not hold the others up for longer than this."""
+    if seconds > LONGEST_S:
+        raise InvalidArgument(
+            f"this would take about {fragments.duration(seconds)}, and this page gives "
+            f"{fragments.duration(LONGEST_S)}: lower the effort or the longest side, or use "
+            "`pranc encode`"
+        )
 
 
 def _live(r: Results, step: Told, expected_s: float) -> Update:

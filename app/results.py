@@ -98,8 +98,10 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
 
 def _standing(r: Results, picture: Picture, rivals: list[Rival]) -> Update:
     """Table and pictures of ours and of the formats so far."""
-    pixels = picture.image.width * picture.image.height
-    rows = [(v.name, v.file_bytes, 8 * v.file_bytes / pixels, v.psnr_db, v.fits) for v in rivals]
+    rows = [
+        (v.name, v.file_bytes, 8 * v.file_bytes / picture.pixel_count, v.psnr_db, v.fits)
+        for v in rivals
+    ]
     return {
         r.ranking: fragments.ranking(rows, picture.notes),
         r.gallery: [
