@@ -105,7 +105,7 @@ def _wire(s: Settings, r: Results, run: gr.Button, cancel: gr.Button, jobs: int)
     buttons = [run, cancel]
     running = run.click(lambda: _buttons(True), None, buttons, js=SCROLL, **quiet).then(
         partial(_encode, r), s.inputs, r.outputs, concurrency_limit=jobs, concurrency_id="encode",
-        show_progress_on=r.status, api_name="encode",
+        show_progress_on=r.status, trigger_mode="multiple", api_name="encode",
     )  # fmt: skip
     running.then(lambda: _buttons(False), None, buttons, **quiet)
     cancel.click(None, cancels=running).then(

@@ -10,7 +10,7 @@ from pranc_codec import Analysis
 
 from . import charts, fragments
 from .errors import told
-from .files import LIMITS, read_upload
+from .files import LIMITS, Outgoing, outgoing, read_upload
 from .pictures import rgb_pixels
 
 COLOURS: Final = ("luminance", "red - blue", "green")
@@ -57,27 +57,32 @@ def _look(path: str | None) -> Iterator[tuple[Any, ...]]:
         picture = rgb_pixels(pranc_codec.decode(data, limits=LIMITS))
     grid, networks = bool(analysis.levels), bool(analysis.layers)
     bits = charts.heat_map(analysis.bits_per_pixel())
-    yield (
-        _words(analysis),
-        gr.update(value=(picture, bits), visible=True) if grid else hidden,
-        fragments.bytes_bar(analysis),
-        gr.update(value=charts.histogram(analysis), visible=True) if networks else hidden,
-        gr.update(value=COLOURS[0], visible=grid, choices=COLOURS[: analysis.header.colours]),
-        gr.update(value=_pictures(analysis, 0), visible=True) if grid else hidden,
-    )
-
-
-def _show_latents(path: str | None, colour: str) -> list[Any]:
-    with told():
-        return _pictures(
-            pranc_codec.analyze(read_upload(path), limits=LIMITS), COLOURS.index(colour)
+    with outgoing() as files:
+        heat = (files.write_png(picture, "picture"), files.write_png(bits, "bits"))
+        yield (
+            _words(analysis),
+            gr.update(value=heat, visible=True) if grid else hidden,
+            fragments.bytes_bar(analysis),
+            gr.update(value=charts.histogram(analysis), visible=True) if networks else hidden,
+            gr.update(value=COLOURS[0], visible=grid, choices=COLOURS[: analysis.header.colours]),
+            gr.update(value=_pictures(analysis, 0, files), visible=True) if grid else hidden,
         )
 
 
-def _pictures(analysis: Analysis, colour: int) -> list[Any]:
+def _show_latents(path: str | None, colour: str) -> Iterator[list[tuple[str, str]]]:
+    with told():
+        analysis = pranc_codec.analyze(read_upload(path), limits=LIMITS)
+    with outgoing() as files:
+        yield _pictures(analysis, COLOURS.index(colour), files)
+
+
+def _pictures(analysis: Analysis, colour: int, files: Outgoing) -> list[tuple[str, str]]:
     """A colour's latents, with captions."""
     return [
-        (charts.latents_picture(level), f"{level.name}: {level.bits / 8:,.0f} bytes")
+        (
+            files.write_png(charts.latents_picture(level), level.name),
+            f"{level.name}: {level.bits / 8:,.0f} bytes",
+        )
         for level in reversed(analysis.levels)
         if level.colour == colour
     ]

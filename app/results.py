@@ -10,7 +10,7 @@ import pranc_codec
 from pranc_codec.evaluate import psnr_db
 
 from . import fragments
-from .files import LIMITS, download
+from .files import LIMITS, outgoing
 from .pictures import Picture, rgb_pixels
 from .rivals import FORMATS, Rival, rival
 
@@ -82,33 +82,37 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
         ("file", f"{len(data):,} bytes"), ("bits per pixel", f"{analysis.bpp:.3f}"),
         ("PSNR", f"{ours.psnr_db:.2f} dB"), ("encoded in", f"{seconds:.1f} s"),
     ]  # fmt: skip
-    with download(data, f"{picture.name}.pranc") as path:
+    with outgoing() as files:
+        original, shown = (
+            files.write_png(pixels, name)
+            for pixels, name in ((picture.pixels, ORIGINAL), (decoded, OURS))
+        )
         result: Update = {
-            r.status: fragments.facts(numbers), r.slider: (picture.pixels, decoded),
-            r.against: ORIGINAL, r.parts: fragments.bytes_bar(analysis), r.file: str(path),
+            r.status: fragments.facts(numbers), r.slider: (original, shown), r.against: ORIGINAL,
+            r.parts: fragments.bytes_bar(analysis),
+            r.file: files.write(data, f"{picture.name}.pranc"),
         }  # fmt: skip
-        shown = {r.preview: gr.update(visible=False), r.group: gr.update(visible=True)}
-        rivals = [ours]
-        yield result | shown | _standing(r, picture, rivals)
+        visible = {r.preview: gr.update(visible=False), r.group: gr.update(visible=True)}
+        rivals, gallery = [ours], [(original, ORIGINAL), (shown, _caption(ours))]
+        yield result | visible | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
         for name in FORMATS:
             rivals.append(rival(picture.image, name, len(data)))
-            yield _standing(r, picture, rivals)
-        yield result | _standing(r, picture, rivals)
+            gallery.append((files.write_png(rivals[-1].pixels, name), _caption(rivals[-1])))
+            yield {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
+        yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
 
 
-def _standing(r: Results, picture: Picture, rivals: list[Rival]) -> Update:
-    """Table and pictures of ours and of the formats so far."""
+def _caption(v: Rival) -> str:
+    return f"{v.name}: {v.psnr_db:.2f} dB"
+
+
+def _ranking(picture: Picture, rivals: list[Rival]) -> str:
+    """The table of ours and of the formats so far."""
     rows = [
         (v.name, v.file_bytes, 8 * v.file_bytes / picture.pixel_count, v.psnr_db, v.fits)
         for v in rivals
     ]
-    return {
-        r.ranking: fragments.ranking(rows, picture.notes),
-        r.gallery: [
-            (picture.pixels, ORIGINAL),
-            *((v.pixels, f"{v.name}: {v.psnr_db:.2f} dB") for v in rivals),
-        ],
-    }
+    return fragments.ranking(rows, picture.notes)
 
 
 def compare(left: str, gallery: list[tuple[str, str]] | None) -> tuple[str, str]:
