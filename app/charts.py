@@ -1,6 +1,5 @@
 """Plotly figures, and numbers as pictures."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,11 +10,13 @@ from plotly.colors import sample_colorscale, unlabel_rgb
 from pranc_codec import Analysis, LevelInfo
 from pranc_codec.evaluate import Curve
 
-OURS: Final = "#0f766e"
 COLOURS: Final = (
     "#0f766e", "#d97706", "#4f46e5", "#be123c", "#0891b2", "#65a30d", "#9333ea", "#64748b",
     "#b45309", "#2563eb",
 )  # fmt: skip
+INK: Final = "#748094"
+GRID: Final = "rgba(128, 128, 128, 0.25)"
+"""Readable on light and on dark."""
 FINEST_SIDE: Final = 256
 """Latents' pictures are enlarged to about this."""
 
@@ -24,46 +25,10 @@ def _styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """The page's look; no fixed width, so that a phone's is taken."""
     return figure.update_layout(
         height=height, template="plotly_white", autosize=True, dragmode=False,
-        margin=dict(l=8, r=8, t=8, b=8), paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", font=dict(family="system-ui, sans-serif", size=13),
+        margin=dict(l=8, r=8, t=36, b=8), paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)", font=dict(family="system-ui, sans-serif", size=13, color=INK),
         **layout,
-    )  # fmt: skip
-
-
-def parts_of(analysis: Analysis) -> dict[str, float]:
-    """Bytes of a file's parts, in the order of the file; latents and networks in finer parts."""
-    fixed = {"header": float(analysis.part_bytes["header"] + analysis.part_bytes["framing"])}
-    fine: dict[str, float] = defaultdict(float)
-    for layer in analysis.layers:
-        fine[f"coefficients: {layer.name}"] += layer.bits / 8
-    for level in analysis.levels:
-        fine[f"latents: {level.name}"] += level.bits / 8
-    known = {"header", "framing", "symbols", "latents"}
-    rest = {name: float(n) for name, n in analysis.part_bytes.items() if name not in known}
-    return fixed | fine | rest
-
-
-def bytes_bar(analysis: Analysis) -> go.Figure:
-    """Where the bytes went: one bar of parts."""
-    figure = go.Figure()
-    for number, (name, count) in enumerate(parts_of(analysis).items()):
-        figure.add_bar(
-            x=[count], y=[""], name=name, orientation="h", marker_color=_shade(name, number),
-            hovertemplate=f"{name}: %{{x:.0f}} bytes ({count / analysis.file_bytes:.1%})"
-            "<extra></extra>",
-        )  # fmt: skip
-    return _styled(
-        figure, 190, barmode="stack", yaxis_visible=False, xaxis_title="bytes",
-        legend=dict(orientation="h", traceorder="normal", y=-0.7, x=0, font_size=11),
-    )  # fmt: skip
-
-
-def _shade(name: str, number: int) -> str:
-    if name == "header":
-        return "#94a3b8"
-    scale = "Oranges" if name.startswith("coefficients") else "Teal"
-    shade: str = sample_colorscale(scale, 0.45 + 0.07 * (number % 8))[0]
-    return shade
+    ).update_xaxes(gridcolor=GRID).update_yaxes(gridcolor=GRID)  # fmt: skip
 
 
 def histogram(analysis: Analysis) -> go.Figure:
@@ -76,7 +41,8 @@ def histogram(analysis: Analysis) -> go.Figure:
         )
     return _styled(
         figure, 300, barmode="stack", bargap=0.05, xaxis_title="symbol (coefficient / step)",
-        yaxis_title="coefficients", legend=dict(orientation="h", y=1.15, x=0),
+        yaxis_title="coefficients",
+        legend=dict(x=1, xanchor="right", y=1, font_size=11, bgcolor="rgba(0,0,0,0)"),
     )  # fmt: skip
 
 
@@ -84,25 +50,24 @@ def _cycled(count: int) -> list[str]:
     return [COLOURS[n % len(COLOURS)] for n in range(count)]
 
 
-def rate_distortion(curves: Sequence[tuple[Curve, bool, bool]], title: str) -> go.Figure:
-    """PSNR over rate. Curves come with whether they are measured here (thick) or published
-    (dotted), and whether they are shown before someone asks for them."""
+def rate_distortion(curves: Sequence[tuple[Curve, bool]], title: str) -> go.Figure:
+    """PSNR over rate. Curves come with whether they were measured here (thick) or published
+    (dotted)."""
     figure = go.Figure()
-    for (curve, measured, shown), colour in zip(curves, _cycled(len(curves)), strict=True):
+    for (curve, measured), colour in zip(curves, _cycled(len(curves)), strict=True):
         figure.add_scatter(
             x=curve.bpp, y=curve.psnr_db, name=curve.name, mode="lines+markers",
-            visible=True if shown else "legendonly",
             line=dict(width=3 if measured else 1.5, color=colour, dash=None if measured else "dot"),
             marker=dict(size=7 if measured else 4),
             hovertemplate=f"{curve.name}: %{{x:.3f}} bpp, %{{y:.2f}} dB<extra></extra>",
         )  # fmt: skip
     marks = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6]
     return _styled(
-        figure, 640, title=dict(text=title, y=0.99, font_size=15),
+        figure, 600, title=dict(text=title, y=0.99, font_size=15),
         xaxis=dict(title="bits per pixel", type="log", range=[-1.4, 0.42], tickvals=marks),
         yaxis=dict(title="PSNR in dB", range=[20, 44]),
-        legend=dict(orientation="h", y=-0.12, x=0), hovermode="closest",
-    ).update_layout(margin_t=40)  # fmt: skip
+        legend=dict(orientation="h", y=-0.14, x=0), hovermode="closest",
+    )  # fmt: skip
 
 
 def coloured(values: np.ndarray, scale: str) -> np.ndarray:
@@ -122,7 +87,7 @@ def heat_map(bits: np.ndarray) -> np.ndarray:
 def latents_picture(level: LevelInfo) -> np.ndarray:
     """A level's bands side by side: red above zero, blue below, white at zero; uint8."""
     largest = max(1, int(np.abs(level.symbols).max()))
-    size = np.log1p(np.abs(level.symbols)) / np.log1p(largest)
+    size = 0.4 + 0.6 * np.log1p(np.abs(level.symbols)) / np.log1p(largest)
     bands = coloured(0.5 - 0.5 * np.sign(level.symbols) * size, "RdBu")
     times = max(1, FINEST_SIDE // max(level.symbols.shape[1:]))
     gap = np.full((bands.shape[1] * times, 4, 3), 255, dtype=np.uint8)

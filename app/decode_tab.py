@@ -11,7 +11,7 @@ import pranc_codec
 
 from . import fragments
 from .errors import told
-from .files import LIMITS, read_upload
+from .files import LIMITS, outgoing, read_upload
 from .pictures import rgb_pixels
 
 WINDOW: Final = (640, 480)
@@ -50,6 +50,8 @@ def build() -> gr.File:
     bounded: dict[str, Any] = dict(concurrency_limit=1, concurrency_id="decode")
     file.change(_decode, file, [picture, header, window, words], api_name="decode", **bounded)
     render.click(_render, here, [window, words], api_name="window", **bounded)
+    for slider in (zoom, across, down):
+        slider.release(_render, here, [window, words], api_visibility="private", **bounded)
     picture.select(_place, picture, [across, down], api_visibility="private").then(
         _render, here, [window, words], api_visibility="private", **bounded
     )
@@ -67,7 +69,9 @@ def _decode(path: str | None) -> Iterator[tuple[Any, ...]]:
         start = time.perf_counter()
         image = pranc_codec.decode(data, limits=LIMITS)
         seconds = time.perf_counter() - start
-    yield rgb_pixels(image), fragments.header_table(header, len(data), seconds), None, ""
+    with outgoing() as files:
+        picture = files.write_png(rgb_pixels(image), "decoded")
+        yield picture, fragments.header_table(header, len(data), seconds), None, ""
 
 
 def _place(image: Any, event: gr.SelectData) -> tuple[int, int]:
@@ -76,7 +80,9 @@ def _place(image: Any, event: gr.SelectData) -> tuple[int, int]:
     return round(100 * x / image.shape[1]), round(100 * y / image.shape[0])
 
 
-def _render(path: str | None, zoom: float, across: float, down: float) -> tuple[Any, str]:
+def _render(
+    path: str | None, zoom: float, across: float, down: float
+) -> Iterator[tuple[tuple[str, str], str]]:
     """A window at a larger size, beside the decoded pixels enlarged."""
     with told():
         data = read_upload(path)
@@ -92,8 +98,10 @@ def _render(path: str | None, zoom: float, across: float, down: float) -> tuple[
     shape = (right - left, bottom - top)
     enlarged = Image.fromarray(decoded).resize(shape, Image.Resampling.BICUBIC, box=box)
     text = f"{shape[0]} x {shape[1]} of {size[0]} x {size[1]} pixels in {seconds:.2f} s: "
-    words = WORDS[header.profile].format(zoom=zoom)
-    return (rgb_pixels(enlarged), rgb_pixels(rendered)), fragments.message(text + words)
+    words = fragments.message(text + WORDS[header.profile].format(zoom=zoom))
+    with outgoing() as files:
+        left_side = files.write_png(rgb_pixels(enlarged), "bicubic")
+        yield (left_side, files.write_png(rgb_pixels(rendered), "rendered")), words
 
 
 def _window(size: tuple[int, int], across: float, down: float) -> tuple[int, int, int, int]:

@@ -3,8 +3,12 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import numpy as np
+from PIL import Image
 
 from pranc_codec import InvalidArgument, Limits
 
@@ -19,10 +23,28 @@ def read_upload(path: str | None) -> bytes:
     return Path(path).read_bytes()
 
 
-@contextmanager
-def download(data: bytes, name: str) -> Iterator[Path]:
-    """A file to hand out, which the server copies while the block lasts."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """A folder of files to hand out. The server copies them as soon as they are handed over, so
+    that one that is being fetched is never written to again."""
+
+    folder: Path
+
+    def write(self, data: bytes, name: str) -> str:
+        """A file with these bytes."""
+        path = self.folder / name
         path.write_bytes(data)
-        yield path
+        return str(path)
+
+    def write_png(self, pixels: np.ndarray, name: str) -> str:
+        """A picture, lossless."""
+        path = self.folder / f"{name}.png"
+        Image.fromarray(pixels).save(path)
+        return str(path)
+
+
+@contextmanager
+def outgoing() -> Iterator[Outgoing]:
+    """A folder that is gone after the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Outgoing(folder=Path(folder))

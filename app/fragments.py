@@ -1,10 +1,11 @@
 """Pieces of HTML. Everything that comes from a user or a file is escaped."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
-from pranc_codec import Header
+from pranc_codec import Analysis, Header
 
 from .encoding import Told
 
@@ -12,22 +13,31 @@ CURVE_SIZE: Final = (240, 56)
 
 
 def headline() -> str:
-    """What the page is about, in one line of pictures and words."""
+    """What the page is about, in one line."""
     steps = (
-        ("your picture", "pixels"),
-        ("a network is fitted to it", "seconds"),
-        ("the network is the file", "kilobytes"),
-        ("beside JPEG, WebP, AVIF", "at the same bytes"),
+        ("Your picture", "pixels in"),
+        ("A network is fitted to it", "watch it sharpen"),
+        ("The network is the file", "a few kilobytes"),
+        ("Beside JPEG, WebP, AVIF", "at the same bytes"),
     )
     items = "".join(
-        f"<li><b>{number}</b><span>{what}<small>{unit}</small></span></li>"
-        for number, (what, unit) in enumerate(steps, 1)
+        f"<li><b>{number}</b><span>{what}<small>{how}</small></span></li>"
+        for number, (what, how) in enumerate(steps, 1)
     )
     return (
         "<header class='story'><h1>See an image become a network</h1>"
-        "<p><code>pranc_codec</code> fits a neural network to one picture. Its few kilobytes of "
-        "numbers are the whole file; weights come from a seed.</p>"
+        "<p><code>pranc_codec</code> fits a neural network to one picture, and the network is the "
+        "file: a seed and a few kilobytes of numbers. Does it beat JPEG on yours?</p>"
         f"<ol>{items}</ol></header>"
+    )
+
+
+def invitation() -> str:
+    """Where the results will be, before there are any."""
+    return (
+        "<div class='invitation'><b>Choose a picture, then press Encode.</b><span>It appears here "
+        "as the network sees it and gets sharper; then its file is held against JPEG, WebP and "
+        "AVIF of the same size.</span></div>"
     )
 
 
@@ -105,6 +115,35 @@ def ranking(rows: Sequence[tuple[str, int, float, float, bool]], notes: Sequence
             f"<td>{count:,} bytes{remark}</td><td>{bpp:.3f} bpp</td></tr>"
         )
     return f"<table class='ranking'>{''.join(lines)}</table>{note(notes)}"
+
+
+def parts_of(analysis: Analysis) -> dict[str, float]:
+    """Bytes of a file's parts, in the order of the file; latents and networks in finer parts."""
+    fixed = {"header": float(analysis.part_bytes["header"] + analysis.part_bytes["framing"])}
+    fine: dict[str, float] = defaultdict(float)
+    for layer in analysis.layers:
+        fine[f"coefficients: {layer.name}"] += layer.bits / 8
+    for level in analysis.levels:
+        fine[f"latents: {level.name}"] += level.bits / 8
+    known = {"header", "framing", "symbols", "latents"}
+    rest = {name: float(n) for name, n in analysis.part_bytes.items() if name not in known}
+    return fixed | fine | rest
+
+
+def bytes_bar(analysis: Analysis) -> str:
+    """Where the bytes went: one bar of parts, and a list of them."""
+    parts = [(name, count) for name, count in parts_of(analysis).items() if count >= 0.5]
+    segments, items = [], []
+    for number, (name, count) in enumerate(parts):
+        words = f"{escape(name)}: {count:,.0f} bytes, {count / analysis.file_bytes:.1%}"
+        style = f"--share: {count / analysis.file_bytes:.5f}; --shade: {number / len(parts):.3f}"
+        kind = name.split(":")[0]
+        segments.append(f"<i class='{kind}' style='{style}' title='{words}'></i>")
+        items.append(f"<li><i class='{kind}' style='{style}'></i>{words}</li>")
+    return (
+        "<figure class='bytes'><figcaption>Where the bytes went</figcaption>"
+        f"<div>{''.join(segments)}</div><ul>{''.join(items)}</ul></figure>"
+    )
 
 
 def header_table(header: Header, file_bytes: int, seconds: float) -> str:

@@ -10,7 +10,7 @@ from pranc_codec import Analysis
 
 from . import charts, fragments
 from .errors import told
-from .files import LIMITS, read_upload
+from .files import LIMITS, Outgoing, outgoing, read_upload
 from .pictures import rgb_pixels
 
 COLOURS: Final = ("luminance", "red - blue", "green")
@@ -31,12 +31,12 @@ def build() -> gr.File:
                 label="Where the bits are: left the picture, right its bits per pixel",
                 format="png", interactive=False, max_height=520, elem_id="heat",
             )  # fmt: skip
-            parts = gr.Plot(label="Where the bytes went")
+            parts = gr.HTML()
             coefficients = gr.Plot(label="Coefficients of the network", elem_id="coefficients")
             colour = gr.Radio(list(COLOURS), value=COLOURS[0], label="Latents of")
             latents = gr.Gallery(
-                label="Latents, coarse to fine: horizontal, vertical, diagonal detail",
-                format="png", columns=2, height=520, object_fit="contain", interactive=False,
+                label="Latents, fine to coarse: horizontal, vertical, diagonal detail",
+                format="png", columns=1, height="auto", object_fit="contain", interactive=False,
                 buttons=["fullscreen"], elem_id="latents",
             )  # fmt: skip
     bounded: dict[str, Any] = dict(concurrency_limit=1, concurrency_id="decode")
@@ -48,7 +48,7 @@ def build() -> gr.File:
 
 def _look(path: str | None) -> Iterator[tuple[Any, ...]]:
     hidden = gr.update(visible=False)
-    yield "", hidden, None, hidden, hidden, hidden
+    yield "", hidden, "", hidden, hidden, hidden
     if path is None:
         return
     with told():
@@ -57,28 +57,33 @@ def _look(path: str | None) -> Iterator[tuple[Any, ...]]:
         picture = rgb_pixels(pranc_codec.decode(data, limits=LIMITS))
     grid, networks = bool(analysis.levels), bool(analysis.layers)
     bits = charts.heat_map(analysis.bits_per_pixel())
-    yield (
-        _words(analysis),
-        gr.update(value=(picture, bits), visible=True) if grid else hidden,
-        charts.bytes_bar(analysis),
-        gr.update(value=charts.histogram(analysis), visible=True) if networks else hidden,
-        gr.update(value=COLOURS[0], visible=grid, choices=COLOURS[: analysis.header.colours]),
-        gr.update(value=_pictures(analysis, 0), visible=True) if grid else hidden,
-    )
-
-
-def _show_latents(path: str | None, colour: str) -> list[Any]:
-    with told():
-        return _pictures(
-            pranc_codec.analyze(read_upload(path), limits=LIMITS), COLOURS.index(colour)
+    with outgoing() as files:
+        heat = (files.write_png(picture, "picture"), files.write_png(bits, "bits"))
+        yield (
+            _words(analysis),
+            gr.update(value=heat, visible=True) if grid else hidden,
+            fragments.bytes_bar(analysis),
+            gr.update(value=charts.histogram(analysis), visible=True) if networks else hidden,
+            gr.update(value=COLOURS[0], visible=grid, choices=COLOURS[: analysis.header.colours]),
+            gr.update(value=_pictures(analysis, 0, files), visible=True) if grid else hidden,
         )
 
 
-def _pictures(analysis: Analysis, colour: int) -> list[Any]:
+def _show_latents(path: str | None, colour: str) -> Iterator[list[tuple[str, str]]]:
+    with told():
+        analysis = pranc_codec.analyze(read_upload(path), limits=LIMITS)
+    with outgoing() as files:
+        yield _pictures(analysis, COLOURS.index(colour), files)
+
+
+def _pictures(analysis: Analysis, colour: int, files: Outgoing) -> list[tuple[str, str]]:
     """A colour's latents, with captions."""
     return [
-        (charts.latents_picture(level), f"{level.name}: {level.bits / 8:,.0f} bytes")
-        for level in analysis.levels
+        (
+            files.write_png(charts.latents_picture(level), level.name),
+            f"{level.name}: {level.bits / 8:,.0f} bytes",
+        )
+        for level in reversed(analysis.levels)
         if level.colour == colour
     ]
 
@@ -98,7 +103,8 @@ def _words(analysis: Analysis) -> str:
     if latents:
         numbers += [("latents", f"{latents:,}"), ("not zero", f"{nonzero / latents:.1%}")]
         text = "Latents on a wavelet's grids say what is where; the network's coefficients, which "
-        text += "change a trained prior, say how they become colours."
+        text += "change a trained prior, say how they become colours. In the pictures of latents "
+        text += "red is above zero and blue below."
     else:
         text = "All weights of the network are made from a seed and these coefficients. No bit "
         text += "belongs to a place: each coefficient shapes the whole picture."

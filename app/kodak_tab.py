@@ -3,7 +3,7 @@
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -15,29 +15,34 @@ from . import charts, fragments
 
 MEAN: Final = "mean of 24 images"
 TITLES: Final = {
-    "grid-effort-0": "this codec: grid, no fit (1 s)",
-    "grid-effort-default": "this codec: grid, default effort (24 s)",
-    "mlp-default": "this codec: mlp, default effort (11 to 24 s)",
-    "mlp-max-five-images": "this codec: mlp, effort max (minutes)",
+    "grid-effort-0": "pranc grid, no fit (1 s)",
+    "grid-effort-default": "pranc grid, default effort (24 s)",
+    "mlp-default": "pranc mlp, default effort (20 s)",
+    "mlp-max-five-images": "pranc mlp, effort max (minutes)",
     "avif-444": "AVIF 4:4:4",
 }
-SHOWN: Final = {
-    *TITLES, "jpeg-420", "bpg-444", "vtm", "coin", "cool-chic-5.0.1", "jpeg2000",
-}  # fmt: skip
-"""Curves that are drawn at once; the others wait in the legend."""
+SHOWN: Final = ("jpeg-420", "jpeg2000", "bpg-444", "vtm", "coin", "cool-chic-5.0.1")
+"""Others that are drawn before someone asks for more."""
 WORDS: Final = (
     "PSNR of whole files on 8-bit RGB. Thick lines were measured with this package "
-    "(datasets/kodak/results), dotted ones are published points (datasets/kodak/baselines). "
-    "Tap a name to show or hide its curve."
+    "(datasets/kodak/results), dotted ones are published points (datasets/kodak/baselines)."
 )
 
 
 def build() -> None:
     """Lay out the tab and wire it."""
+    names = [(TITLES.get(path.stem, load_curve(path).name), path.stem) for path in _paths()]
+    shown = [stem for _, stem in names if stem in TITLES or stem in SHOWN]
     image = gr.Dropdown([MEAN, *_images()], value=MEAN, label="Image", elem_id="kodak-image")
-    plot = gr.Plot(_figure(MEAN), show_label=False, elem_id="kodak-plot")
+    plot = gr.Plot(_figure(MEAN, shown), show_label=False, elem_id="kodak-plot")
     gr.HTML(fragments.message(WORDS))
-    image.change(_figure, image, plot, api_name="kodak", concurrency_limit=4)
+    codecs = gr.Dropdown(names, value=shown, label="Codecs", multiselect=True, elem_id="codecs")
+    for control in (image, codecs):
+        control.change(
+            _figure, [image, codecs], plot, concurrency_limit=4, show_progress="hidden",
+            api_name="kodak" if control is image else None,
+            api_visibility="public" if control is image else "private",
+        )  # fmt: skip
 
 
 def _folder() -> Path:
@@ -48,8 +53,12 @@ def _folder() -> Path:
 
 
 def _paths() -> list[Path]:
-    results = sorted((_folder() / "results").glob("*.json"))
-    results.sort(key=lambda path: (path.stem not in TITLES, path.stem))
+    """Ours, what else was measured, what was published."""
+    order = list(TITLES)
+    results = sorted(
+        (_folder() / "results").glob("*.json"),
+        key=lambda path: (order.index(path.stem) if path.stem in order else len(order), path.stem),
+    )
     return results + sorted((_folder() / "baselines").glob("*.json"))
 
 
@@ -75,11 +84,11 @@ def _curve(path: Path, image: str) -> Curve | None:
     return Curve(name=TITLES.get(path.stem, curve.name), bpp=curve.bpp, psnr_db=curve.psnr_db)
 
 
-def _figure(image: str) -> go.Figure:
-    """All curves of an image."""
-    curves: list[Any] = [
-        (curve, path.parent.name == "results", path.stem in SHOWN)
+def _figure(image: str, codecs: list[str]) -> go.Figure:
+    """Curves of an image. codecs: names of files."""
+    curves = [
+        (curve, path.parent.name == "results")
         for path in _paths()
-        if (curve := _curve(path, image)) is not None
+        if path.stem in codecs and (curve := _curve(path, image)) is not None
     ]
     return charts.rate_distortion(curves, f"Kodak, {image}")

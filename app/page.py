@@ -8,7 +8,7 @@ import gradio as gr
 from . import decode_tab, encode_tab, fragments, inside_tab, kodak_tab
 
 SYSTEM_FONTS: Final = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
-THEME: Final = gr.themes.Soft(
+THEME: Final = gr.themes.Default(
     primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=SYSTEM_FONTS,
     font_mono=("ui-monospace", "Consolas", "monospace"),
 )  # fmt: skip
@@ -27,7 +27,7 @@ def build(jobs: int, delete_cache: tuple[int, int]) -> gr.Blocks:
                 encoded = encode_tab.build(jobs)
             with gr.Tab("Decode", id="decode"):
                 decode_file = decode_tab.build()
-            with gr.Tab("Look inside", id="inside"):
+            with gr.Tab("Inside", id="inside"):
                 inside_file = inside_tab.build()
             with gr.Tab("Kodak", id="kodak"):
                 kodak_tab.build()

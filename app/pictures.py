@@ -31,6 +31,10 @@ class Picture:
         """RGB, uint8 (h, w, 3)."""
         return rgb_pixels(self.image)
 
+    @property
+    def pixel_count(self) -> int:
+        return self.image.width * self.image.height
+
 
 def open_picture(path: str | None, side: str) -> Picture:
     """Read an upload. side: one of `SIDES`. Raises InvalidArgument, saying what to try."""

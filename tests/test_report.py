@@ -159,6 +159,15 @@ def test_files_without_a_curve_are_refused(text: str, tmp_path: Path) -> None:
         load_curve(tmp_path / "x.json")
 
 
+def test_the_curve_of_one_image(tmp_path: Path) -> None:
+    results = [result("a", 5), result("b", 5)]
+    write_report(aggregate(results), tmp_path / "x.json")
+    curve = load_curve(tmp_path / "x.json", image="a")
+    assert curve.bpp == pytest.approx([results[0].bpp])
+    with pytest.raises(InvalidArgument, match="per_image of c"):
+        load_curve(tmp_path / "x.json", image="c")
+
+
 @pytest.mark.parametrize("psnr_range_db", [None, (28.0, 39.0), (30.1, 30.2)])
 def test_half_the_rate_is_minus_50_percent(psnr_range_db: tuple[float, float] | None) -> None:
     found = bd_rate(rate_times(0.5), ANCHOR, psnr_range_db=psnr_range_db)

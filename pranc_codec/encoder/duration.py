@@ -19,17 +19,22 @@ MLP_STEP_S: Final = (3e-3, 0.27e-6)
 
 
 def estimate_seconds(
-    pixels: int, *, profile: str = "grid", effort: int | str = "default", bpp: float | None = None
+    pixels: int,
+    *,
+    profile: str = "grid",
+    effort: int | str = "default",
+    quality: float | None = None,
+    bpp: float | None = None,
 ) -> float:
     """Seconds that `encode` takes on two cores, within a factor of two or so.
 
-    bpp: of the file, which decides how large a network the mlp profile fits. A target PSNR, or a
-    bpp in the grid profile, may take twice as long, because it may take two fits.
+    quality or bpp: decides how large a network the mlp profile fits. A target PSNR, or a bpp in
+    the grid profile, may take twice as long, because it may take two fits.
     """
     level = level_of_effort(effort)
     if profile == "mlp":
-        bpp = bpp_of_quality(DEFAULT_QUALITY) if bpp is None else bpp
-        weights = plan_for(bpp, pixels, 3, Rule()).shape.weights
+        rate = bpp_of_quality(quality or DEFAULT_QUALITY) if bpp is None else bpp
+        weights = plan_for(rate, pixels, 3, Rule()).shape.weights
         return steps_of(level) * (MLP_STEP_S[0] + MLP_STEP_S[1] * weights)
     latents_s = LATENTS_ITERATION_S * latents_iterations(level, pixels)
     offsets_s = OFFSETS_ITERATION_S * offsets_iterations(level, pixels)
