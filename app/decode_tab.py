@@ -9,7 +9,7 @@ from PIL import Image
 
 import pranc_codec
 
-from . import fragments
+from . import beginning, fragments
 from .errors import told
 from .files import LIMITS, outgoing, read_upload
 from .pictures import rgb_pixels
@@ -46,8 +46,9 @@ def build() -> gr.File:
                 interactive=False, max_height=480, elem_id="window",
             )  # fmt: skip
             words = gr.HTML(elem_id="window-words")
+            bounded: dict[str, Any] = dict(concurrency_limit=1, concurrency_id="decode")
+            beginning.build(file, bounded)
     here: list[Any] = [file, zoom, across, down]
-    bounded: dict[str, Any] = dict(concurrency_limit=1, concurrency_id="decode")
     file.change(_decode, file, [picture, header, window, words], api_name="decode", **bounded)
     render.click(_render, here, [window, words], api_name="window", **bounded)
     for slider in (zoom, across, down):

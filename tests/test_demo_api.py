@@ -146,6 +146,19 @@ def test_decode_window_and_look_inside(client, encoded, grid_file, tmp_path):
         assert ("latents" in words) == (number == 1)
 
 
+def test_the_beginning_of_a_file(client, encoded, grid_file, tmp_path):
+    path = tmp_path / "grid.pranc"
+    path.write_bytes(grid_file)
+    shown, words = client.predict(gradio_client.handle_file(path), 2, api_name="/beginning")
+    softer = pranc_codec.decode_array(grid_file, levels=2)
+    assert np.array_equal(np.asarray(Image.open(shown)), softer)
+    assert f"first {pranc_codec.analyze(grid_file).prefix_bytes[2]:,} of" in words
+    path.write_bytes(encoded)
+    shown, words = client.predict(gradio_client.handle_file(path), 2, api_name="/beginning")
+    assert shown is None
+    assert "no levels" in words
+
+
 def test_kodak_curves(client):
     figure = json.loads(client.predict("kodim03", CODECS, api_name="/kodak")["plot"])
     names = {trace["name"] for trace in figure["data"]}
