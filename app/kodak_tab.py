@@ -15,14 +15,25 @@ from . import charts, fragments
 
 MEAN: Final = "mean of 24 images"
 TITLES: Final = {
-    "grid-effort-0": "pranc grid, no fit (1 s)",
-    "grid-effort-default": "pranc grid, default effort (24 s)",
-    "mlp-default": "pranc mlp, default effort (20 s)",
-    "mlp-max-five-images": "pranc mlp, effort max (minutes)",
-    "avif-444": "AVIF 4:4:4",
+    "results/grid-effort-0": "pranc grid, no fit (1 s)",
+    "results/grid-effort-default": "pranc grid, default effort (24 s)",
+    "results/mlp-default": "pranc mlp, default effort (20 s)",
+    "results/mlp-max-five-images": "pranc mlp, effort max (minutes)",
+    "results/avif-444": "AVIF 4:4:4",
+    "results/avif-420": "AVIF 4:2:0",
+    "results/jpegxl": "JPEG XL",
+    "results/webp": "WebP",
+    "results/jpeg2000": "JPEG 2000",
+    "results/jpeg-444": "JPEG 4:4:4",
+    "results/jpeg-420": "JPEG 4:2:0",
 }
-SHOWN: Final = ("jpeg-420", "jpeg2000", "bpg-444", "vtm", "coin", "cool-chic-5.0.1")
-"""Others that are drawn before someone asks for more."""
+"""Of our measurements, by their place in the data set; others are called what their files say."""
+SHOWN: Final = (
+    *("results/grid-effort-0", "results/grid-effort-default", "results/mlp-default"),
+    *("results/mlp-max-five-images", "results/avif-444", "results/jpeg-420"),
+    *("baselines/vtm", "baselines/coin"),
+)
+"""What is drawn before someone asks for more."""
 WORDS: Final = (
     "PSNR of whole files on 8-bit RGB. Thick lines were measured with this package "
     "(datasets/kodak/results), dotted ones are published points (datasets/kodak/baselines)."
@@ -31,8 +42,8 @@ WORDS: Final = (
 
 def build() -> None:
     """Lay out the tab and wire it."""
-    names = [(TITLES.get(path.stem, load_curve(path).name), path.stem) for path in _paths()]
-    shown = [stem for _, stem in names if stem in TITLES or stem in SHOWN]
+    names = [(_title(path), _key(path)) for path in _paths()]
+    shown = [key for _, key in names if key in SHOWN]
     image = gr.Dropdown([MEAN, *_images()], value=MEAN, label="Image", elem_id="kodak-image")
     plot = gr.Plot(_figure(MEAN, shown), show_label=False, elem_id="kodak-plot")
     gr.HTML(fragments.message(WORDS))
@@ -57,9 +68,21 @@ def _paths() -> list[Path]:
     order = list(TITLES)
     results = sorted(
         (_folder() / "results").glob("*.json"),
-        key=lambda path: (order.index(path.stem) if path.stem in order else len(order), path.stem),
+        key=lambda path: (
+            order.index(_key(path)) if _key(path) in order else len(order),
+            path.stem,
+        ),
     )
     return results + sorted((_folder() / "baselines").glob("*.json"))
+
+
+def _key(path: Path) -> str:
+    """A file's place in the data set."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def _title(path: Path) -> str:
+    return TITLES.get(_key(path)) or load_curve(path).name
 
 
 @lru_cache
@@ -81,14 +104,14 @@ def _curve(path: Path, image: str) -> Curve | None:
         curve = load_curve(path, image=None if image == MEAN else image)
     except PrancError:
         return None
-    return Curve(name=TITLES.get(path.stem, curve.name), bpp=curve.bpp, psnr_db=curve.psnr_db)
+    return Curve(name=_title(path), bpp=curve.bpp, psnr_db=curve.psnr_db)
 
 
 def _figure(image: str, codecs: list[str]) -> go.Figure:
-    """Curves of an image. codecs: names of files."""
+    """Curves of an image. codecs: files, by their places in the data set."""
     curves = [
         (curve, path.parent.name == "results")
         for path in _paths()
-        if path.stem in codecs and (curve := _curve(path, image)) is not None
+        if _key(path) in codecs and (curve := _curve(path, image)) is not None
     ]
     return charts.rate_distortion(curves, f"Kodak, {image}")

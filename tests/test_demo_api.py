@@ -21,7 +21,7 @@ SETTINGS = dict(
     profile="grid", rate_by="quality", quality=25, bpp=0.5, kilobytes=1.5, psnr=30, effort=0,
     side="768 px", api_name="/encode",
 )  # fmt: skip
-CODECS = ["jpeg-420", "avif-444", "grid-effort-default", "vtm"]
+CODECS = ["results/jpeg-420", "results/avif-444", "results/grid-effort-default", "baselines/vtm"]
 STATUS, RANKING, SLIDER, FILE, GALLERY = 0, 2, 4, 5, 7
 STEP = re.compile(r"step (\d+) of (\d+)")
 

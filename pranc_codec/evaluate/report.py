@@ -39,7 +39,9 @@ class Report:
 
     def curve(self, image: str | None = None) -> Curve:
         """PSNR over rate, of an image or of the mean, without points of infinite PSNR."""
-        series = self.per_image[image] if image else self.results
+        if image is not None and image not in self.per_image:
+            raise InvalidArgument(f"{self.name} has no results of {image}, only means")
+        series = self.results if image is None else self.per_image[image]
         pairs = [
             (bpp, psnr)
             for bpp, psnr in zip(series["bpp"], series["psnr-rgb"], strict=True)
