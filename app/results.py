@@ -16,6 +16,7 @@ from .rivals import FORMATS, Rival, rival
 
 OURS: Final = "pranc"
 ORIGINAL: Final = "Original"
+RULE: Final = "others at the highest quality that is not above our bytes"
 Update = dict[Any, Any]
 
 
@@ -112,7 +113,7 @@ def _ranking(picture: Picture, rivals: list[Rival]) -> str:
         (v.name, v.file_bytes, 8 * v.file_bytes / picture.pixel_count, v.psnr_db, v.fits)
         for v in rivals
     ]
-    return fragments.ranking(rows, picture.notes)
+    return fragments.ranking(rows, (RULE, *picture.notes))
 
 
 def compare(left: str, gallery: list[tuple[str, str]] | None) -> tuple[str, str]:
