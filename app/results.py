@@ -10,7 +10,7 @@ import pranc_codec
 from pranc_codec.evaluate import psnr_db
 
 from . import fragments
-from .files import LIMITS, outgoing
+from .files import outgoing
 from .pictures import Picture, rgb_pixels
 from .rivals import FORMATS, Rival, rival
 
@@ -74,7 +74,7 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
     """The file first; other formats follow one by one; everything again at the end, which is what
     a program that calls this page gets."""
     analysis = pranc_codec.analyze(data)
-    decoded = rgb_pixels(pranc_codec.decode(data, limits=LIMITS))
+    decoded = rgb_pixels(pranc_codec.decode(data))
     ours = Rival(
         name=OURS, file_bytes=len(data), pixels=decoded, fits=True,
         psnr_db=psnr_db(picture.pixels, decoded),

@@ -229,15 +229,21 @@ def test_only_who_knows_a_files_content_can_fetch_it(demo, client, picture_path)
     assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_a_path_on_the_server_is_no_upload(demo):
-    body = {"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}
+@pytest.mark.parametrize("name", ["decode", "encode"])
+def test_a_path_on_the_server_is_no_upload(demo, name):
+    settings = [value for key, value in SETTINGS.items() if key != "api_name"]
+    file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    body = {"data": [file, *(settings if name == "encode" else [])]}
+    logged = demo.log.read_text()
     request = urllib.request.Request(
-        f"{demo.url}/gradio_api/call/decode", json.dumps(body).encode(),
+        f"{demo.url}/gradio_api/call/{name}", json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )  # fmt: skip
     with urllib.request.urlopen(request) as answer:
         event = json.load(answer)["event_id"]
-    with urllib.request.urlopen(f"{demo.url}/gradio_api/call/decode/{event}") as answer:
+    with urllib.request.urlopen(f"{demo.url}/gradio_api/call/{name}/{event}") as answer:
         text = answer.read().decode()
     assert "event: error" in text
     assert "root:" not in text
+    told = demo.log.read_text().removeprefix(logged)
+    assert "InvalidPathError" in told  # refused as a path, not as a picture
