@@ -103,10 +103,11 @@ def test_progress_moves_and_previews_come(client, picture_path):
     assert previews
 
 
-def test_cancel_frees_the_place_at_once(demo, picture_path):
-    """Effort 7 takes minutes; who comes after does not wait for them."""
+def test_cancel_frees_the_place_at_once(demo, picture_path, tmp_path):
+    """Effort 7 takes minutes here; who comes after does not wait for them."""
+    large = save(skimage_data.astronaut(), tmp_path / "large.png", (512, 512))
     first, second = new_client(demo), new_client(demo)
-    job = encode(first, picture_path, effort=7)
+    job = encode(first, large, effort=7)
     while not any(STEP.search(str(output[STATUS])) for output in job.outputs()):
         assert not job.done()
     assert job.cancel()

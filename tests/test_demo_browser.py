@@ -20,7 +20,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-WAIT_MS = 60_000
+WAIT_MS = 120_000
 SCREENS = pytest.mark.parametrize("page", [1280, 390], ids=["desktop", "phone"], indirect=True)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `make browser`")
 
