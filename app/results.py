@@ -10,12 +10,13 @@ import pranc_codec
 from pranc_codec.evaluate import psnr_db
 
 from . import fragments
-from .files import LIMITS, outgoing
+from .files import outgoing
 from .pictures import Picture, rgb_pixels
 from .rivals import FORMATS, Rival, rival
 
 OURS: Final = "pranc"
 ORIGINAL: Final = "Original"
+RULE: Final = "others at the highest quality that is not above our bytes"
 Update = dict[Any, Any]
 
 
@@ -73,7 +74,7 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
     """The file first; other formats follow one by one; everything again at the end, which is what
     a program that calls this page gets."""
     analysis = pranc_codec.analyze(data)
-    decoded = rgb_pixels(pranc_codec.decode(data, limits=LIMITS))
+    decoded = rgb_pixels(pranc_codec.decode(data))
     ours = Rival(
         name=OURS, file_bytes=len(data), pixels=decoded, fits=True,
         psnr_db=psnr_db(picture.pixels, decoded),
@@ -112,7 +113,7 @@ def _ranking(picture: Picture, rivals: list[Rival]) -> str:
         (v.name, v.file_bytes, 8 * v.file_bytes / picture.pixel_count, v.psnr_db, v.fits)
         for v in rivals
     ]
-    return fragments.ranking(rows, picture.notes)
+    return fragments.ranking(rows, (RULE, *picture.notes))
 
 
 def compare(left: str, gallery: list[tuple[str, str]] | None) -> tuple[str, str]:

@@ -103,10 +103,11 @@ def test_progress_moves_and_previews_come(client, picture_path):
     assert previews
 
 
-def test_cancel_frees_the_place_at_once(demo, picture_path):
-    """Effort 7 takes minutes; who comes after does not wait for them."""
+def test_cancel_frees_the_place_at_once(demo, picture_path, tmp_path):
+    """Effort 7 takes minutes here; who comes after does not wait for them."""
+    large = save(skimage_data.astronaut(), tmp_path / "large.png", (512, 512))
     first, second = new_client(demo), new_client(demo)
-    job = encode(first, picture_path, effort=7)
+    job = encode(first, large, effort=7)
     while not any(STEP.search(str(output[STATUS])) for output in job.outputs()):
         assert not job.done()
     assert job.cancel()
@@ -242,15 +243,21 @@ def test_only_who_knows_a_files_content_can_fetch_it(demo, client, picture_path)
     assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_a_path_on_the_server_is_no_upload(demo):
-    body = {"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}
+@pytest.mark.parametrize("name", ["decode", "encode"])
+def test_a_path_on_the_server_is_no_upload(demo, name):
+    settings = [value for key, value in SETTINGS.items() if key != "api_name"]
+    file = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    body = {"data": [file, *(settings if name == "encode" else [])]}
+    logged = demo.log.read_text()
     request = urllib.request.Request(
-        f"{demo.url}/gradio_api/call/decode", json.dumps(body).encode(),
+        f"{demo.url}/gradio_api/call/{name}", json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )  # fmt: skip
     with urllib.request.urlopen(request) as answer:
         event = json.load(answer)["event_id"]
-    with urllib.request.urlopen(f"{demo.url}/gradio_api/call/decode/{event}") as answer:
+    with urllib.request.urlopen(f"{demo.url}/gradio_api/call/{name}/{event}") as answer:
         text = answer.read().decode()
     assert "event: error" in text
     assert "root:" not in text
+    told = demo.log.read_text().removeprefix(logged)
+    assert "InvalidPathError" in told  # refused as a path, not as a picture

@@ -20,7 +20,8 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-WAIT_MS = 60_000
+WAIT_MS = 120_000
+SCREENS = pytest.mark.parametrize("page", [1280, 390], ids=["desktop", "phone"], indirect=True)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `make browser`")
 
 
@@ -32,12 +33,11 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
+@pytest.fixture
 def page(request, browser, demo):
     """The page on a screen; nothing may be asked of other hosts, and no script may fail."""
-    context = browser.new_context(
-        viewport={"width": request.param, "height": 900}, has_touch=request.param < 500
-    )
+    width = getattr(request, "param", 1280)
+    context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=width < 500)
     context.set_default_timeout(WAIT_MS)
     opened = context.new_page()
     complaints: list[str] = []
@@ -81,6 +81,7 @@ def download(page, folder: Path) -> Path:
     return path
 
 
+@SCREENS
 def test_encode_download_decode(page, picture, tmp_path):
     upload(page, "picture", picture)
     expect(page.locator("#estimate")).to_contain_text("128 x 96 pixels")
@@ -139,6 +140,7 @@ def test_wrong_files_end_in_a_toast(page, tmp_path):
     expect(toast.last).to_contain_text("not a .pranc file", timeout=WAIT_MS)
 
 
+@SCREENS
 def test_kodak_is_drawn(page):
     page.get_by_role("tab", name="Kodak").click()
     expect(page.locator("#kodak-plot .legendtext").first).to_be_visible(timeout=WAIT_MS)
