@@ -16,7 +16,7 @@ from pranc_codec import PrancError
 from pranc_codec.evaluate import Curve, bd_rate, load_curve, plot_curves
 
 KODAK = Path(__file__).parent.parent / "datasets" / "kodak"
-REFERENCES = ("jpeg-420", "jpeg-444", "avif-444")
+REFERENCES = ("jpeg-420", "jpeg-444", "webp", "jpegxl", "avif-444")
 LOW_DB, HIGH_DB = 28.0, 39.0
 PLOTS = {  # name of the picture: (ours, highest rate, published)
     "kodak": (
