@@ -22,7 +22,7 @@ COLOURS: Final = (
 )  # fmt: skip
 WIDTH_PX, HEIGHT_PX, DPI = 900, 600, 100
 LEFT_PX, BOTTOM_PX, TOP_PX, RIGHT_PX = 62, 54, 44, 22  # margins without labels
-GAP_PX, LINE_PX, LETTER_PX = 10, 14, 6  # of the labels: distance, height, width of a letter
+GAP_PX, LINE_PX, LETTER_PX = 10, 14, 7  # of the labels: distance, height, width of a letter
 FIRST_TICK_BPP: Final = 0.0125  # ticks double from here
 
 
