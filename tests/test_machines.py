@@ -71,8 +71,8 @@ def stop_in_mid_run(
     workers = psutil.Process(process.pid).children(recursive=True)
     assert len(workers) >= 2
     process.send_signal(number)
-    process.wait(timeout=30)
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    process.wait(timeout=120)
+    _, alive = psutil.wait_procs(workers, timeout=120)
     assert not alive
 
 
@@ -84,7 +84,7 @@ def test_stopped_runs_lose_nothing_and_double_nothing(images: Path, tmp_path: Pa
     process = command(images, tmp_path)
     stop_in_mid_run(process, tmp_path, signal.SIGKILL)
     second = stored(tmp_path)
-    assert command(images, tmp_path).wait(timeout=120) == 0
+    assert command(images, tmp_path).wait(timeout=600) == 0
     last = stored(tmp_path)
     assert len(first) < len(second) < len(last) == 100
     assert first.items() <= second.items() <= last.items()
@@ -115,7 +115,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
         for process in (workers, scheduler):
             family = psutil.Process(process.pid).children(recursive=True)
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
             psutil.wait_procs(family, timeout=30)
         log.close()
 

@@ -110,7 +110,7 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=120_000)
         yield chromium
         chromium.close()
 
@@ -118,6 +118,7 @@ def browser() -> Iterator[Any]:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_draws_its_curves_without_network(written: Path, browser: Any, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 800}, offline=True)
+    page.set_default_timeout(120_000)
     complaints: list[str] = []
     requests: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))

@@ -16,10 +16,13 @@ from pranc_codec.files import write_atomically
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS: Final = ("#d1495b", "#00798c", "#e3962b", "#30638e", "#6a994e", "#7b4ea3")
+COLOURS: Final = (
+    "#d1495b", "#00798c", "#e3962b", "#30638e", "#6a994e", "#7b4ea3",
+    "#8c5a3c", "#17becf", "#e377c2", "#556b2f", "#5c6bc0", "#9e9d24",
+)  # fmt: skip
 WIDTH_PX, HEIGHT_PX, DPI = 900, 600, 100
 LEFT_PX, BOTTOM_PX, TOP_PX, RIGHT_PX = 62, 54, 44, 22  # margins without labels
-GAP_PX, LINE_PX, LETTER_PX = 10, 14, 6  # of the labels: distance, height, width of a letter
+GAP_PX, LINE_PX, LETTER_PX = 10, 14, 7  # of the labels: distance, height, width of a letter
 FIRST_TICK_BPP: Final = 0.0125  # ticks double from here
 
 
