@@ -21,7 +21,7 @@ FLOORS = [
     {"coordinate", "wavelet", "context", "density", "sums", "exact", "synthesis", "priors"},
     {"extras", "mlp", "grid_latents", "grid", "decoder", "analysis"},
     {"encoder"},
-    {"evaluate", "training"},
+    {"evaluate", "training", "condense"},
     {"__init__", "batch", "commands", "cli", "pillow_plugin"},
 ]  # fmt: skip
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
@@ -45,6 +45,7 @@ SAME_FLOOR = {  # (imported, importer)
     *((name, "grid") for name in ("extras", "grid_latents")),
     *((name, "decoder") for name in ("extras", "mlp", "grid")),
     *((name, "analysis") for name in ("decoder", "mlp", "grid", "grid_latents")),
+    ("training", "condense"),
     *(("__init__", name) for name in ("batch", "commands", "cli", "pillow_plugin")),
     *((name, "commands") for name in ("batch",)),
     *((name, "cli") for name in ("batch", "commands")),

@@ -1,0 +1,1 @@
+"""Experiments: small classifiers condensed to files, against pruning at equal bytes."""
