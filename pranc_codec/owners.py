@@ -1,6 +1,6 @@
-"""Which tensors a module has, who owns them, and which of its parameters stay as they are."""
+"""Which tensors a module has, who owns them, which parameters stay as they are; what is refused."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -76,6 +76,42 @@ def excluded_names(module: nn.Module, exclude: Exclude) -> frozenset[str]:
             )
         found |= matching
     return frozenset(found)
+
+
+def check_generated(
+    infos: Sequence[TensorInfo], generated: set[str], prior: Mapping[str, Tensor] | None
+) -> None:
+    """Refuse weights that cannot be generated and a prior that is not the module's."""
+    for info in infos:
+        if info.name in generated and info.dtype != torch.float32:
+            raise InvalidArgument(
+                f"{info.name} is {info.dtype}, generated weights are float32: "
+                "use module.float(), or exclude it"
+            )
+        if prior is None:
+            continue
+        given = prior.get(info.name)
+        if given is None and info.name in generated:
+            raise InvalidArgument(f"prior: {info.name} is missing")
+        if given is not None and (given.shape, given.dtype) != (info.shape, info.dtype):
+            raise InvalidArgument(
+                f"prior: {info.name} is {given.dtype} {tuple(given.shape)}, "
+                f"the module's is {info.dtype} {tuple(info.shape)}"
+            )
+
+
+def device_for(
+    module: nn.Module, persistent: set[str], device: torch.device | str | None
+) -> torch.device:
+    """Where a file is loaded to; refuses a buffer whose values neither module nor file has."""
+    for name, buffer in module.named_buffers():
+        if buffer.is_meta and name not in persistent:
+            raise InvalidArgument(
+                f"buffer {name} is on the meta device and not persistent, so no file has it: "
+                "build the module elsewhere"
+            )
+    own = next((p.device for p in module.parameters()), torch.device("cpu"))
+    return torch.device(device or ("cpu" if own.type == "meta" else own))
 
 
 def _means(pattern: str, name: str) -> bool:

@@ -28,7 +28,14 @@ from pranc_codec.generated import generate_on_access, recipes_instead_of_weights
 from pranc_codec.layers import Layer, Slice, apportion, slices_of
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 from pranc_codec.model_file import Model, Surroundings, read_model, write_model
-from pranc_codec.owners import Exclude, TensorInfo, excluded_names, owners_of, tensors_of
+from pranc_codec.owners import (
+    Exclude,
+    check_generated,
+    device_for,
+    excluded_names,
+    owners_of,
+    tensors_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +94,7 @@ class Pranc(nn.Module):
         self._infos, self._scales = tensors_of(module), dict(scales or {})
         excluded = excluded_names(module, exclude)
         generated = {i.name for i in self._infos if i.parameter} - excluded
-        _check(self._infos, generated, prior)
+        check_generated(self._infos, generated, prior)
         device = device or next((p.device for p in module.parameters()), None)
         self._has_prior = prior is not None
         self.layers = nn.ModuleList()
@@ -232,7 +239,7 @@ class Pranc(nn.Module):
         module is as it was then.
         """
         infos = tensors_of(module)
-        device = _device_for(module, {info.name for info in infos}, device)
+        device = device_for(module, {info.name for info in infos}, device)
         around = Surroundings(infos=infos, scales=scales or {}, prior=prior)
         model = read_model(data, around, limits)
         out = cls(
@@ -277,39 +284,3 @@ class Pranc(nn.Module):
         for layer in self.layers:
             assert isinstance(layer, Layer)
             yield layer
-
-
-def _check(
-    infos: Sequence[TensorInfo], generated: set[str], prior: Mapping[str, Tensor] | None
-) -> None:
-    """Refuse weights that cannot be generated and a prior that is not the module's."""
-    for info in infos:
-        if info.name in generated and info.dtype != torch.float32:
-            raise InvalidArgument(
-                f"{info.name} is {info.dtype}, generated weights are float32: "
-                "use module.float(), or exclude it"
-            )
-        if prior is None:
-            continue
-        given = prior.get(info.name)
-        if given is None and info.name in generated:
-            raise InvalidArgument(f"prior: {info.name} is missing")
-        if given is not None and (given.shape, given.dtype) != (info.shape, info.dtype):
-            raise InvalidArgument(
-                f"prior: {info.name} is {given.dtype} {tuple(given.shape)}, "
-                f"the module's is {info.dtype} {tuple(info.shape)}"
-            )
-
-
-def _device_for(
-    module: nn.Module, persistent: set[str], device: torch.device | str | None
-) -> torch.device:
-    """Where a file is loaded to; refuses a buffer whose values neither module nor file has."""
-    for name, buffer in module.named_buffers():
-        if buffer.is_meta and name not in persistent:
-            raise InvalidArgument(
-                f"buffer {name} is on the meta device and not persistent, so no file has it: "
-                "build the module elsewhere"
-            )
-    own = next((p.device for p in module.parameters()), torch.device("cpu"))
-    return torch.device(device or ("cpu" if own.type == "meta" else own))

@@ -26,6 +26,7 @@ def condense(
         list[int] | None, typer.Option(help="k with the dense basis; repeatable.")
     ] = None,
     epochs: Annotated[float, typer.Option(help="Of every training.")] = 4,
+    validation: Annotated[int, typer.Option(help="Training images set aside for choices.")] = 5000,
     seed: Annotated[int, typer.Option(help="Of initialization and bases.")] = 0,
 ) -> None:
     """Condense LeNet on MNIST: accuracy over bytes, PRANC against full training and pruning.
@@ -47,7 +48,7 @@ def condense(
         seed=seed,
     )  # fmt: skip
     with progress_bar() as bar:
-        results = run(load_mnist(data), output, plan, bar)
+        results = run(load_mnist(data, validation=validation), output, plan, bar)
     plot(results, output / "accuracy.png")
     table = Table("case", "bytes", "test accuracy %", "validation %")
     for r in results:

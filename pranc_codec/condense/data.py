@@ -64,7 +64,7 @@ def load_mnist(path: Path, *, validation: int = VALIDATION) -> Splits:
 
 def _labelled(images: Bytes, labels: Bytes) -> Labelled:
     return Labelled(
-        images=torch.from_numpy(images).unsqueeze(1).float() / 255,
+        images=torch.from_numpy(images.astype(np.float32) / 255).unsqueeze(1),
         labels=torch.from_numpy(labels.astype(np.int64)),
     )
 

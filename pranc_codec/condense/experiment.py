@@ -28,7 +28,7 @@ Progress = Callable[[int, int, str], None]
 STEPS: Final = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 """Quantization steps to choose from, in units of the root mean square."""
 TOLERANCE: Final = 0.001
-RATES: Final = {"full": (2e-3,), "hash": (0.03, 0.1), "dense": (0.03, 0.1), "pruned": (1e-3,)}
+RATES: Final = {"full": (2e-3,), "hash": (0.03, 0.1), "dense": (0.03, 0.1), "pruned": (2e-3, 1e-2)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,10 +30,15 @@ class Pruned:
 
 
 def keep_largest(weights: Weights, count: int) -> dict[str, Tensor]:
-    """Masks of the `count` weights that are largest in magnitude, over all tensors."""
-    magnitudes = torch.cat([w.abs().reshape(-1) for w in weights.values()])
-    threshold = magnitudes.kthvalue(len(magnitudes) - count + 1).values
-    return {name: w.abs() >= threshold for name, w in weights.items()}
+    """Masks of the `count` weights that are largest in magnitude, over all tensors.
+
+    Magnitudes are relative to their tensor's root mean square: absolute ones would empty whole
+    layers long before such rates are reached.
+    """
+    relative = {name: w.abs() / w.square().mean().sqrt() for name, w in weights.items()}
+    flat = torch.cat([r.reshape(-1) for r in relative.values()])
+    threshold = flat.kthvalue(len(flat) - count + 1).values
+    return {name: r >= threshold for name, r in relative.items()}
 
 
 def code(weights: Weights, masks: Weights, step: float) -> Pruned:
