@@ -27,6 +27,8 @@ def plot(results: Sequence[Result], path: Path) -> None:
         axes.axhline(100 * full.test_accuracy, color="grey", linestyle="--", label=label)
     axes.set(xscale="log", xlabel="bytes on the wire", ylabel="test accuracy, %")
     axes.set_title(f"LeNet on MNIST, {results[0].epochs:g} epochs, one seed")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     with write_atomically(path) as file:

@@ -35,10 +35,13 @@ def keep_largest(weights: Weights, count: int) -> dict[str, Tensor]:
     Magnitudes are relative to their tensor's root mean square: absolute ones would empty whole
     layers long before such rates are reached.
     """
-    relative = {name: w.abs() / w.square().mean().sqrt() for name, w in weights.items()}
-    flat = torch.cat([r.reshape(-1) for r in relative.values()])
-    threshold = flat.kthvalue(len(flat) - count + 1).values
-    return {name: r >= threshold for name, r in relative.items()}
+    deviations = [w.square().mean().sqrt().clamp_min(1e-12) for w in weights.values()]
+    relative = [w.abs().reshape(-1) / d for w, d in zip(weights.values(), deviations, strict=True)]
+    flat = torch.cat(relative)
+    kept = torch.zeros_like(flat, dtype=torch.bool)
+    kept[flat.topk(count).indices] = True
+    parts = torch.split(kept, [len(r) for r in relative])
+    return {name: m.view_as(w) for (name, w), m in zip(weights.items(), parts, strict=True)}
 
 
 def code(weights: Weights, masks: Weights, step: float) -> Pruned:
