@@ -9,13 +9,11 @@ python benchmarks/pranc_resnet18.py [--batch 4] [--size 64] [--coefficients 2000
                 its own file onto a module on the meta device
 
 Each case runs in its own process, on one thread; the peak is the resident set above that of the
-imports (Linux), where malloc gives large blocks back as soon as they are freed. At 4 images of
-64x64 activations are some 10 MiB of it; the rest is weights, gradients and convolutions' copies of
-them.
+imports (Linux), what malloc keeps included. At 4 images of 64x64 activations are some 10 MiB of it;
+the rest is weights, gradients and convolutions' copies of them.
 """
 
 import multiprocessing
-import os
 import tempfile
 import time
 from itertools import pairwise
@@ -127,7 +125,6 @@ def measure(
 
 def main(batch: int = 4, size: int = 64, coefficients: int = 20000) -> None:
     """Measure both networks in training and in use."""
-    os.environ["MALLOC_MMAP_THRESHOLD_"] = "131072"  # of the processes started below
     console = Console()
     table = Table("case", "peak MiB", "made s", "forward s", "backward s")
     context = multiprocessing.get_context("spawn")
