@@ -25,6 +25,7 @@ from pranc_codec.errors import (
     EncodingCancelled,
     InvalidArgument,
     LimitExceeded,
+    ModelMismatch,
     NotPranc,
     PrancError,
     TargetUnreachable,
@@ -33,7 +34,7 @@ from pranc_codec.errors import (
 )
 from pranc_codec.image import Metadata
 from pranc_codec.limits import Limits
-from pranc_codec.pranc import Export, Pranc, rebuild
+from pranc_codec.pranc import Counts, Pranc
 
 __version__ = version("pranc-codec")
 
@@ -41,8 +42,8 @@ __all__ = [
     "Analysis",
     "BitstreamError",
     "CorruptBitstream",
+    "Counts",
     "EncodingCancelled",
-    "Export",
     "Header",
     "InvalidArgument",
     "LayerInfo",
@@ -50,6 +51,7 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "Metadata",
+    "ModelMismatch",
     "NotPranc",
     "Pranc",
     "PrancError",
@@ -64,5 +66,4 @@ __all__ = [
     "encode",
     "estimate_seconds",
     "inspect",
-    "rebuild",
 ]

@@ -137,7 +137,7 @@ class HashBasis:
 
     def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Ranges of rows that are made at once: integers take much more room than weights."""
-        return [(start, stop)] if self._hold else _split(start, stop, BLOCK_ENTRIES // 16)
+        return _split(start, stop, BLOCK_ENTRIES // 16)
 
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int
@@ -213,24 +213,3 @@ def make_basis(
     if kind == "dense":
         return DenseBasis(weights, coefficients, seed=seed, layer=layer)
     raise InvalidArgument(f"unknown basis {kind!r}: use 'hash' or 'dense'")
-
-
-class _Expand(torch.autograd.Function):
-    """`basis.expand` with `basis.project` as its gradient; nothing of the basis is saved."""
-
-    @staticmethod
-    def forward(ctx: Any, coefficients: Tensor, basis: Basis, start: int, stop: int) -> Tensor:
-        ctx.basis, ctx.start = basis, start
-        return basis.expand(coefficients, start, stop)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        return ctx.basis.project(gradients[0], ctx.start), None, None, None
-
-
-def expand(
-    basis: Basis, coefficients: Float[Tensor, " k"], start: int, stop: int
-) -> Float[Tensor, " rows"]:
-    """Differentiable rows start .. stop - 1 of basis @ coefficients."""
-    out: Tensor = _Expand.apply(coefficients, basis, start, stop)  # type: ignore[no-untyped-call]
-    return out

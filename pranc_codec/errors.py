@@ -2,6 +2,7 @@
 
 PrancError
 |-- InvalidArgument        (also ValueError)   the caller asked for something that has no meaning
+|   |-- ModelMismatch                          a file of another module or prior than the given
 |   `-- TargetUnreachable                      a bpp or PSNR that this image and profile cannot meet
 |-- BitstreamError         (also ValueError)   the bytes are not a file of this format
 |   |-- NotPranc                               another format's bytes
@@ -23,6 +24,10 @@ class InvalidArgument(PrancError, ValueError):
 
 class TargetUnreachable(InvalidArgument):
     """The wanted bpp or PSNR cannot be met; the message says what was reached."""
+
+
+class ModelMismatch(InvalidArgument):
+    """The module, its scales or the prior are not those that the file was written for."""
 
 
 class BitstreamError(PrancError, ValueError):

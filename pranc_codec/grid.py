@@ -124,7 +124,7 @@ def network_of(
         return prior_network(header.grid.prior).to(device)
     network = build_network(header.grid.prior, header.grid.k, header.seed)
     assert isinstance(network.offsets, Pranc)
-    network.offsets.load(read_coefficients(header.grid, sections))
+    network.offsets.set_coefficients(read_coefficients(header.grid, sections))
     return network.to(device)
 
 

@@ -1,16 +1,20 @@
-"""One layer of a PRANC network: parameters as slices of prior + scale * basis @ coefficients."""
+"""One layer of a PRANC network: parameters as slices of prior + scale * basis @ coefficients.
+
+A parameter is made in blocks of rows, in place: making one takes its own memory and little more.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from pranc_codec import prng
-from pranc_codec.basis import Basis, expand
+from pranc_codec.basis import Basis
+from pranc_codec.errors import InvalidArgument
 
 BLOCK_NUMBERS: Final = 1 << 16
 
@@ -30,8 +34,29 @@ class Slice:
     """The prior is uniform in (-bound, bound), from the seed."""
 
 
-def slices_of(owner: nn.Module) -> list[Slice]:
-    """Places, scales and seeded prior of a layer's own parameters.
+def apportion(total: int, sizes: Sequence[int]) -> list[int]:
+    """Share `total` coefficients among layers.
+
+    Each layer gets one; the others are shared in proportion to the layers' weights beyond their
+    first, by largest remainders (ties: the earlier layer). So no layer has more than its weights.
+    """
+    weights = sum(sizes)
+    if not len(sizes) <= total <= weights:
+        raise InvalidArgument(
+            f"{total} coefficients for {len(sizes)} layers with {weights} weights: "
+            f"use {len(sizes)} to {weights}"
+        )
+    spare = total - len(sizes)
+    room = weights - len(sizes)
+    shares = [1 + spare * (size - 1) // max(room, 1) for size in sizes]
+    order = sorted(range(len(sizes)), key=lambda i: (-(spare * (sizes[i] - 1) % max(room, 1)), i))
+    for i in order[: total - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+def slices_of(owner: nn.Module, excluded: Collection[str] = ()) -> list[Slice]:
+    """Places, scales and seeded prior of a layer's own parameters, but for the excluded.
 
     Tensors of two or more dimensions: prior uniform within 1 / sqrt(fan_in), as torch's default
     for linear and convolution layers. Vectors beside them (biases): prior 0, the same scale.
@@ -42,6 +67,8 @@ def slices_of(owner: nn.Module) -> list[Slice]:
     bound = 1 / math.sqrt(fans[0]) if fans else 0.0
     out, start = [], 0
     for name, parameter in named:
+        if name in excluded:
+            continue
         matrix = parameter.dim() > 1
         out.append(
             Slice(
@@ -59,7 +86,11 @@ def slices_of(owner: nn.Module) -> list[Slice]:
 
 
 class Layer(nn.Module):
-    """Makes one layer's parameters from its coefficients."""
+    """Makes one layer's parameters from its coefficients.
+
+    prior: tensors by their names in the layer; without it the prior comes from the seed. hold:
+    keep the basis and the prior in memory.
+    """
 
     coefficients: nn.Parameter
 
@@ -73,21 +104,28 @@ class Layer(nn.Module):
         self.coefficients = nn.Parameter(torch.zeros(basis.coefficients, dtype=torch.float32))
         self.substitutes: list[Tensor] = []  # a list, so that nn.Module does not register it
         self._has_prior = prior is not None
+        self._held_priors: dict[tuple[str, torch.device], Tensor] = {}
         for name, tensor in (prior or {}).items():
             self.register_buffer(f"prior_{name}", tensor.detach().clone(), persistent=False)
 
     def prior(self, name: str) -> Tensor:
-        """Prior of a tensor: what was given, or made from the seed."""
-        s = self.slices[name]
+        """A new tensor with the prior of a parameter: what was given, or made from the seed."""
         if self._has_prior:
             given: Tensor = getattr(self, f"prior_{name}")
-            return given
+            return given.clone(memory_format=torch.contiguous_format)
+        if not self.hold:
+            return self._seeded_prior(self.slices[name])
+        key = (name, self.coefficients.device)
+        if key not in self._held_priors:
+            self._held_priors[key] = self._seeded_prior(self.slices[name])
+        return self._held_priors[key].clone()
+
+    def _seeded_prior(self, s: Slice) -> Tensor:
         device = self.coefficients.device
         if s.bound == 0:
             return torch.full(s.shape, s.constant, device=device, dtype=torch.float32)
-        return s.bound * seeded_uniform(
-            s.start, s.stop, seed=self.seed, layer=self.number, device=device
-        ).view(s.shape)
+        uniform = seeded_uniform(s.start, s.stop, seed=self.seed, layer=self.number, device=device)
+        return uniform.mul_(s.bound).view(s.shape)
 
     def current(self) -> Tensor:
         """The coefficients in use: the parameter, or what `Pranc.using` puts in its place."""
@@ -95,16 +133,43 @@ class Layer(nn.Module):
 
     def tensor(self, name: str, coefficients: Tensor) -> Tensor:
         """The parameter `name`, made now; differentiable in the coefficients."""
+        out: Tensor = _Generate.apply(coefficients, self, name)  # type: ignore[no-untyped-call]
+        return out
+
+    def generate(self, name: str, coefficients: Float[Tensor, " k"]) -> Tensor:
+        """prior + scale * basis @ coefficients."""
+        s, out = self.slices[name], self.prior(name)
+        flat = out.view(-1)
+        for first in range(s.start, s.stop, BLOCK_NUMBERS):
+            last = min(first + BLOCK_NUMBERS, s.stop)
+            rows = self.basis.expand(coefficients, first, last)
+            flat[first - s.start : last - s.start].add_(rows, alpha=s.scale)
+        return out
+
+    def project(self, name: str, gradient: Tensor) -> Float[Tensor, " k"]:
+        """The coefficients' gradient from that of the parameter `name`."""
         s = self.slices[name]
-        rows = expand(self.basis, coefficients, s.start, s.stop).view(s.shape)
-        return torch.add(self.prior(name), rows, alpha=s.scale)
+        return self.basis.project(gradient.reshape(-1), s.start) * s.scale
+
+
+class _Generate(torch.autograd.Function):
+    """`Layer.generate` with `Layer.project` as its gradient; no weight and no basis is saved."""
+
+    @staticmethod
+    def forward(ctx: Any, coefficients: Tensor, layer: Layer, name: str) -> Tensor:
+        ctx.layer, ctx.name = layer, name
+        return layer.generate(name, coefficients)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.layer.project(ctx.name, gradients[0]), None, None
 
 
 def seeded_uniform(
     start: int, stop: int, *, seed: int, layer: int, device: torch.device
 ) -> Float[Tensor, " n"]:
     """Numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), rounded to float32."""
-    parts = []
+    out = torch.empty(stop - start, device=device, dtype=torch.float32)
     for first in range(start, stop, BLOCK_NUMBERS):
         last = min(first + BLOCK_NUMBERS, stop)
         call = first >> 2
@@ -115,5 +180,5 @@ def seeded_uniform(
             substream=layer,
         )
         lanes = torch.stack(words, dim=-1).view(-1).narrow(0, first - 4 * call, last - first)
-        parts.append(((2 * lanes + 1).double() * 2.0**-32 - 1).float())
-    return torch.cat(parts)
+        out[first - start : last - start] = (2 * lanes + 1).double() * 2.0**-32 - 1
+    return out

@@ -9,9 +9,10 @@ from pranc_codec import bitstream, coordinate, entropy, priors
 from pranc_codec.bitstream import Header
 from pranc_codec.errors import CorruptBitstream, InvalidArgument
 from pranc_codec.extras import View
+from pranc_codec.layers import apportion
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.parameters import MlpParameters
-from pranc_codec.pranc import Pranc, apportion
+from pranc_codec.pranc import Pranc
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
@@ -86,7 +87,7 @@ def network_of(
     shape = network_shape(header)
     with coordinate.float32_everywhere(), torch.no_grad():
         pranc = build_network(shape, header.mlp, header.seed, hold=False)
-        pranc.load(dequantize(read_symbols(header, sections), header.mlp))
+        pranc.set_coefficients(dequantize(read_symbols(header, sections), header.mlp))
         network = coordinate.CoordinateMLP(shape, seed=header.seed)
         network.load_state_dict(pranc.weights())
     return network.to(device)

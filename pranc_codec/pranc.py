@@ -10,52 +10,47 @@ A layer is a module that owns parameters. Its weights are made when they are rea
 after use, in forward and in backward: the peak is one layer's weights, not the network's.
 """
 
-import weakref
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from pranc_codec.basis import make_basis
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.layers import Layer, Slice, slices_of
+from pranc_codec.files import write_atomically
+from pranc_codec.generated import generate_on_access, recipes_instead_of_weights
+from pranc_codec.layers import Layer, Slice, apportion, slices_of
+from pranc_codec.limits import DEFAULT_LIMITS, Limits
+from pranc_codec.model_file import Model, Surroundings, read_model, write_model
+from pranc_codec.owners import (
+    Exclude,
+    check_generated,
+    device_for,
+    excluded_names,
+    owners_of,
+    tensors_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
-    """All that is needed to rebuild a network's parameters, beside its architecture (and the prior
-    and scales, if they were given). Buffers, such as running statistics, are not part of it."""
+class Counts:
+    """How many numbers a condensed model consists of."""
 
-    seed: int
-    basis: str
-    coefficients: Float[Tensor, " k"]
+    coefficients: int
+    excluded: int
+    """Of parameters that are not generated."""
+    buffers: int
+    """Of persistent buffers, such as running statistics."""
 
-
-def apportion(total: int, sizes: Sequence[int]) -> list[int]:
-    """Share `total` coefficients among layers.
-
-    Each layer gets one; the others are shared in proportion to the layers' weights beyond their
-    first, by largest remainders (ties: the earlier layer). So no layer has more than its weights.
-    """
-    weights = sum(sizes)
-    if not len(sizes) <= total <= weights:
-        raise InvalidArgument(
-            f"{total} coefficients for {len(sizes)} layers with {weights} weights: "
-            f"use {len(sizes)} to {weights}"
-        )
-    spare = total - len(sizes)
-    room = weights - len(sizes)
-    shares = [1 + spare * (size - 1) // max(room, 1) for size in sizes]
-    order = sorted(range(len(sizes)), key=lambda i: (-(spare * (sizes[i] - 1) % max(room, 1)), i))
-    for i in order[: total - sum(shares)]:
-        shares[i] += 1
-    return shares
+    @property
+    def total(self) -> int:
+        return self.coefficients + self.excluded + self.buffers
 
 
 class Pranc(nn.Module):
@@ -64,11 +59,19 @@ class Pranc(nn.Module):
     module: any module; it is changed in place, its parameters are removed. Modules that copy
         their weights into one flat buffer (`torch.nn.RNNBase`) and tied parameters are refused.
     coefficients: k, for all layers together; `apportion` shares them out.
-    basis: "hash" or "dense". prior: a state dict with the module's parameters; without it the
-        prior comes from the seed as `slices_of` says. scales: per parameter, instead of that rule.
-    hold: keep bases in memory, faster for small networks that are trained for many steps.
+    basis: "hash" or "dense".
+    exclude: parameters that stay as they are and are trained as such: names of parameters or
+        modules, shell patterns of them, or a predicate of name and parameter.
+    prior: a state dict; coefficients of zero give its weights, and excluded parameters and
+        buffers start at its values where it has them. Without it the prior comes from the seed
+        as `slices_of` says.
+    scales: per parameter, instead of that rule.
+    hold: keep bases and priors in memory, faster for small networks that are trained for many
+        steps.
+    device: of the coefficients; default: the module's.
 
-    Only `coefficients` have gradients. Buffers (running statistics) stay with the module.
+    Only coefficients and what is excluded have gradients. What a file holds beside the
+    coefficients (excluded parameters and buffers) is counted by `counts`.
     """
 
     def __init__(
@@ -78,33 +81,70 @@ class Pranc(nn.Module):
         coefficients: int,
         seed: int = 0,
         basis: str = "hash",
+        exclude: Exclude = (),
         prior: Mapping[str, Tensor] | None = None,
         scales: Mapping[str, float] | None = None,
         hold: bool = False,
+        device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
+        if not 0 <= seed < 2**64:
+            raise InvalidArgument(f"seed {seed} is not 0 .. 2**64 - 1")
         self.module, self.seed, self.basis, self._hold = module, seed, basis, hold
+        self._infos, self._scales = tensors_of(module), dict(scales or {})
+        excluded = excluded_names(module, exclude)
+        generated = {i.name for i in self._infos if i.parameter} - excluded
+        check_generated(self._infos, generated, prior)
+        device = device or next((p.device for p in module.parameters()), None)
+        self._has_prior = prior is not None
         self.layers = nn.ModuleList()
-        device = next((p.device for p in module.parameters()), torch.device("cpu"))
-        owners = list(_owners(module))
-        self._paths = [path for path, _ in owners]
-        tables = [_with_scales(slices_of(owner), path, scales or {}) for path, owner in owners]
-        shares = apportion(coefficients, [table[-1].stop for table in tables])
-        for number, ((path, owner), table, share) in enumerate(
-            zip(owners, tables, shares, strict=True)
-        ):
-            made = make_basis(basis, table[-1].stop, share, seed=seed, layer=number, hold=hold)
-            given = None if prior is None else {s.name: prior[path + s.name] for s in table}
-            layer = Layer(table, made, seed=seed, number=number, prior=given, hold=hold)
-            self.layers.append(layer)
-            _generate_on_access(owner, layer)
+        self._paths: list[str] = []
+        self._make_layers(coefficients, excluded, prior)
         self.layers.to(device)
+        side = {i.name for i in self._infos} - generated
+        self._side_prior = {n: t.detach().clone() for n, t in (prior or {}).items() if n in side}
+        self._load_side_tensors(self._side_prior)
+
+    def _make_layers(
+        self, coefficients: int, excluded: frozenset[str], prior: Mapping[str, Tensor] | None
+    ) -> None:
+        found = [
+            (path, owner, self._slices(path, owner, excluded))
+            for path, owner in owners_of(self.module)
+        ]
+        found = [(path, owner, table) for path, owner, table in found if table]
+        sizes = [sum(s.shape.numel() for s in table) for _, _, table in found]
+        shares = apportion(coefficients, sizes)
+        for number, (path, owner, table) in enumerate(found):
+            basis = make_basis(
+                self.basis, sizes[number], shares[number], seed=self.seed, layer=number,
+                hold=self._hold,
+            )  # fmt: skip
+            given = None if prior is None else {s.name: prior[path + s.name] for s in table}
+            layer = Layer(table, basis, seed=self.seed, number=number, prior=given, hold=self._hold)
+            self.layers.append(layer)
+            self._paths.append(path)
+            generate_on_access(owner, layer)
+
+    def _slices(self, path: str, owner: nn.Module, excluded: frozenset[str]) -> list[Slice]:
+        own = [name for name, _ in owner.named_parameters(recurse=False)]
+        table = slices_of(owner, {name for name in own if path + name in excluded})
+        return [
+            replace(s, scale=self._scales[path + s.name]) if path + s.name in self._scales else s
+            for s in table
+        ]
+
+    def _load_side_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set excluded parameters and buffers, also of a module on the meta device."""
+        if tensors:
+            copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+            self.module.load_state_dict(copies, strict=False, assign=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The module's forward; unless `hold`, weights are not kept for the backward pass."""
         if self._hold:
             return self.module(*args, **kwargs)
-        with saved_tensors_hooks(_pack, _unpack):
+        with recipes_instead_of_weights():
             return self.module(*args, **kwargs)
 
     @contextmanager
@@ -118,13 +158,22 @@ class Pranc(nn.Module):
             for layer in self._layers():
                 layer.substitutes.pop()
 
-    def export(self) -> Export:
-        """(seed, basis, coefficients): what `rebuild` needs."""
-        flat = torch.cat([layer.coefficients.detach().cpu() for layer in self._layers()])
-        return Export(seed=self.seed, basis=self.basis, coefficients=flat)
+    @property
+    def counts(self) -> Counts:
+        """Numbers that make up the model: coefficients, excluded parameters, buffers."""
+        side = self.module.state_dict()
+        kinds = {True: 0, False: 0}
+        for info in self._infos:
+            kinds[info.parameter] += info.numbers if info.name in side else 0
+        k = sum(layer.basis.coefficients for layer in self._layers())
+        return Counts(coefficients=k, excluded=kinds[True], buffers=kinds[False])
 
-    def load(self, coefficients: Float[Tensor, " k"]) -> None:
-        """Set the coefficients of all layers from one vector, in `export`'s order."""
+    def coefficients(self) -> Float[Tensor, " k"]:
+        """The coefficients of all layers as one new vector."""
+        return torch.cat([layer.coefficients.detach() for layer in self._layers()])
+
+    def set_coefficients(self, coefficients: Float[Tensor, " k"]) -> None:
+        """Set the coefficients of all layers from one vector, in the order of `coefficients`."""
         sizes = [layer.basis.coefficients for layer in self._layers()]
         if coefficients.numel() != sum(sizes):
             raise InvalidArgument(
@@ -134,114 +183,104 @@ class Pranc(nn.Module):
             layer.coefficients.data.copy_(part)
 
     def weights(self) -> dict[str, Tensor]:
-        """All parameters of the module, made now, under their names."""
-        return {
+        """The plain module's state dict: generated parameters made now, others as they are."""
+        made = {
             path + name: layer.tensor(name, layer.current())
             for path, layer in zip(self._paths, self._layers(), strict=True)
             for name in layer.slices
         }
+        return made | self.module.state_dict()
+
+    def to_bytes(
+        self, *, quantize: bool = True, step: float | None = None, half: bool = True
+    ) -> bytes:
+        """The model as a file (`model_format`), without its architecture and its prior.
+
+        quantize: coefficients as range-coded multiples of `step`, else float32. step: of all
+        coefficients; default: a sixteenth of their root mean square. half: excluded parameters
+        and buffers in float16 (integers as they are).
+        """
+        model = Model(
+            basis=self.basis, seed=self.seed, tensors=self.module.state_dict(),
+            coefficients=[layer.coefficients for layer in self._layers()],
+        )  # fmt: skip
+        around = Surroundings(infos=self._infos, scales=self._scales, prior=self._prior())
+        return write_model(model, around, quantize=quantize, step=step, half=half)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        quantize: bool = True,
+        step: float | None = None,
+        half: bool = True,
+    ) -> None:
+        """Write `to_bytes` to a file, whole or not at all."""
+        data = self.to_bytes(quantize=quantize, step=step, half=half)
+        with write_atomically(path) as file:
+            file.write(data)
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes,
+        module: nn.Module,
+        *,
+        prior: Mapping[str, Tensor] | None = None,
+        scales: Mapping[str, float] | None = None,
+        device: torch.device | str | None = None,
+        hold: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "Pranc":
+        """The model of a file on a module of the same architecture, which may be on the meta
+        device: its weights are never made all at once. prior, scales: as the writer's.
+
+        Raises ModelMismatch for another module or prior, BitstreamError for wrong bytes; the
+        module is as it was then.
+        """
+        infos = tensors_of(module)
+        device = device_for(module, {info.name for info in infos}, device)
+        around = Surroundings(infos=infos, scales=scales or {}, prior=prior)
+        model = read_model(data, around, limits)
+        out = cls(
+            module, coefficients=sum(c.numel() for c in model.coefficients), seed=model.seed,
+            basis=model.basis, exclude=lambda name, _: name in model.tensors, prior=prior,
+            scales=scales, hold=hold, device=device,
+        )  # fmt: skip
+        out.set_coefficients(torch.cat(list(model.coefficients)))
+        out._load_side_tensors(model.tensors)
+        return out.to(device)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        module: nn.Module,
+        *,
+        prior: Mapping[str, Tensor] | None = None,
+        scales: Mapping[str, float] | None = None,
+        device: torch.device | str | None = None,
+        hold: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "Pranc":
+        """`from_bytes` of a file."""
+        return cls.from_bytes(
+            Path(path).read_bytes(), module, prior=prior, scales=scales, device=device,
+            hold=hold, limits=limits,
+        )  # fmt: skip
+
+    def _prior(self) -> dict[str, Tensor] | None:
+        """The prior that was given, as far as the module has its tensors."""
+        if not self._has_prior:
+            return None
+        made = {
+            path + name: layer.prior(name)
+            for path, layer in zip(self._paths, self._layers(), strict=True)
+            for name in layer.slices
+        }
+        return made | self._side_prior
 
     def _layers(self) -> Iterator[Layer]:
         for layer in self.layers:
             assert isinstance(layer, Layer)
             yield layer
-
-
-def rebuild(
-    module: nn.Module,
-    export: Export,
-    *,
-    prior: Mapping[str, Tensor] | None = None,
-    scales: Mapping[str, float] | None = None,
-) -> Pranc:
-    """The network of an `Export` on a freshly built module of the same architecture.
-
-    prior and scales: what the `Pranc` was given, if it was. Buffers are the module's own.
-    """
-    out = Pranc(
-        module,
-        coefficients=export.coefficients.numel(),
-        seed=export.seed,
-        basis=export.basis,
-        prior=prior,
-        scales=scales,
-    )
-    out.load(export.coefficients)
-    return out
-
-
-def _owners(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Modules that own parameters, with the prefix of their parameters' names."""
-    seen: set[int] = set()
-    for path, owner in module.named_modules():
-        own = [id(p) for p in owner._parameters.values() if p is not None]
-        if isinstance(owner, nn.RNNBase) and own:
-            raise InvalidArgument(
-                f"{path or 'module'}: recurrent modules of torch are not supported"
-            )
-        if seen.intersection(own):
-            raise InvalidArgument(f"{path}: parameters that two modules share are not supported")
-        seen.update(own)
-        if own:
-            yield (f"{path}." if path else ""), owner
-
-
-def _with_scales(table: list[Slice], path: str, scales: Mapping[str, float]) -> list[Slice]:
-    return [
-        Slice(**{**vars(s), "scale": scales[path + s.name]}) if path + s.name in scales else s
-        for s in table
-    ]
-
-
-# Weights that exist right now, by the address of their storage: what `_pack` recognizes.
-_alive: dict[int, tuple[Layer, str, Tensor]] = {}
-
-
-def _generate_on_access(owner: nn.Module, layer: Layer) -> None:
-    """Replace an owner's parameters by properties that make them from `layer`."""
-    made = {name: property(partial(_make, name=name)) for name in layer.slices}
-    for name in layer.slices:
-        del owner._parameters[name]
-    object.__setattr__(owner, "_pranc", layer)
-    owner.__class__ = type(type(owner).__name__, (type(owner),), made)
-
-
-def _make(owner: nn.Module, name: str) -> Tensor:
-    """The parameter `name` of an owner, remembered for `_pack` as long as it lives."""
-    layer = owner._pranc
-    assert isinstance(layer, Layer)
-    coefficients = layer.current()
-    tensor = layer.tensor(name, coefficients)
-    if layer.hold:
-        return tensor
-    address = tensor.untyped_storage().data_ptr()
-    _alive[address] = (layer, name, coefficients.detach())
-    weakref.finalize(tensor, _alive.pop, address, None)
-    return tensor
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    """How to make a saved tensor again: a view of one of a layer's parameters."""
-
-    layer: Layer
-    name: str
-    coefficients: Tensor
-    size: torch.Size
-    stride: tuple[int, ...]
-    offset: Any
-
-
-def _pack(tensor: Tensor) -> Tensor | _Recipe:
-    source = _alive.get(tensor.untyped_storage().data_ptr())
-    if source is None:
-        return tensor
-    return _Recipe(*source, tensor.size(), tensor.stride(), tensor.storage_offset())
-
-
-def _unpack(saved: Tensor | _Recipe) -> Tensor:
-    if isinstance(saved, Tensor):
-        return saved
-    with torch.no_grad():
-        made = saved.layer.tensor(saved.name, saved.coefficients)
-    return made.as_strided(saved.size, saved.stride, saved.offset)

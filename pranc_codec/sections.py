@@ -42,7 +42,7 @@ def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
         reader.take(header.header_bytes)
         sections = {}
         if header.has_symbols:
-            sections[SYMBOLS] = _unpack_section(reader, SYMBOLS - 1)[1]
+            sections[SYMBOLS] = take_section(reader, SYMBOLS - 1, SECTION_NAMES)[1]
         number, _, _ = reader.u8(), reader.varint(), reader.u32()
         if number != LATENTS:
             raise CorruptBitstream(f"section id {number} stands in place of the latents") from None
@@ -56,7 +56,7 @@ def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
     reader.take(header.header_bytes)
     sections: dict[int, bytes] = {}
     for _ in range(header.sections):
-        number, payload = _unpack_section(reader, max(sections, default=0))
+        number, payload = take_section(reader, max(sections, default=0), SECTION_NAMES)
         sections[number] = payload
     if reader.position != len(data):
         raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
@@ -72,14 +72,14 @@ def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
     return sections
 
 
-def _unpack_section(reader: Reader, last: int) -> tuple[int, bytes]:
-    """The next section's id and payload. last: id of the one before."""
+def take_section(reader: Reader, last: int, names: Mapping[int, str]) -> tuple[int, bytes]:
+    """The next section's id and payload. last: id of the one before; names: by legal id."""
     number, length, crc = reader.u8(), reader.varint(), reader.u32()
-    if number not in SECTION_NAMES or number <= last:
+    if number not in names or number <= last:
         raise CorruptBitstream(f"section id {number} is unknown or out of order")
     payload = reader.take(length)
     if zlib.crc32(payload) != crc:
-        raise CorruptBitstream(f"the checksum of section {SECTION_NAMES[number]!r} is wrong")
+        raise CorruptBitstream(f"the checksum of section {names[number]!r} is wrong")
     return number, payload
 
 

@@ -5,7 +5,8 @@ import hashlib
 import pytest
 import torch
 
-from pranc_codec.basis import expand, make_basis, permute, random_signs
+from pranc_codec import layers
+from pranc_codec.basis import make_basis, permute, random_signs
 from pranc_codec.errors import InvalidArgument
 
 KINDS = ["hash", "dense"]
@@ -68,9 +69,15 @@ def test_blocks_do_not_change_the_result(kind, monkeypatch):
 def test_gradient(kind):
     basis = make_basis(kind, 30, 7, seed=1, layer=0)
     coefficients = torch.randn(7, requires_grad=True)
-    expand(basis, coefficients, 3, 20).square().sum().backward()
+    place = layers.Slice(
+        name="w", shape=torch.Size([17]), start=3, stop=20, scale=0.5, constant=1.0, bound=0.0
+    )
+    layer = layers.Layer([place], basis, seed=1, number=0, prior=None, hold=False)
+    weights = layer.tensor("w", coefficients)
+    weights.square().sum().backward()
     dense = matrix(basis)[3:20]
-    torch.testing.assert_close(coefficients.grad, 2 * dense.T @ dense @ coefficients.detach())
+    torch.testing.assert_close(weights, 1 + 0.5 * dense @ coefficients)
+    torch.testing.assert_close(coefficients.grad, dense.T @ weights.detach())
 
 
 def test_holding_changes_nothing():

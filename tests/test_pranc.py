@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pranc_codec import Export, InvalidArgument, Pranc, rebuild
-from pranc_codec.pranc import apportion
+from pranc_codec import InvalidArgument, Pranc
+from pranc_codec.layers import apportion
 
 KINDS = ["hash", "dense"]
 
@@ -40,18 +40,17 @@ def trained(kind: str, **options) -> Pranc:
 def test_only_coefficients_are_trained_and_they_rebuild_the_network(kind):
     network = trained(kind)
     assert sum(p.numel() for p in network.parameters()) == 400
-    export = network.export()
-    again = rebuild(small_network(), export)
-    again.module[1].load_state_dict(network.module[1].state_dict())  # running statistics
+    data = network.to_bytes(quantize=False, half=False)
+    again = Pranc.from_bytes(data, small_network())
     inputs = torch.randn(5, 3, 8, 8)
     assert torch.equal(network.eval()(inputs), again.eval()(inputs))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_seed_decides_the_network(kind):
-    export = trained(kind).export()
-    other = Export(seed=5, basis=kind, coefficients=export.coefficients)
-    one, two = rebuild(small_network(), export), rebuild(small_network(), other)
+    one, two = (Pranc(small_network(), coefficients=400, seed=seed, basis=kind) for seed in (4, 5))
+    for network in (one, two):
+        network.set_coefficients(torch.arange(400.0))
     assert not torch.equal(one.module[0].weight, two.module[0].weight)
 
 
@@ -143,14 +142,14 @@ def test_refusals():
     with pytest.raises(InvalidArgument, match="share"):
         Pranc(tied, coefficients=10)
     with pytest.raises(InvalidArgument, match="expected"):
-        Pranc(nn.Linear(3, 3), coefficients=5).load(torch.zeros(6))
+        Pranc(nn.Linear(3, 3), coefficients=5).set_coefficients(torch.zeros(6))
 
 
 def test_scales_and_device_of_the_module_are_kept():
     scales = {"weight": 0.5, "bias": 0.25}
     network = Pranc(nn.Linear(4, 4), coefficients=20, scales=scales)
-    network.load(torch.arange(20.0))
-    again = rebuild(nn.Linear(4, 4), network.export(), scales=scales)
+    network.set_coefficients(torch.arange(20.0))
+    again = Pranc.from_bytes(network.to_bytes(quantize=False), nn.Linear(4, 4), scales=scales)
     assert torch.equal(again.module.weight, network.module.weight)
     with torch.device("meta"):
         module = nn.Linear(4, 4)
@@ -160,6 +159,6 @@ def test_scales_and_device_of_the_module_are_kept():
 def test_weights_by_name():
     network = Pranc(small_network(), coefficients=300)
     plain = small_network()
-    plain.load_state_dict(network.weights() | dict(network.module.named_buffers()))
+    plain.load_state_dict(network.weights())
     inputs = torch.randn(2, 3, 8, 8)
     torch.testing.assert_close(plain.eval()(inputs), network.eval()(inputs))
