@@ -31,7 +31,7 @@ TITLES: Final = {
 SHOWN: Final = (
     *("results/grid-effort-0", "results/grid-effort-default", "results/mlp-default"),
     *("results/mlp-max-five-images", "results/avif-444", "results/jpeg-420"),
-    *("baselines/vtm", "baselines/coin"),
+    *("baselines/bpg-444", "baselines/vtm", "baselines/coin"),
 )
 """What is drawn before someone asks for more."""
 WORDS: Final = (

@@ -56,7 +56,10 @@ def test_it_serves_phones_nobody_and_leaves_nothing(installed, grid_file, tmp_pa
         client = gradio_client.Client(demo.url, verbose=False)
         _, header, *_ = client.predict(gradio_client.handle_file(file), api_name="/decode")
         assert "96 x 64" in header
-        assert "JPEG 4:2:0" in client.predict("kodim01", ["jpeg-420"], api_name="/kodak")["plot"]
+        assert (
+            "JPEG 4:2:0"
+            in client.predict("kodim01", ["results/jpeg-420"], api_name="/kodak")["plot"]
+        )
         assert any(path.name == "photo.pranc" for path in demo.files())
     assert demo.files() == []
     assert not watched.exists(), watched.read_text()

@@ -164,7 +164,7 @@ def test_the_curve_of_one_image(tmp_path: Path) -> None:
     write_report(aggregate(results), tmp_path / "x.json")
     curve = load_curve(tmp_path / "x.json", image="a")
     assert curve.bpp == pytest.approx([results[0].bpp])
-    with pytest.raises(InvalidArgument, match="per_image of c"):
+    with pytest.raises(InvalidArgument, match="no results of c"):
         load_curve(tmp_path / "x.json", image="c")
 
 
