@@ -111,6 +111,8 @@ def test_look_inside_what_was_encoded(page, picture):
     expect(page.locator("#estimate")).to_contain_text("128 x 96 pixels")
     set_effort(page, 0)
     page.locator("#encode").click()
+    expect(page.locator("#ranking")).to_contain_text("AVIF", timeout=WAIT_MS)
+    expect(page.locator("#encode")).to_be_enabled(timeout=WAIT_MS)
     page.get_by_role("button", name="Look inside").click()
     expect(page.locator("#inside-words")).to_contain_text("latents", timeout=WAIT_MS)
     expect(page.locator("#heat img").first).to_be_visible(timeout=WAIT_MS)
