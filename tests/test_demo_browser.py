@@ -85,10 +85,8 @@ def download(page, folder: Path) -> Path:
 def test_encode_download_decode(page, picture, tmp_path):
     upload(page, "picture", picture)
     expect(page.locator("#estimate")).to_contain_text("128 x 96 pixels")
-    set_effort(page, 5)
+    set_effort(page, 3)
     page.locator("#encode").click()
-    expect(page.locator("#status")).to_contain_text(re.compile(r"step \d+ of 80"), timeout=WAIT_MS)
-    expect(page.locator("#preview img")).to_be_visible(timeout=WAIT_MS)
     for name in ("pranc", "JPEG", "WebP", "AVIF"):
         expect(page.locator("#ranking")).to_contain_text(name, timeout=WAIT_MS)
     expect(page.locator("#encode")).to_be_enabled(timeout=WAIT_MS)
