@@ -71,8 +71,8 @@ def layout() -> Results:
 
 
 def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterator[Update]:
-    """The file first; other formats follow one by one; everything again at the end, which is what
-    a program that calls this page gets."""
+    """The file first; other formats follow one by one. The last update is what a program that
+    calls this page gets."""
     analysis = pranc_codec.analyze(data)
     decoded = rgb_pixels(pranc_codec.decode(data))
     ours = Rival(
@@ -99,8 +99,9 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
         for name in FORMATS:
             rivals.append(rival(picture.image, name, len(data)))
             gallery.append((files.write_png(rivals[-1].pixels, name), _caption(rivals[-1])))
-            yield {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
-        yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
+            # All of `result` again: a component that an update leaves out has no value until the
+            # next one does, and someone may press Download in between.
+            yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
 
 
 def _caption(v: Rival) -> str:
