@@ -92,15 +92,15 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
             r.status: fragments.facts(numbers), r.slider: (original, shown), r.against: ORIGINAL,
             r.parts: fragments.bytes_bar(analysis),
             r.file: files.write(data, f"{picture.name}.pranc"),
+            r.preview: gr.update(visible=False), r.group: gr.update(visible=True),
         }  # fmt: skip
-        visible = {r.preview: gr.update(visible=False), r.group: gr.update(visible=True)}
         rivals, gallery = [ours], [(original, ORIGINAL), (shown, _caption(ours))]
-        yield result | visible | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
+        yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
         for name in FORMATS:
             rivals.append(rival(picture.image, name, len(data)))
             gallery.append((files.write_png(rivals[-1].pixels, name), _caption(rivals[-1])))
-            # All of `result` again: a component that an update leaves out has no value until the
-            # next one does, and someone may press Download in between.
+            # All of `result` again: the page draws the last of updates that come close together,
+            # and a component that it leaves out has neither this one's value nor its visibility.
             yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
 
 
