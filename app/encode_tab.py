@@ -146,7 +146,6 @@ def _encode(
         options = _options(source.pixel_count, profile, rate_by, values, effort)
         expected_s = _seconds(source.pixel_count, options)
         _check_duration(expected_s)
-        yield {r.group: gr.update(visible=False)}
         for step in encode_live(source.image, options | {"metadata": Metadata()}):
             if step.data is None:
                 yield _live(r, step, expected_s)
@@ -180,7 +179,9 @@ def _check_duration(seconds: float) -> None:
 
 
 def _live(r: Results, step: Told, expected_s: float) -> Update:
-    update: Update = {r.status: fragments.status(step, expected_s)}
+    update: Update = {
+        r.status: fragments.status(step, expected_s), r.group: gr.update(visible=False),
+    }  # fmt: skip
     if step.preview is not None:
         drawn = step.preview if step.preview.shape[2] == 3 else step.preview[:, :, 0]
         update[r.preview] = gr.update(value=drawn, visible=True)

@@ -71,8 +71,8 @@ def layout() -> Results:
 
 
 def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterator[Update]:
-    """The file first; other formats follow one by one; everything again at the end, which is what
-    a program that calls this page gets."""
+    """The file first; other formats follow one by one. The last update is what a program that
+    calls this page gets."""
     analysis = pranc_codec.analyze(data)
     decoded = rgb_pixels(pranc_codec.decode(data))
     ours = Rival(
@@ -92,15 +92,16 @@ def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterat
             r.status: fragments.facts(numbers), r.slider: (original, shown), r.against: ORIGINAL,
             r.parts: fragments.bytes_bar(analysis),
             r.file: files.write(data, f"{picture.name}.pranc"),
+            r.preview: gr.update(visible=False), r.group: gr.update(visible=True),
         }  # fmt: skip
-        visible = {r.preview: gr.update(visible=False), r.group: gr.update(visible=True)}
         rivals, gallery = [ours], [(original, ORIGINAL), (shown, _caption(ours))]
-        yield result | visible | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
+        yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
         for name in FORMATS:
             rivals.append(rival(picture.image, name, len(data)))
             gallery.append((files.write_png(rivals[-1].pixels, name), _caption(rivals[-1])))
-            yield {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
-        yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
+            # All of `result` again: the page draws the last of updates that come close together,
+            # and a component that it leaves out has neither this one's value nor its visibility.
+            yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
 
 
 def _caption(v: Rival) -> str:

@@ -95,7 +95,7 @@ def test_targets_are_met(client, picture_path, rate_by, profile):
 
 
 def test_progress_moves_and_previews_come(client, picture_path):
-    job = encode(client, picture_path, effort=3)
+    job = encode(client, picture_path, effort=5)
     outputs = list(job)
     steps = steps_of(job)
     assert len(set(steps)) >= 3
