@@ -16,7 +16,6 @@ the rest is weights, gradients and convolutions' copies of them.
 import multiprocessing
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -24,63 +23,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
-from pranc_codec import Pranc
+from pranc_codec import Pranc, normalization
+from pranc_codec.condense.models import resnet18
 from pranc_codec.evaluate import memory
 
-CLASSES = 100
-NORMALIZATION = ["*bn?", "*shortcut.1"]
 
-
-class Block(nn.Module):
-    """Two convolutions beside a shortcut."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Sequential()
-        if stride > 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
-        return torch.relu(out + self.shortcut(x))
-
-
-class ResNet18(nn.Module):
-    """ResNet-18 (He et al., CVPR 2016, table 1): 11.2 million parameters for 100 classes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        widths = [64, 64, 64, 128, 128, 256, 256, 512, 512]
-        self.blocks = nn.Sequential(*(Block(a, b, 1 if a == b else 2) for a, b in pairwise(widths)))
-        self.fc = nn.Linear(512, CLASSES)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = torch.max_pool2d(torch.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        out: Tensor = self.fc(self.blocks(x).mean((2, 3)))
-        return out
-
-
-def empty() -> ResNet18:
+def empty() -> nn.Module:
     """The architecture without memory for its weights."""
     with torch.device("meta"):
-        return ResNet18()
+        return resnet18()
 
 
 def condensed(coefficients: int) -> Pranc:
     """The PRANC network, made without ever holding the weights."""
-    network = Pranc(
-        empty(), coefficients=coefficients, exclude=NORMALIZATION, device=torch.device("cpu")
-    )
+    module = empty()
+    network = Pranc(module, coefficients=coefficients, exclude=normalization(module), device="cpu")
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.to_empty(device="cpu").reset_parameters()
@@ -91,7 +50,7 @@ def make(case: str, coefficients: int, folder: Path) -> nn.Module:
     """The network of a case: new to train, or from its file to classify."""
     kind, use = case.split()
     if use == "train":
-        return ResNet18() if kind == "plain" else condensed(coefficients)
+        return resnet18() if kind == "plain" else condensed(coefficients)
     if kind == "pranc":
         return Pranc.load(folder / "model.prw", empty()).eval()
     network = empty()
@@ -130,7 +89,7 @@ def main(batch: int = 4, size: int = 64, coefficients: int = 20000) -> None:
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        save_file(ResNet18().state_dict(), folder / "model.safetensors")
+        save_file(resnet18().state_dict(), folder / "model.safetensors")
         network = condensed(coefficients)
         network.set_coefficients(torch.randn(coefficients))
         network.save(folder / "model.prw")

@@ -34,6 +34,7 @@ from pranc_codec.errors import (
 )
 from pranc_codec.image import Metadata
 from pranc_codec.limits import Limits
+from pranc_codec.owners import normalization
 from pranc_codec.pranc import Counts, Pranc
 
 __version__ = version("pranc-codec")
@@ -66,4 +67,5 @@ __all__ = [
     "encode",
     "estimate_seconds",
     "inspect",
+    "normalization",
 ]

@@ -1,5 +1,5 @@
 """The file format, version 1. This is its only specification of bytes; what the numbers mean
-is defined where it is computed: of the mlp profile in `basis`, `layers.apportion`,
+is defined where it is computed: of the mlp profile in `basis`, `shares.apportion`,
 `coordinate.seeded_prior` and `coordinate.scales`; of the grid profile in `grid` (which lists the
 others); the coder and its tables in `entropy` and `tables`.
 
@@ -37,7 +37,7 @@ Parameters of the mlp profile
     width       varint  channels of a sine layer, 1 .. 65535
     depth       u8      sine layers, 1 .. 32
     k           varint  coefficients of all layers, from depth + 1 to the number of weights; the
-                        layers' shares follow from it (`layers.apportion`)
+                        layers' shares follow from it (`shares.apportion`)
     per layer, depth + 1 times (the last is the linear output layer):
         step    u8      coefficients = symbols * 2**(2 - step / 16)
         row     u8      row of `tables` under which the symbols are coded, 0 .. 89

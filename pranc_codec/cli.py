@@ -8,6 +8,7 @@ import typer
 
 from pranc_codec import PrancError
 from pranc_codec.batch import complain
+from pranc_codec.commands.condense import condense
 from pranc_codec.commands.decode import decode
 from pranc_codec.commands.demo import demo
 from pranc_codec.commands.encode import encode
@@ -24,10 +25,10 @@ app = typer.Typer(
 
 Exit codes: 0 done, 1 an input could not be processed, 2 wrong usage, 130 interrupted.""",
 )
-for command in (encode, decode, info, evaluate, report, train_prior, demo):
+for command in (encode, decode, info, evaluate, report, condense, train_prior, demo):
     app.command()(command)
 
-LONG_WORK: Final = ("encode", "evaluate", "train-prior", "demo")
+LONG_WORK: Final = ("encode", "evaluate", "condense", "train-prior", "demo")
 ALLOCATOR: Final = (
     "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:"
     "glibc.malloc.top_pad=268435456:glibc.malloc.hugetlb=1"

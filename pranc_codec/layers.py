@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from pranc_codec import prng
 from pranc_codec.basis import Basis
-from pranc_codec.errors import InvalidArgument
 
 BLOCK_NUMBERS: Final = 1 << 16
 
@@ -32,27 +31,6 @@ class Slice:
     """Prior of every weight where `bound` is 0."""
     bound: float
     """The prior is uniform in (-bound, bound), from the seed."""
-
-
-def apportion(total: int, sizes: Sequence[int]) -> list[int]:
-    """Share `total` coefficients among layers.
-
-    Each layer gets one; the others are shared in proportion to the layers' weights beyond their
-    first, by largest remainders (ties: the earlier layer). So no layer has more than its weights.
-    """
-    weights = sum(sizes)
-    if not len(sizes) <= total <= weights:
-        raise InvalidArgument(
-            f"{total} coefficients for {len(sizes)} layers with {weights} weights: "
-            f"use {len(sizes)} to {weights}"
-        )
-    spare = total - len(sizes)
-    room = weights - len(sizes)
-    shares = [1 + spare * (size - 1) // max(room, 1) for size in sizes]
-    order = sorted(range(len(sizes)), key=lambda i: (-(spare * (sizes[i] - 1) % max(room, 1)), i))
-    for i in order[: total - sum(shares)]:
-        shares[i] += 1
-    return shares
 
 
 def slices_of(owner: nn.Module, excluded: Collection[str] = ()) -> list[Slice]:

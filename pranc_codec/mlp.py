@@ -9,10 +9,10 @@ from pranc_codec import bitstream, coordinate, entropy, priors
 from pranc_codec.bitstream import Header
 from pranc_codec.errors import CorruptBitstream, InvalidArgument
 from pranc_codec.extras import View
-from pranc_codec.layers import apportion
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.parameters import MlpParameters
 from pranc_codec.pranc import Pranc
+from pranc_codec.shares import apportion
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
@@ -65,6 +65,7 @@ def build_network(shape: coordinate.Shape, p: MlpParameters, seed: int, *, hold:
         coefficients=p.k,
         seed=seed,
         basis=p.basis,
+        shares="weights",
         prior=priors.load(p.prior, shape, seed=seed),
         scales=coordinate.scales(shape),
         hold=hold,

@@ -14,12 +14,12 @@ from torch import Tensor
 from pranc_codec import entropy, model_format
 from pranc_codec.errors import CorruptBitstream, InvalidArgument, ModelMismatch
 from pranc_codec.fingerprint import fingerprint_of_module, fingerprint_of_prior
-from pranc_codec.layers import apportion
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.model_format import COEFFICIENTS, TENSORS, ModelHeader
 from pranc_codec.owners import TensorInfo
 from pranc_codec.parameters import LayerCode, step_of_code
 from pranc_codec.sections import pack_sections
+from pranc_codec.shares import RULES
 from pranc_codec.side_tensors import from_bytes, pack_tensors, unpack_tensors
 
 STEPS_PER_DEVIATION: Final = 16
@@ -33,6 +33,7 @@ class Model:
     """
 
     basis: str
+    shares: str
     seed: int
     coefficients: Sequence[Tensor]
     tensors: Mapping[str, Tensor]
@@ -72,7 +73,7 @@ def write_model(
     if tensors:
         sections[TENSORS] = tensors
     header = ModelHeader(
-        basis=model.basis, seed=model.seed, tensors=len(around.infos),
+        basis=model.basis, shares=model.shares, seed=model.seed, tensors=len(around.infos),
         module=around.module_fingerprint, prior=around.prior_fingerprint, k=flat.numel(),
         layers=len(model.coefficients), codes=codes, sections=len(sections),
     )  # fmt: skip
@@ -94,7 +95,7 @@ def read_model(data: bytes, around: Surroundings, limits: Limits) -> Model:
     sizes = layer_sizes(around.infos, tensors)
     counts = _checked_counts(header, sizes, limits)
     return Model(
-        basis=header.basis, seed=header.seed, tensors=tensors,
+        basis=header.basis, shares=header.shares, seed=header.seed, tensors=tensors,
         coefficients=_read_coefficients(sections[COEFFICIENTS], header, counts),
     )  # fmt: skip
 
@@ -106,10 +107,13 @@ def layer_sizes(infos: Sequence[TensorInfo], excluded: Mapping[str, Tensor]) -> 
     return [sum(info.numbers for info in layer) for _, layer in layers]
 
 
-def default_step(coefficients: Float[Tensor, " k"]) -> float:
-    """A sixteenth of the root mean square, about six bits a coefficient; within the format."""
+def default_step(
+    coefficients: Float[Tensor, " k"], steps_per_deviation: int = STEPS_PER_DEVIATION
+) -> float:
+    """That part of the root mean square, within the format; a sixteenth takes about six bits a
+    coefficient."""
     rms = float(coefficients.double().square().mean().sqrt())
-    return min(max(rms / STEPS_PER_DEVIATION, step_of_code(255)), step_of_code(0))
+    return min(max(rms / steps_per_deviation, step_of_code(255)), step_of_code(0))
 
 
 def code_of_step(step: float) -> int:
@@ -122,13 +126,14 @@ def code_of_step(step: float) -> int:
 
 def _quantize(layers: Sequence[Tensor], code: int) -> tuple[tuple[LayerCode, ...], bytes]:
     """How each layer is coded, and the range-coded stream."""
-    symbols = [_symbols_of(c, step_of_code(code)) for c in layers]
+    symbols = [symbols_of(c, step_of_code(code)) for c in layers]
     rows = [entropy.cheapest_row(s) for s in symbols]
     codes = tuple(LayerCode(step_code=code, row=row) for row in rows)
     return codes, entropy.encode_symbols(zip(symbols, rows, strict=True))
 
 
-def _symbols_of(coefficients: Tensor, step: float) -> entropy.Integers:
+def symbols_of(coefficients: Tensor, step: float) -> entropy.Integers:
+    """Coefficients as multiples of a step."""
     symbols = np.rint(coefficients.detach().cpu().double().numpy() / step)
     if np.abs(symbols).max(initial=0) > entropy.LARGEST_MAGNITUDE:
         raise InvalidArgument(f"a coefficient is too large for step {step}: use a larger step")
@@ -157,7 +162,7 @@ def _checked_counts(header: ModelHeader, sizes: Sequence[int], limits: Limits) -
             f"{header.k} coefficients of {header.layers} layers do not fit the module, "
             f"which has {len(sizes)} layers with {sum(sizes)} weights"
         )
-    counts = apportion(header.k, sizes)
+    counts = RULES[header.shares](header.k, sizes)
     if header.basis == "dense":
         entries = sum(size * count for size, count in zip(sizes, counts, strict=True))
         refuse("multiplications", entries, limits.max_macs)

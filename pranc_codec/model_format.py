@@ -20,13 +20,15 @@ Header
     flags       u8      bit 0: basis, 0 = hash, 1 = dense (`basis`)
                         bit 1: coefficients are float32 and not quantized
                         bit 2: a prior was given; without, it comes from the seed
-                        bits 3-7: 0
+                        bit 3: layers' shares of the coefficients: 0 = `shares.apportion`,
+                        1 = `shares.share_out`
+                        bits 4-7: 0
     seed        varint  low 32 bits
                 varint  high 32 bits
     tensors     varint  number of the module's tensors
     module      8 bytes fingerprint of the module (below)
     prior       8 bytes fingerprint of the prior; where flag bit 2 is set
-    k           varint  coefficients of all layers; their shares follow (`layers.apportion`)
+    k           varint  coefficients of all layers; their shares follow (`shares`)
     layers      varint  number of layers
     per layer, where flag bit 1 is not set:
         step    u8      coefficients = symbols * 2**(2 - step / 16)
@@ -69,6 +71,7 @@ VERSION: Final = 1
 FINGERPRINT_BYTES: Final = 8
 FLOAT32: Final = 2
 HAS_PRIOR: Final = 4
+BY_ROOTS: Final = 8
 COEFFICIENTS: Final = 1
 TENSORS: Final = 2
 SECTION_NAMES: Final = {COEFFICIENTS: "coefficients", TENSORS: "tensors"}
@@ -83,6 +86,7 @@ class ModelHeader:
     """
 
     basis: str
+    shares: str
     seed: int
     tensors: int
     module: bytes
@@ -98,6 +102,7 @@ def pack_header(header: ModelHeader) -> bytes:
     """Signature, header and its checksum; `unpack_header` is the inverse."""
     h = header
     flags = BASES.index(h.basis) | (not h.codes) * FLOAT32 | (h.prior is not None) * HAS_PRIOR
+    flags |= (h.shares == "roots") * BY_ROOTS
     out = SIGNATURE + bytes([VERSION, flags])
     out += pack_varint(h.seed & 0xFFFFFFFF) + pack_varint(h.seed >> 32)
     out += pack_varint(h.tensors) + h.module + (h.prior or b"")
@@ -119,7 +124,7 @@ def unpack_header(data: bytes) -> ModelHeader:
             "upgrade pranc_codec"
         )
     flags = reader.u8()
-    check(flags < 8, "flags", flags)
+    check(flags < 16, "flags", flags)
     seed = reader.varint() | reader.varint() << 32
     tensors, module = reader.varint(), reader.take(FINGERPRINT_BYTES)
     prior = reader.take(FINGERPRINT_BYTES) if flags & HAS_PRIOR else None
@@ -133,8 +138,9 @@ def unpack_header(data: bytes) -> ModelHeader:
     for code in codes:
         check(code.row < ROWS, "table row", code.row)
     return ModelHeader(
-        basis=BASES[flags & 1], seed=seed, tensors=tensors, module=module, prior=prior, k=k,
-        layers=layers, codes=codes, sections=sections, header_bytes=reader.position,
+        basis=BASES[flags & 1], shares="roots" if flags & BY_ROOTS else "weights", seed=seed,
+        tensors=tensors, module=module, prior=prior, k=k, layers=layers, codes=codes,
+        sections=sections, header_bytes=reader.position,
     )  # fmt: skip
 
 

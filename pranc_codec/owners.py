@@ -78,6 +78,18 @@ def excluded_names(module: nn.Module, exclude: Exclude) -> frozenset[str]:
     return frozenset(found)
 
 
+def normalization(module: nn.Module) -> list[str]:
+    """Names of the parameters of normalization layers, for `Pranc(exclude=...)`: they are few, and
+    each of them scales a whole channel."""
+    kinds = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+    return [
+        f"{path}.{name}" if path else name
+        for path, owner in module.named_modules()
+        if isinstance(owner, kinds)
+        for name, _ in owner.named_parameters(recurse=False)
+    ]
+
+
 def check_generated(
     infos: Sequence[TensorInfo], generated: set[str], prior: Mapping[str, Tensor] | None
 ) -> None:

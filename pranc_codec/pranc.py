@@ -25,7 +25,7 @@ from pranc_codec.basis import make_basis
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import write_atomically
 from pranc_codec.generated import generate_on_access, recipes_instead_of_weights
-from pranc_codec.layers import Layer, Slice, apportion, slices_of
+from pranc_codec.layers import Layer, Slice, slices_of
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 from pranc_codec.model_file import Model, Surroundings, read_model, write_model
 from pranc_codec.owners import (
@@ -36,6 +36,7 @@ from pranc_codec.owners import (
     owners_of,
     tensors_of,
 )
+from pranc_codec.shares import RULES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,10 @@ class Pranc(nn.Module):
 
     module: any module; it is changed in place, its parameters are removed. Modules that copy
         their weights into one flat buffer (`torch.nn.RNNBase`) and tied parameters are refused.
-    coefficients: k, for all layers together; `apportion` shares them out.
+    coefficients: k, for all layers together.
     basis: "hash" or "dense".
+    shares: how layers share the coefficients, in proportion to their weights ("weights") or to the
+        roots of these ("roots"), which trains classifiers to a higher accuracy.
     exclude: parameters that stay as they are and are trained as such: names of parameters or
         modules, shell patterns of them, or a predicate of name and parameter.
     prior: a state dict; coefficients of zero give its weights, and excluded parameters and
@@ -81,6 +84,7 @@ class Pranc(nn.Module):
         coefficients: int,
         seed: int = 0,
         basis: str = "hash",
+        shares: str = "roots",
         exclude: Exclude = (),
         prior: Mapping[str, Tensor] | None = None,
         scales: Mapping[str, float] | None = None,
@@ -90,7 +94,10 @@ class Pranc(nn.Module):
         super().__init__()
         if not 0 <= seed < 2**64:
             raise InvalidArgument(f"seed {seed} is not 0 .. 2**64 - 1")
-        self.module, self.seed, self.basis, self._hold = module, seed, basis, hold
+        if shares not in RULES:
+            raise InvalidArgument(f"unknown shares {shares!r}: use {' or '.join(RULES)}")
+        self.module, self.seed, self._hold = module, seed, hold
+        self.basis, self.shares = basis, shares
         self._infos, self._scales = tensors_of(module), dict(scales or {})
         excluded = excluded_names(module, exclude)
         generated = {i.name for i in self._infos if i.parameter} - excluded
@@ -114,7 +121,7 @@ class Pranc(nn.Module):
         ]
         found = [(path, owner, table) for path, owner, table in found if table]
         sizes = [sum(s.shape.numel() for s in table) for _, _, table in found]
-        shares = apportion(coefficients, sizes)
+        shares = RULES[self.shares](coefficients, sizes)
         for number, (path, owner, table) in enumerate(found):
             basis = make_basis(
                 self.basis, sizes[number], shares[number], seed=self.seed, layer=number,
@@ -201,7 +208,7 @@ class Pranc(nn.Module):
         and buffers in float16 (integers as they are).
         """
         model = Model(
-            basis=self.basis, seed=self.seed, tensors=self.module.state_dict(),
+            basis=self.basis, shares=self.shares, seed=self.seed, tensors=self.module.state_dict(),
             coefficients=[layer.coefficients for layer in self._layers()],
         )  # fmt: skip
         around = Surroundings(infos=self._infos, scales=self._scales, prior=self._prior())
@@ -244,7 +251,8 @@ class Pranc(nn.Module):
         model = read_model(data, around, limits)
         out = cls(
             module, coefficients=sum(c.numel() for c in model.coefficients), seed=model.seed,
-            basis=model.basis, exclude=lambda name, _: name in model.tensors, prior=prior,
+            basis=model.basis, shares=model.shares, prior=prior,
+            exclude=lambda name, _: name in model.tensors,
             scales=scales, hold=hold, device=device,
         )  # fmt: skip
         out.set_coefficients(torch.cat(list(model.coefficients)))

@@ -48,11 +48,11 @@ def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tupl
     return c0, c1, c2, c3
 
 
-def random_words(index: Any, *, seed: int, stream: int, substream: int = 0) -> tuple[Any, ...]:
+def random_words(index: Any, *, seed: int, stream: int, substream: Any = 0) -> tuple[Any, ...]:
     """Four random 32-bit words at each `index` (int64 lanes, 0 <= index < 2**63).
 
-    seed: 64 bits, the key. stream (what the numbers are for) and substream (for which layer)
-    are the upper half of the counter, the index its lower half.
+    seed: 64 bits, the key. stream (what the numbers are for) and substream (for which layer; an
+    integer, or lanes of them) are the upper half of the counter, the index its lower half.
     """
     zeros = index & 0
     counter = (index & MASK, index >> 32, zeros + stream, zeros + substream)

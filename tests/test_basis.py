@@ -5,9 +5,9 @@ import hashlib
 import pytest
 import torch
 
-from pranc_codec import layers
 from pranc_codec.basis import make_basis, permute, random_signs
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.pranc import Pranc
 
 KINDS = ["hash", "dense"]
 
@@ -67,17 +67,41 @@ def test_blocks_do_not_change_the_result(kind, monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient(kind):
-    basis = make_basis(kind, 30, 7, seed=1, layer=0)
-    coefficients = torch.randn(7, requires_grad=True)
-    place = layers.Slice(
-        name="w", shape=torch.Size([17]), start=3, stop=20, scale=0.5, constant=1.0, bound=0.0
-    )
-    layer = layers.Layer([place], basis, seed=1, number=0, prior=None, hold=False)
-    weights = layer.tensor("w", coefficients)
+    """Of a layer's weights, prior + scale * basis @ coefficients."""
+    network = Pranc(torch.nn.Linear(6, 5, bias=False), coefficients=7, seed=1, basis=kind)
+    (layer,) = network.layers
+    scale = layer.slices["weight"].scale
+    network.set_coefficients(torch.randn(7))
+    weights = network.module.weight
     weights.square().sum().backward()
-    dense = matrix(basis)[3:20]
-    torch.testing.assert_close(weights, 1 + 0.5 * dense @ coefficients)
-    torch.testing.assert_close(coefficients.grad, dense.T @ weights.detach())
+    dense, found = scale * matrix(layer.basis), layer.coefficients
+    torch.testing.assert_close(weights - layer.prior("weight"), (dense @ found).view(5, 6))
+    torch.testing.assert_close(found.grad, 2 * dense.T @ weights.view(-1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_do_not_change_a_bit(kind, monkeypatch):
+    monkeypatch.setattr("pranc_codec.basis.PIECE_ENTRIES", 1000)
+    basis = make_basis(kind, 301, 70, seed=5, layer=2)
+    coefficients, gradient, before = torch.randn(70), torch.randn(301), torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append((basis.expand(coefficients, 0, 301), basis.project(gradient, 0)))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
+def test_weights_are_exact_for_coefficients_with_a_step():
+    """Sums in float64 of integers times a step: any order gives the same numbers."""
+    coefficients = torch.randint(-1000, 1000, (700,)) * 0.375
+    basis = make_basis("dense", 2000, 700, seed=5, layer=2)
+    ((*_, rows),) = basis.blocks(0, 300, torch.device("cpu"), torch.float64)
+    order = torch.randperm(700)
+    sums = (rows[:, order] * coefficients[order].double()).sum(1) / 700**0.5
+    assert torch.equal(basis.expand(coefficients, 0, 300), sums.float())
 
 
 def test_holding_changes_nothing():

@@ -12,16 +12,16 @@ FLOORS = [
     {"errors"},
     {
         "prng", "tables", "entropy", "latents", "fields", "limits", "parameters", "bitstream",
-        "sections", "files", "model_format",
+        "sections", "files", "model_format", "shares",
     },
     {
-        "basis", "layers", "generated", "owners", "side_tensors", "fingerprint", "model_file",
+        "threads", "basis", "layers", "generated", "owners", "side_tensors", "fingerprint", "model_file",
         "pranc", "quantize", "metrics", "image",
     },
     {"coordinate", "wavelet", "context", "density", "sums", "exact", "synthesis", "priors"},
     {"extras", "mlp", "grid_latents", "grid", "decoder", "analysis"},
     {"encoder"},
-    {"evaluate", "training"},
+    {"evaluate", "training", "condense"},
     {"__init__", "batch", "commands", "cli", "pillow_plugin"},
 ]  # fmt: skip
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
@@ -32,12 +32,16 @@ SAME_FLOOR = {  # (imported, importer)
     *((name, "bitstream") for name in ("fields", "parameters")),
     *((name, "sections") for name in ("fields", "bitstream")),
     *((name, "model_format") for name in ("fields", "parameters", "sections", "tables")),
+    ("threads", "basis"),
     ("basis", "layers"),
     ("layers", "generated"),
     ("owners", "side_tensors"),
     *((name, "fingerprint") for name in ("owners", "side_tensors")),
     *((name, "model_file") for name in ("layers", "owners", "side_tensors", "fingerprint")),
-    *((name, "pranc") for name in ("basis", "layers", "generated", "owners", "model_file")),
+    *(
+        (name, "pranc")
+        for name in ("threads", "basis", "layers", "generated", "owners", "model_file")
+    ),
     *((name, "exact") for name in ("wavelet", "context", "sums")),
     ("context", "synthesis"),
     *((name, "priors") for name in ("coordinate", "context", "exact")),

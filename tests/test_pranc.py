@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pranc_codec import InvalidArgument, Pranc
-from pranc_codec.layers import apportion
+from pranc_codec.shares import apportion, share_out
 
 KINDS = ["hash", "dense"]
 
@@ -124,10 +124,16 @@ def test_apportion(total, sizes, shares):
     assert apportion(total, sizes) == shares
 
 
-def test_apportion_spends_everything():
+def test_share_out_is_by_roots():
+    assert share_out(60, [100, 400, 900]) == [10, 20, 30]
+    assert share_out(60, [1, 400, 900]) == [1, 24, 35]
+
+
+@pytest.mark.parametrize("rule", [apportion, share_out])
+def test_all_coefficients_are_spent(rule):
     sizes = [1, 7, 100, 3, 1, 55]
     for total in range(len(sizes), sum(sizes) + 1):
-        shares = apportion(total, sizes)
+        shares = rule(total, sizes)
         assert sum(shares) == total
         assert all(1 <= share <= size for share, size in zip(shares, sizes, strict=True))
 

@@ -15,6 +15,7 @@ def train_prior(
     steps: Annotated[int, typer.Option(help="Training steps of each of the two networks.")] = 15000,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
     from_prior: Annotated[bool, typer.Option(help="Start from the shipped prior.")] = False,
+    seed: Annotated[int, typer.Option(help="Another one for another round.")] = 0,
 ) -> None:
     """Train a prior of the grid profile: first the context model, then the residual network.
 
@@ -26,7 +27,7 @@ def train_prior(
 
     output.mkdir(parents=True, exist_ok=True)
     context, synthesis = output / "context.pt", output / "synthesis.pt"
-    options: dict[str, Any] = dict(steps=steps, threads=threads, from_prior=from_prior)
+    options: dict[str, Any] = dict(steps=steps, threads=threads, from_prior=from_prior, seed=seed)
     grid_context.main(folder, context, **options)
     grid_synthesis.main(folder, context, synthesis, **options)
     grid_prior.main(context, synthesis, output / "grid.safetensors")

@@ -58,6 +58,7 @@ def main(
     threads: int = 1,
     rounded: bool = False,
     from_prior: bool = False,
+    seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
     with `from_prior`; `rounded`: as in the integer form."""
@@ -73,7 +74,7 @@ def main(
     def loss(generator: torch.Generator) -> Tensor:
         return loss_of(model, training_batch(images, model, generator, crops=crops, side=side))
 
-    schedule = Schedule(steps=steps, learning_rate=1e-3 if from_prior else 2e-3)
+    schedule = Schedule(steps=steps, seed=seed, learning_rate=1e-3 if from_prior else 2e-3)
     train(model, loss, lambda m: validation_rates(m, held_out), schedule, output)
 
 

@@ -54,6 +54,7 @@ def main(
     side: int = 256,
     threads: int = 1,
     from_prior: bool = False,
+    seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
     with `from_prior`; symbols are chosen by the `context` model."""
@@ -75,7 +76,7 @@ def main(
         network,
         loss,
         lambda n: validation_gains(n, held_out, chooser),
-        Schedule(steps=steps, learning_rate=1e-3),
+        Schedule(steps=steps, seed=seed, learning_rate=1e-3),
         output,
     )
 

@@ -14,9 +14,11 @@ from pranc_codec.files import write_atomically
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Length and rates of a training."""
+    """Length and rates of a training. seed: of its random numbers; a further round on the same
+    photographs takes another one."""
 
     steps: int
+    seed: int = 0
     learning_rate: float = 2e-3
     warmup: int = 100
     average: float = 0.998
@@ -41,7 +43,7 @@ def train(
     for step in range(first, schedule.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(schedule, step)
-        loss = loss_of(torch.Generator().manual_seed(step))
+        loss = loss_of(torch.Generator().manual_seed((schedule.seed << 32) + step))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)

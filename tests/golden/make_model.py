@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pranc_codec import Pranc
+from pranc_codec import Pranc, normalization
 from pranc_codec.model_format import VERSION
 from tests.golden.check_model import (
     EXPECTED,
@@ -23,9 +23,10 @@ from tests.golden.check_model import (
 )
 
 CASES: dict[str, dict[str, Any]] = {
-    "hash": dict(coefficients=300, exclude=["1"], seed=7),
-    "dense": dict(coefficients=100, basis="dense", seed=2**64 - 1),
-    "delta": dict(coefficients=200, exclude=["1"], prior=shared_model()),
+    "hash": dict(coefficients=300, exclude=["1"], seed=7, shares="weights"),
+    "dense": dict(coefficients=100, basis="dense", seed=2**64 - 1, shares="weights"),
+    "delta": dict(coefficients=200, exclude=["1"], prior=shared_model(), shares="weights"),
+    "roots": dict(coefficients=250, exclude=normalization(build()), seed=8),
 }
 
 

@@ -1,0 +1,37 @@
+"""Rebuild a condensed classifier from its file and compare the class of every test image.
+
+python benchmarks/rebuild_classifier.py mnist PATH_OF_MNIST runs/lenet/hash-1000.prw
+
+The result beside the file (.json, written by `pranc condense`) holds the SHA-256 of the classes.
+Needs pranc_codec with any torch that it supports: run it in another environment, too.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import torch
+import typer
+
+from pranc_codec import Pranc
+from pranc_codec.condense.datasets import load_dataset
+from pranc_codec.condense.tasks import task_of
+from pranc_codec.condense.training import predict
+
+
+def main(kind: str, data: Path, file: Path) -> None:
+    """Exit code 0 if all classes are the same."""
+    dataset = load_dataset(kind, data)
+    network = Pranc.load(file, task_of(kind).build(), hold=True)
+    classes = predict(network, dataset, dataset.test)
+    found = hashlib.sha256(classes.byte().numpy().tobytes()).hexdigest()
+    same = found == json.loads(file.with_suffix(".json").read_text())["predictions_sha256"]
+    correct = float((classes == dataset.test.labels).double().mean())
+    print(f"torch {torch.__version__}, {dataset.name}: {len(classes)} images, {correct:.2%} right,")
+    print("every class is the same" if same else "classes differ")
+    sys.exit(0 if same else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,61 @@
+"""`pranc condense`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pranc_codec import PrancError
+from pranc_codec.commands.options import Device
+from pranc_codec.decoder import device_of
+
+
+def condense(
+    dataset: Annotated[str, typer.Argument(help="mnist or cifar10.", show_default=False)],
+    data: Annotated[
+        Path, typer.Argument(help="Your copy of it: file or folder.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of checkpoints, files and results.")
+    ],
+    coefficients: Annotated[
+        list[int] | None, typer.Option("--coefficients", "-k", help="How many; repeatable.")
+    ] = None,
+    basis: Annotated[list[str] | None, typer.Option(help="hash, dense; repeatable.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of each training.")] = None,
+    full: Annotated[bool, typer.Option(help="Train all weights as well.")] = True,
+    pruning: Annotated[
+        bool, typer.Option(help="Prune to the sizes of the first basis's files.")
+    ] = True,
+    threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+    device: Device = None,
+) -> None:
+    """Condense a classifier: train coefficients, write their file, compare it by accuracy and bytes
+    with the fully trained network and with magnitude pruning at equal bytes.
+
+    LeNet on MNIST (a minute an epoch or less), ResNet-20 on CIFAR-10 (minutes an epoch). Goes on
+    where it was interrupted. The data: mnist.npz or torchvision's MNIST/raw;
+    torchvision's cifar-10-batches-py or train|test/CLASS/*.jpg, as folder or .tar.gz.
+
+    Example: `pranc condense mnist mnist.npz -o runs/lenet -k 1000 -k 3000 --basis hash`
+    """
+    try:
+        from pranc_codec.condense.command import run_condense
+    except ImportError as error:
+        raise PrancError(f"{error}: the plot needs pip install 'pranc-codec[eval]'") from error
+
+    Console().print(
+        run_condense(
+            dataset,
+            data,
+            output,
+            coefficients=coefficients or [],
+            bases=basis or ["hash"],
+            epochs=epochs,
+            full=full,
+            pruning=pruning,
+            threads=threads,
+            device=device_of(device),
+        )
+    )

@@ -1,0 +1,1 @@
+"""Condensing classifiers: trainings, their files, and magnitude pruning at equal bytes."""

@@ -1,0 +1,67 @@
+"""The experiments behind `pranc condense`: what is run, in which order, with progress bars."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pranc_codec.condense import training
+from pranc_codec.condense.datasets import load_dataset
+from pranc_codec.condense.experiment import Experiment
+from pranc_codec.condense.results import as_table, plot_results, read_results
+from pranc_codec.condense.tasks import task_of
+
+
+def run_condense(
+    kind: str,
+    data: Path,
+    output: Path,
+    *,
+    coefficients: Sequence[int],
+    bases: Sequence[str],
+    epochs: int | None,
+    full: bool,
+    pruning: bool,
+    threads: int,
+    device: torch.device,
+) -> str:
+    """Run what is missing in the folder; a table of all results there."""
+    torch.set_num_threads(threads)
+    task = task_of(kind) if epochs is None else task_of(kind).with_epochs(epochs)
+    output.mkdir(parents=True, exist_ok=True)
+    with _bars() as bars:
+        experiment = Experiment(
+            task=task, dataset=load_dataset(kind, data), folder=output, progress=_bar_of(bars),
+            device=device,
+        )  # fmt: skip
+        sizes = {basis: [experiment.pranc(basis, k) for k in coefficients] for basis in bases}
+        if full or pruning:
+            experiment.full()
+        for size in sizes[bases[0]] if pruning else []:
+            experiment.pruned(size)
+    results = read_results(output)
+    if results:
+        plot_results(results, output / "accuracy.png")
+    return as_table(results)
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(), TextColumn("{task.fields[state]}"),
+    )  # fmt: skip
+
+
+def _bar_of(bars: Progress) -> Callable[[str], training.Progress]:
+    """A bar per training, as a plain callback."""
+
+    def bar_of(name: str) -> training.Progress:
+        task = bars.add_task(name, total=None, state="")
+
+        def show(done: int, total: int, state: str) -> None:
+            bars.update(task, completed=done, total=total, state=state)
+
+        return show
+
+    return bar_of

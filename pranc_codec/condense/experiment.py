@@ -1,0 +1,155 @@
+"""One experiment: full training, PRANC at several k and bases, pruning at the files' sizes.
+
+Every choice is made on validation images. A result is written once, after the test images were
+seen once, and is not made again; trainings go on from their checkpoints.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from pranc_codec.condense.datasets import Dataset
+from pranc_codec.condense.models import parameters_of
+from pranc_codec.condense.pruning import (
+    density_at,
+    largest_density,
+    pack_pruned,
+    prune,
+    unpack_pruned,
+)
+from pranc_codec.condense.tasks import Task
+from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
+from pranc_codec.files import write_atomically
+from pranc_codec.model_file import default_step
+from pranc_codec.owners import normalization
+from pranc_codec.pranc import Pranc
+
+STEPS_PER_DEVIATION: Final = (2, 3, 4, 6, 8, 16)
+TOLERANCE: Final = 0.001
+"""How much validation accuracy a coarser quantization may cost."""
+SEED: Final = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A task on its data, and the folder of its checkpoints, files and results."""
+
+    task: Task
+    dataset: Dataset
+    folder: Path
+    progress: Callable[[str], Progress]
+    device: torch.device = torch.device("cpu")
+
+    def full(self) -> nn.Module:
+        """The plain network, trained."""
+        network, history = self._trained()
+        numbers = sum(t.numel() for t in network.state_dict().values())
+        self._report("full", network, 4 * numbers, history=history)
+        return network
+
+    def pranc(self, basis: str, k: int) -> int:
+        """Coefficients, trained; their file's bytes."""
+        name, recipe = f"{basis}-{k}", self.task.coefficients
+        path = self.folder / f"{name}.prw"
+        if not path.exists():
+            network = self.new_pranc(basis, k)
+            training = Training(network, adam(network, recipe), self.dataset, recipe)
+            history = training.run(self.folder / f"{name}.pt", self.progress(f"{basis} {k}"))
+            steps = self._choose_steps(network)
+            network.save(path, step=default_step(network.coefficients(), steps))
+            counts = asdict(network.counts) | dict(total=network.counts.total)
+            self._report(
+                name, self._read(path.read_bytes()), path.stat().st_size, history=history,
+                counts=counts, steps_per_deviation=steps, basis=basis,
+            )  # fmt: skip
+        return path.stat().st_size
+
+    def new_pranc(self, basis: str, k: int) -> Pranc:
+        """The network before training: all but normalization is generated."""
+        module = self.task.build()
+        return Pranc(
+            module, coefficients=k, seed=SEED, basis=basis, exclude=normalization(module), hold=True
+        ).to(self.device)
+
+    def pruned(self, target_bytes: int) -> None:
+        """The plain network, pruned while it is trained on, as a file of at most that size."""
+        name, recipe = f"pruned-{target_bytes}", self.task.tune
+        path = self.folder / f"{name}.pruned"
+        if path.exists():
+            return
+        network, _ = self._trained()
+        density = largest_density(network, 4, target_bytes)
+        training = Training(network, momentum(network, recipe), self.dataset, recipe)
+        training.after_step = lambda: prune(
+            network, density_at(training.step / training.steps, density)
+        )
+        history = training.run(self.folder / f"{name}.pt", self.progress(f"pruned {target_bytes}"))
+        data = self._best_pruned(network, target_bytes)
+        with write_atomically(path) as file:
+            file.write(data)
+        again = self._new()
+        unpack_pruned(data, again)
+        self._report(name, again, len(data), history=history, density=density)
+
+    def _new(self) -> nn.Module:
+        return self.task.build().to(self.device)
+
+    def _trained(self) -> tuple[nn.Module, list[dict[str, float]]]:
+        """The plain network after its training, which is done or gone on with here."""
+        torch.manual_seed(SEED)
+        network, recipe = self._new(), self.task.full
+        training = Training(network, momentum(network, recipe), self.dataset, recipe)
+        return network, training.run(self.folder / "full.pt", self.progress("full training"))
+
+    def _read(self, data: bytes) -> Pranc:
+        return Pranc.from_bytes(data, self.task.build(), hold=True, device=self.device)
+
+    def _choose_steps(self, network: Pranc) -> int:
+        """The coarsest quantization whose validation accuracy is within the tolerance."""
+        wanted, coefficients = self._validate(network) - TOLERANCE, network.coefficients()
+        for steps in STEPS_PER_DEVIATION:
+            data = network.to_bytes(step=default_step(coefficients, steps))
+            if self._validate(self._read(data)) >= wanted:
+                return steps
+        return STEPS_PER_DEVIATION[-1]
+
+    def _best_pruned(self, network: nn.Module, target_bytes: int) -> bytes:
+        """Of several steps, each with the density that fits, the best on validation images."""
+        found = []
+        for steps in STEPS_PER_DEVIATION[:4]:
+            candidate = self._new()
+            candidate.load_state_dict(network.state_dict())
+            prune(candidate, largest_density(candidate, steps, target_bytes))
+            data = pack_pruned(candidate, steps)
+            unpack_pruned(data, candidate)
+            found.append((self._validate(candidate), data))
+        return max(found, key=lambda pair: pair[0])[1]
+
+    def _validate(self, network: nn.Module) -> float:
+        return accuracy(network, self.dataset, self.dataset.validation)
+
+    def _report(self, name: str, network: nn.Module, file_bytes: int, **more: Any) -> None:
+        """Write the result, unless there is one: then the test images have been seen."""
+        path = self.folder / f"{name}.json"
+        if path.exists():
+            return
+        predictions = predict(network, self.dataset, self.dataset.test)
+        result = dict(
+            name=name,
+            dataset=self.dataset.name,
+            network=self.task.network,
+            parameters=parameters_of(self.task.build()),
+            file_bytes=file_bytes,
+            validation_accuracy=self._validate(network),
+            test_accuracy=float((predictions == self.dataset.test.labels).double().mean()),
+            predictions_sha256=hashlib.sha256(predictions.byte().numpy().tobytes()).hexdigest(),
+            **more,
+        )
+        with write_atomically(path) as file:
+            file.write((json.dumps(result, indent=1) + "\n").encode())

@@ -1,0 +1,224 @@
+"""Training of a classifier that can be interrupted: one cosine, checkpoints, accuracy by epoch.
+
+Every step's random numbers (order of the images, mirroring, shifts) follow from its number alone,
+so a training that was interrupted goes on as if it had not been.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pranc_codec.condense.datasets import Dataset, Split
+from pranc_codec.errors import InvalidArgument
+from pranc_codec.files import write_atomically
+from pranc_codec.pranc import Pranc
+
+EVALUATED_AT_ONCE: Final = 500
+Progress = Callable[[int, int, str], None]
+"""(steps done, steps in all, what is shown beside the bar)."""
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained.
+
+    learning_rate: the largest, of coefficients (Adam) or of a plain network's weights (momentum);
+    kept_rate: of excluded parameters. decay: of plain weights. warmup: part of the steps.
+    mirror: images are mirrored at random. shift: and moved by up to so many pixels.
+    bfloat16: convolutions and products in lower precision, as autocast does it.
+    """
+
+    epochs: int
+    learning_rate: float
+    kept_rate: float = 0.01
+    batch: int = 128
+    decay: float = 0.0
+    warmup: float = 0.15
+    mirror: bool = False
+    shift: int = 0
+    bfloat16: bool = False
+    save_every_s: float = 60
+
+
+def adam(network: Pranc, recipe: Recipe) -> torch.optim.Optimizer:
+    """For coefficients and what is excluded."""
+    groups = [
+        dict(params=list(network.layers.parameters()), largest=recipe.learning_rate),
+        dict(params=list(network.module.parameters()), largest=recipe.kept_rate),
+    ]
+    return torch.optim.Adam([g for g in groups if g["params"]], betas=(0.9, 0.99))
+
+
+def momentum(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """For all weights of a plain network."""
+    group = dict(params=list(module.parameters()), largest=recipe.learning_rate)
+    return torch.optim.SGD(
+        [group], lr=recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=recipe.decay
+    )
+
+
+class Training:
+    """One training: network, optimizer, data, and how far it is. It runs where the network is.
+
+    after_step: may be set; is called after each step, for what has to hold again then (zeros).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        dataset: Dataset,
+        recipe: Recipe,
+    ) -> None:
+        self.network, self.optimizer = network, optimizer
+        self.dataset, self.recipe = dataset, recipe
+        self.device = device_of(network)
+        self.after_step: Callable[[], None] = lambda: None
+        self.steps_per_epoch = max(1, len(dataset.train.labels) // recipe.batch)
+        self.steps, self.step = recipe.epochs * self.steps_per_epoch, 0
+        self.loss_sum, self.seconds = 0.0, 0.0
+        self.history: History = []
+
+    def run(self, checkpoint: Path, progress: Progress) -> History:
+        """Train to the end, from the checkpoint if there is one."""
+        self._resume(checkpoint)
+        saved = time.monotonic()
+        while self.step < self.steps:
+            self._advance()
+            if self.step % self.steps_per_epoch == 0:
+                self._finish_epoch()
+            if time.monotonic() - saved > self.recipe.save_every_s or self.step == self.steps:
+                self._save(checkpoint)
+                saved = time.monotonic()
+            progress(self.step, self.steps, self._summary())
+        return self.history
+
+    def _advance(self) -> None:
+        started = time.process_time()
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["largest"] * rate_factor(self.step / self.steps, self.recipe.warmup)
+        images, labels = self._batch()
+        with autocast(self.device, self.recipe.bfloat16):
+            outputs = self.network(images)
+        loss = F.cross_entropy(outputs.float(), labels)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.after_step()
+        self.loss_sum += float(loss.detach())
+        self.step += 1
+        self.seconds += time.process_time() - started
+
+    def _batch(self) -> tuple[Float[Tensor, "b c h w"], Int[Tensor, " b"]]:
+        """This step's images, varied, and their labels."""
+        epoch, number = divmod(self.step, self.steps_per_epoch)
+        train, size = self.dataset.train, self.recipe.batch
+        order = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(epoch))
+        chosen = order[number * size : (number + 1) * size]
+        generator = torch.Generator().manual_seed((1 << 32) + self.step)
+        images = vary(train.images[chosen], self.recipe, generator).to(self.device)
+        return self.dataset.normalize(images), train.labels[chosen].to(self.device)
+
+    def _finish_epoch(self) -> None:
+        found = accuracy(self.network, self.dataset, self.dataset.validation, self.recipe.bfloat16)
+        self.history.append(
+            dict(
+                epoch=self.step // self.steps_per_epoch,
+                loss=self.loss_sum / self.steps_per_epoch,
+                validation_accuracy=found,
+                processor_seconds=self.seconds,
+            )
+        )
+        self.loss_sum = 0.0
+
+    def _summary(self) -> str:
+        return f"validation {self.history[-1]['validation_accuracy']:.2%}" if self.history else ""
+
+    def _save(self, path: Path) -> None:
+        state = dict(
+            network=self.network.state_dict(), optimizer=self.optimizer.state_dict(),
+            step=self.step, loss_sum=self.loss_sum, seconds=self.seconds, history=self.history,
+            recipe=asdict(self.recipe),
+        )  # fmt: skip
+        with write_atomically(path) as file:
+            torch.save(state, file)
+
+    def _resume(self, path: Path) -> None:
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True, map_location=self.device)
+        if state["recipe"] != asdict(self.recipe):
+            raise InvalidArgument(
+                f"{path} is of a training with other settings ({state['recipe']}): "
+                "repeat them or use another folder"
+            )
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.history = state["step"], state["history"]
+        self.loss_sum, self.seconds = state["loss_sum"], state["seconds"]
+
+
+def rate_factor(done: float, warmup: float) -> float:
+    """Part of the largest learning rate after `done` of the training: up linearly, then a cosine to
+    zero."""
+    if done < warmup:
+        return (done + 1e-3) / (warmup + 1e-3)
+    return (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
+
+
+def vary(
+    images: UInt8[Tensor, "b c h w"], recipe: Recipe, generator: torch.Generator
+) -> UInt8[Tensor, "b c h w"]:
+    """Mirrored and moved copies; what moves in is the image's border."""
+    count, _, height, width = images.shape
+    if recipe.mirror:
+        mirrored = torch.rand(count, generator=generator) < 0.5
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    if recipe.shift:
+        by = torch.randint(-recipe.shift, recipe.shift + 1, (2, count, 1), generator=generator)
+        rows = (torch.arange(height) + by[0]).clamp(0, height - 1)
+        columns = (torch.arange(width) + by[1]).clamp(0, width - 1)
+        first = torch.arange(count)[:, None, None]
+        picked = images.permute(0, 2, 3, 1)[first, rows[:, :, None], columns[:, None, :]]
+        images = picked.permute(0, 3, 1, 2)
+    return images
+
+
+def autocast(device: torch.device, bfloat16: bool) -> torch.autocast:
+    """Products in bfloat16, or nothing."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's first tensor is."""
+    first: Tensor = next(iter(network.state_dict().values()))
+    return first.device
+
+
+@torch.no_grad()
+def predict(
+    network: nn.Module, dataset: Dataset, part: Split, bfloat16: bool = False
+) -> Int[Tensor, " n"]:
+    """The class of each image."""
+    network.eval()
+    found, device = [], device_of(network)
+    for images in torch.split(part.images, EVALUATED_AT_ONCE):
+        with autocast(device, bfloat16):
+            found.append(network(dataset.normalize(images.to(device))).argmax(1).cpu())
+    return torch.cat(found)
+
+
+def accuracy(network: nn.Module, dataset: Dataset, part: Split, bfloat16: bool = False) -> float:
+    """Part of the images whose class is right."""
+    right = predict(network, dataset, part, bfloat16) == part.labels
+    return float(right.double().mean())

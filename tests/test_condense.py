@@ -1,0 +1,249 @@
+"""The experiments end to end on small images, their data readers, and pruning's files."""
+
+import gzip
+import io
+import json
+import pickle
+import tarfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from torch import nn
+
+from pranc_codec.condense.datasets import load_dataset, split
+from pranc_codec.condense.experiment import Experiment
+from pranc_codec.condense.models import MODELS, parameters_of
+from pranc_codec.condense.pruning import (
+    density_at,
+    largest_density,
+    pack_pruned,
+    prunable,
+    prune,
+    unpack_pruned,
+)
+from pranc_codec.condense.results import as_table, plot_results, read_results
+from pranc_codec.condense.tasks import task_of
+from pranc_codec.condense.training import Training, accuracy, adam, momentum, vary
+from pranc_codec.errors import InvalidArgument
+from pranc_codec.pranc import Pranc
+
+
+def small_network() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 10)
+    )
+
+
+@pytest.fixture(scope="module")
+def digits():
+    images, labels = load_digits(return_X_y=True)
+    pixels = (images * 15).astype(np.uint8).reshape(-1, 8, 8)
+    arrays = dict(
+        x_train=pixels[:1400], y_train=labels[:1400], x_test=pixels[1400:], y_test=labels[1400:]
+    )
+    return split("digits", arrays, validation=200)
+
+
+@pytest.fixture(scope="module")
+def task():
+    base = task_of("mnist")
+    return replace(base, network="small", build=small_network).with_epochs(10)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("lenet", 44_426), ("resnet20", 269_722), ("resnet18", 11_227_812)]
+)
+def test_networks_have_the_papers_sizes(name, parameters):
+    with torch.device("meta"):
+        network = MODELS[name]()
+    assert parameters_of(network) == parameters
+
+
+def test_an_experiment_from_training_to_plot(digits, task, tmp_path):
+    bars = []
+    experiment = Experiment(
+        task=task, dataset=digits, folder=tmp_path, progress=lambda name: lambda *a: bars.append(a)
+    )
+    size = experiment.pranc("hash", 200)
+    experiment.full()
+    experiment.pruned(size)
+    results = {r["name"]: r for r in read_results(tmp_path)}
+    assert set(results) == {"hash-200", "full", f"pruned-{size}"}
+    ours, pruned = results["hash-200"], results[f"pruned-{size}"]
+    assert ours["file_bytes"] == (tmp_path / "hash-200.prw").stat().st_size < 300
+    assert pruned["file_bytes"] <= size
+    assert ours["counts"]["total"] == 200 + 16 + 17
+    assert results["full"]["test_accuracy"] > 0.9
+    assert ours["test_accuracy"] > 0.8
+    again = Pranc.load(tmp_path / "hash-200.prw", small_network())
+    assert accuracy(again, digits, digits.test) == ours["test_accuracy"]
+    assert "| hash-200 |" in as_table(list(results.values()))
+    plot_results(list(results.values()), tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as plot:
+        assert plot.size == (720, 480)
+    assert bars[-1][0] == bars[-1][1]
+
+
+def test_a_result_is_made_once(digits, task, tmp_path):
+    """The test images are seen once: what has a result is not measured again."""
+    experiment = Experiment(
+        task=task.with_epochs(1), dataset=digits, folder=tmp_path,
+        progress=lambda name: lambda *a: None,
+    )  # fmt: skip
+    experiment.full()
+    (tmp_path / "full.json").write_text(json.dumps(dict(kept=True)))
+    experiment.full()
+    assert json.loads((tmp_path / "full.json").read_text()) == dict(kept=True)
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_training_goes_on_as_if_never_interrupted(digits, task, tmp_path):
+    recipe = replace(task.full, epochs=2, mirror=True, shift=1, save_every_s=0)
+
+    def run(path, stop=None):
+        torch.manual_seed(0)
+        network = small_network()
+
+        def progress(done, total, state):
+            if done == stop:
+                raise Interrupted
+
+        history = Training(network, momentum(network, recipe), digits, recipe).run(path, progress)
+        return network, history
+
+    whole, history = run(tmp_path / "whole.pt")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts.pt", stop=13)
+    parts, again = run(tmp_path / "parts.pt")
+    with pytest.raises(InvalidArgument, match="other settings"):
+        Training(parts, momentum(parts, recipe), digits, replace(recipe, epochs=3)).run(
+            tmp_path / "parts.pt", lambda *a: None
+        )
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, parts.state_dict()[name])
+    assert [h["validation_accuracy"] for h in history] == [h["validation_accuracy"] for h in again]
+
+
+def test_bfloat16_trains_coefficients(digits, task, tmp_path):
+    recipe = replace(task.coefficients, epochs=1, bfloat16=True)
+    network = Experiment(
+        task=task, dataset=digits, folder=tmp_path, progress=lambda name: lambda *a: None
+    ).new_pranc("dense", 100)
+    history = Training(network, adam(network, recipe), digits, recipe).run(
+        tmp_path / "c.pt", lambda *a: None
+    )
+    assert history[0]["loss"] < 2.5
+    assert network.coefficients().dtype == torch.float32
+
+
+def test_shifts_and_mirrors_move_whole_images():
+    recipe = replace(task_of("cifar10").full, mirror=True, shift=2)
+    columns = torch.arange(8, dtype=torch.uint8).expand(50, 3, 8, 8)
+    varied = vary(columns, recipe, torch.Generator().manual_seed(0))
+    first = varied[:, 0, 0].int()
+    assert torch.equal(varied, first[:, None, None].expand(50, 3, 8, 8).byte())
+    steps = (first[:, 1:] - first[:, :-1]).sum(1)
+    assert set(steps.sign().tolist()) == {-1, 1}
+    assert steps.abs().min() >= 5
+
+
+def test_pruned_files_round_trip():
+    torch.manual_seed(0)
+    network = small_network()
+    prune(network, 0.1)
+    weights = torch.cat([w.flatten() for w in prunable(network)])
+    assert abs((weights != 0).float().mean() - 0.1) < 0.001
+    data, again = pack_pruned(network, 8), small_network()
+    unpack_pruned(data, again)
+    for one, two in zip(prunable(network), prunable(again), strict=True):
+        assert not two[one == 0].any()
+        assert (one - two).abs().max() < one.abs().max() / 8
+    assert len(data) < 500
+
+
+def test_the_density_fills_the_bytes():
+    network = small_network()
+    prune(network, largest_density(network, 4, 700))
+    assert 670 < len(pack_pruned(network, 4)) <= 700
+    assert [density_at(d, 0.1) for d in (0, 0.5, 1)] == [1, 0.1, 0.1]
+
+
+def write_idx(path, array, compressed):
+    data = bytes([0, 0, 8, array.ndim])
+    data += b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+    if compressed:
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(data))
+    else:
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_mnist_in_both_layouts(tmp_path, compressed):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (5010, 28, 28), dtype=np.uint8), np.arange(5010) % 10
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:7], y_test=y[:7])
+    raw = tmp_path / "torchvision" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, count in (("train", 5010), ("t10k", 7)):
+        write_idx(raw / f"{name}-images-idx3-ubyte", x[:count], compressed)
+        write_idx(raw / f"{name}-labels-idx1-ubyte", y[:count].astype(np.uint8), compressed)
+    one, two = load_dataset("mnist", tmp_path), load_dataset("mnist", tmp_path / "torchvision")
+    assert one.train.images.shape == (10, 1, 28, 28)
+    assert torch.equal(one.validation.images, two.validation.images)
+    assert torch.equal(one.test.labels, two.test.labels)
+
+
+def jpeg(colour) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_cifar10_as_folder_and_archive(tmp_path, monkeypatch):
+    monkeypatch.setattr("pranc_codec.condense.datasets.VALIDATION", 5)
+    with tarfile.open(tmp_path / "cifar10_jpeg.tar.gz", "w:gz") as archive:
+        for part, count in (("train", 1), ("test", 1)):
+            for label in range(10):
+                path = tmp_path / "folder" / part / f"class{label}" / f"{count:04}.jpg"
+                path.parent.mkdir(parents=True)
+                path.write_bytes(jpeg((20 * label, 0, 0)))
+                archive.add(path, arcname=path.relative_to(tmp_path / "folder"))
+    for place in (tmp_path / "folder", tmp_path / "cifar10_jpeg.tar.gz", tmp_path):
+        dataset = load_dataset("cifar10", place)
+        assert dataset.name == "CIFAR-10 recompressed as JPEG"
+        assert dataset.test.images.shape == (10, 3, 32, 32)
+        red = dataset.test.images[:, 0].float().mean((1, 2))
+        assert torch.equal(dataset.test.labels, (red / 20).round().long())
+
+
+def test_cifar10_batches_are_read_without_running_them(tmp_path):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]:
+        rows = rng.integers(0, 256, (1100, 3072), dtype=np.uint8)
+        batch = {b"data": rows, b"labels": [n % 10 for n in range(1100)]}
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+    dataset = load_dataset("cifar10", tmp_path)
+    assert dataset.name == "CIFAR-10"
+    assert torch.equal(dataset.test.images[0].flatten(), torch.from_numpy(rows[0]))
+    (folder / "test_batch").write_bytes(pickle.dumps(print))
+    with pytest.raises(InvalidArgument, match="print"):
+        load_dataset("cifar10", tmp_path)
+
+
+def test_missing_data_is_named(tmp_path):
+    for kind in ("mnist", "cifar10"):
+        with pytest.raises(InvalidArgument, match=str(tmp_path)):
+            load_dataset(kind, tmp_path)
+    with pytest.raises(InvalidArgument, match="mnist, cifar10"):
+        load_dataset("svhn", tmp_path)
+    with pytest.raises(InvalidArgument, match="mnist, cifar10"):
+        task_of("svhn")
