@@ -15,8 +15,8 @@ FLOORS = [
         "sections", "files", "model_format", "shares",
     },
     {
-        "threads", "basis", "layers", "generated", "owners", "side_tensors", "fingerprint", "model_file",
-        "pranc", "quantize", "metrics", "image",
+        "threads", "basis", "layers", "generated", "owners", "side_tensors", "fingerprint",
+        "model_file", "pranc", "quantize", "metrics", "image",
     },
     {"coordinate", "wavelet", "context", "density", "sums", "exact", "synthesis", "priors"},
     {"extras", "mlp", "grid_latents", "grid", "decoder", "analysis"},
