@@ -1,93 +1,101 @@
 """What an evaluation costs beyond the codecs that it measures.
 
-    OMP_NUM_THREADS=1 python benchmarks/harness_overhead.py FOLDER pranc-grid:effort=0 jpeg
+    OMP_NUM_THREADS=1 python benchmarks/harness_overhead.py FOLDER pranc-grid:effort=0 jpeg -n 6
 
-Runs each codec over the images of a folder in one worker, into a temporary folder, and prints CPU
-seconds (which other work on the machine does not change much) of the whole run, all processes; of
-encoding and decoding, repeated here on the same images; of the metrics, likewise; of starting the
-worker, from a run of one unit; and what is left: reading images, handing units out, storing.
+Prints CPU seconds, which other work on the machine does not change much: of encoding and decoding;
+of the metrics; of all else that a worker does for its units (reading images, warming up, giving
+memory back); of the process that hands the units out and stores the results, its start included.
+The last two are the harness. Workers' units are measured in this process, one after the other.
 """
 
-import os
 import resource
-import sys
 import tempfile
-import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Any
 
-import numpy as np
+import torch
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from pranc_codec.evaluate import Sweep, evaluate, parse_sweep
-from pranc_codec.evaluate.measure import load_rgb
-from pranc_codec.metrics import ms_ssim, psnr_db, ssim
+from pranc_codec.evaluate import Sweep, evaluate, measure, parse_sweep
+from pranc_codec.evaluate.run import _pictures, _units
+
+METRICS = ("psnr_db", "ssim", "ms_ssim")
 
 
 def cpu_s() -> float:
-    """CPU seconds of this process and of those that it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+    """CPU seconds of this process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
-def cpu_s_of(work: Callable[[], object]) -> float:
+def counted(spent: Counter[str], name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    """`work`, whose CPU seconds are added to spent[name]."""
+
+    def wrapper(*arguments: Any) -> Any:
+        start = cpu_s()
+        try:
+            return work(*arguments)
+        finally:
+            spent[name] += cpu_s() - start
+
+    return wrapper
+
+
+def in_a_worker(paths: list[Path], sweep: Sweep) -> Counter[str]:
+    """CPU seconds of the codec, of the metrics, and of measuring units as a whole."""
+    spent: Counter[str] = Counter()
+    codec = replace(
+        sweep.codec,
+        encode=counted(spent, "codec", sweep.codec.encode),
+        decode=counted(spent, "codec", sweep.codec.decode),
+    )
+    own = {name: getattr(measure, name) for name in METRICS}
+    units = _units(_pictures(paths), replace(sweep, codec=codec))
+    measure.measure(units[0])
+    for name, metric in own.items():
+        setattr(measure, name, counted(spent, "metrics", metric))
+    spent.clear()
+    for unit in units:
+        counted(spent, "all", measure.measure)(unit)
+    for name, metric in own.items():
+        setattr(measure, name, metric)
+    return spent
+
+
+def in_the_parent(paths: list[Path], sweep: Sweep) -> float:
+    """CPU seconds of the process that runs an evaluation, its workers left out."""
     start = cpu_s()
-    work()
+    with tempfile.TemporaryDirectory() as results:
+        evaluate(
+            paths, codec=sweep.codec, points=sweep.points, settings=sweep.settings, results=results
+        )
     return cpu_s() - start
 
 
-def run_s(paths: list[Path], sweep: Sweep) -> float:
-    """CPU seconds of a run with everything in it."""
-    with tempfile.TemporaryDirectory() as results:
-        return cpu_s_of(
-            lambda: evaluate(
-                paths, codec=sweep.codec, points=sweep.points, settings=sweep.settings,
-                results=results,
-            )
-        )  # fmt: skip
-
-
-def parts_s(paths: list[Path], sweep: Sweep) -> tuple[float, float]:
-    """CPU seconds of the codec and of the metrics, without any harness."""
-    codec_s = metrics_s = 0.0
-    for path in paths:
-        image = load_rgb(path)
-        pixels = np.asarray(image)
-        for point in sweep.points:
-            settings = {**sweep.codec.settings, **sweep.settings, sweep.codec.parameter: point}
-            start = cpu_s()
-            decoded = sweep.codec.decode(sweep.codec.encode(image, settings))
-            coded = cpu_s()
-            for metric in (psnr_db, ssim, ms_ssim):
-                metric(pixels, decoded)
-            codec_s, metrics_s = codec_s + coded - start, metrics_s + cpu_s() - coded
-    return codec_s, metrics_s
-
-
-def main() -> None:
+def main(
+    folder: Path,
+    codecs: list[str],
+    images: Annotated[int | None, typer.Option("-n", help="The first so many.")] = None,
+) -> None:
     """Measure and print."""
-    paths = sorted(Path(sys.argv[1]).glob("*.png"))
-    table = Table(
-        "codec", "units", "run", "codec", "metrics", "start", "left", "left / codec", "wall"
-    )
-    for text in sys.argv[2:]:
+    torch.set_num_threads(1)
+    paths = sorted(folder.glob("*.png"))[:images]
+    table = Table("codec", "units", "codec s", "metrics s", "worker s", "parent s", "harness/codec")
+    for text in codecs:
         sweep = parse_sweep(text)
-        one = Sweep(codec=sweep.codec, points=sweep.points[:1], settings=sweep.settings)
-        parts_s(paths[:1], one)  # imports
-        begin = time.perf_counter()
-        run = run_s(paths, sweep)
-        wall = time.perf_counter() - begin
-        start = run_s(paths[:1], one) - sum(parts_s(paths[:1], one))
-        codec, metrics = parts_s(paths, sweep)
-        left = run - codec - metrics - start
-        numbers = (f"{seconds:.2f} s" for seconds in (run, codec, metrics, start, left))
+        spent, parent = in_a_worker(paths, sweep), in_the_parent(paths, sweep)
+        worker = spent["all"] - spent["codec"] - spent["metrics"]
+        numbers = (spent["codec"], spent["metrics"], worker, parent)
         units = len(paths) * len(sweep.points)
-        table.add_row(text, str(units), *numbers, f"{100 * left / codec:.1f} %", f"{wall:.0f} s")
-    Console(width=120).print(
-        table, f"{len(paths)} images, {os.environ.get('OMP_NUM_THREADS')} threads"
-    )
+        part = f"{100 * (worker + parent) / spent['codec']:.2f} %"
+        table.add_row(text, str(units), *(f"{seconds:.2f}" for seconds in numbers), part)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

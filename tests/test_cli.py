@@ -123,7 +123,7 @@ def test_evaluate(photo, tmp_path):
 
 
 def test_help_has_examples():
-    for command in ("encode", "decode", "info", "evaluate"):
+    for command in ("encode", "decode", "info", "evaluate", "report", "condense", "train-prior"):
         assert "pranc " + command in run(command, "--help").output
 
 

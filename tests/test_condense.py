@@ -13,7 +13,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from torch import nn
+from typer.testing import CliRunner
 
+from pranc_codec.cli import app
 from pranc_codec.condense.datasets import load_dataset, split
 from pranc_codec.condense.experiment import Experiment
 from pranc_codec.condense.models import MODELS, parameters_of
@@ -247,3 +249,20 @@ def test_missing_data_is_named(tmp_path):
         load_dataset("svhn", tmp_path)
     with pytest.raises(InvalidArgument, match="mnist, cifar10"):
         task_of("svhn")
+
+
+def test_the_command_condenses_a_classifier(tmp_path, monkeypatch):
+    monkeypatch.setattr("pranc_codec.condense.datasets.VALIDATION", 100)
+    rng = np.random.default_rng(0)
+    y = np.arange(500) % 10
+    x = (rng.integers(0, 100, (500, 28, 28)) + 15 * y[:, None, None]).astype(np.uint8)
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:50], y_test=y[:50])
+    arguments = ["condense", "mnist", str(tmp_path), "-o", str(tmp_path / "runs"), "-k", "60"]
+    result = CliRunner().invoke(app, [*arguments, "--epochs", "1", "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    assert "LeNet on MNIST" in result.output
+    (pruned,) = (tmp_path / "runs").glob("pruned-*.json")
+    found = {p.stem for p in (tmp_path / "runs").glob("*.json")}
+    assert found == {"hash-60", "full", pruned.stem}
+    assert (tmp_path / "runs" / "accuracy.png").stat().st_size > 1000
+    assert Pranc.load(tmp_path / "runs" / "hash-60.prw", MODELS["lenet"]()).counts.total == 60

@@ -58,7 +58,8 @@ def pack_pruned(module: nn.Module, steps_per_deviation: int) -> bytes:
     for weight in prunable(module):
         flat = weight.flatten().cpu()
         remaining = flat[flat != 0]
-        code = code_of_step(default_step(remaining, steps_per_deviation))
+        step = default_step(remaining, steps_per_deviation) if len(remaining) else 1.0
+        code = code_of_step(step)
         symbols = symbols_of(remaining, step_of_code(code))
         row = entropy.cheapest_row(symbols)
         header += pack_varint(len(remaining)) + bytes([code, row])
