@@ -24,7 +24,7 @@ from rich.table import Table
 from pranc_codec.evaluate import Sweep, evaluate, measure, parse_sweep
 from pranc_codec.evaluate.run import _pictures, _units
 
-METRICS = ("psnr_db", "ssim", "ms_ssim")
+METRICS = ("psnr_db", "ssim", "ms_ssim", "ssimulacra2")
 
 
 def cpu_s() -> float:

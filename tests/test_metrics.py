@@ -9,7 +9,7 @@ from jaxtyping import TypeCheckError, UInt8
 from skimage import data
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.metrics import ms_ssim, psnr_db, ssim
+from pranc_codec.metrics import ms_ssim, psnr_db, ssim, ssimulacra2
 
 Image8 = UInt8[np.ndarray, "h w 3"]
 
@@ -97,14 +97,23 @@ def test_ms_ssim_of_flat_images_is_the_luminance_term_of_the_coarsest_scale() ->
     assert ms_ssim(a, b) == pytest.approx(luminance**0.1333, abs=1e-4)
 
 
-@pytest.mark.parametrize("metric", [psnr_db, ssim, ms_ssim])
+def test_ssimulacra2_falls_with_noise_and_needs_eight_pixels(photo: Image8) -> None:
+    assert ssimulacra2(photo, photo) == pytest.approx(100)
+    scores = [ssimulacra2(photo, noisy(photo, amount)) for amount in (2, 10, 40)]
+    assert None not in scores
+    assert 100 > scores[0] > scores[1] > scores[2]
+    assert ssimulacra2(photo[:7], photo[:7]) is None
+    assert ssimulacra2(photo[:8], photo[:8]) is not None
+
+
+@pytest.mark.parametrize("metric", [psnr_db, ssim, ms_ssim, ssimulacra2])
 def test_images_of_different_shapes_are_refused(metric: object, photo: Image8) -> None:
     assert callable(metric)
     with pytest.raises(InvalidArgument, match=r"\(200, 180, 3\) and \(200, 180\)"):
         metric(photo, photo[..., 0])
 
 
-@pytest.mark.parametrize("metric", [psnr_db, ssim, ms_ssim])
+@pytest.mark.parametrize("metric", [psnr_db, ssim, ms_ssim, ssimulacra2])
 def test_images_in_floating_point_are_refused(metric: object, photo: Image8) -> None:
     assert callable(metric)
     with pytest.raises((InvalidArgument, TypeCheckError)):

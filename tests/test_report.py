@@ -41,6 +41,7 @@ def result(image: str, quality: int, **changes: Any) -> Result:
         psnr_db=20.0 + quality,
         ssim=0.9,
         ms_ssim=0.99,
+        ssimulacra2=70.0,
         encode_s=0.5,
         decode_s=0.25,
         peak_memory_bytes=1000,
@@ -63,6 +64,7 @@ def test_a_report_holds_means_over_images_in_rising_order_of_rate() -> None:
         "psnr-rgb": [25.0, 35.0],
         "ssim-rgb": [0.9, 0.9],
         "ms-ssim-rgb": [0.99, 0.99],
+        "ssimulacra2": [70.0, 70.0],
         "encoding_time": [0.5, 0.5],
         "decoding_time": [0.25, 0.25],
         "psnr-of-mean-mse-rgb": [25.0, 32.596373],  # -10 log10((10**-4 + 10**-3) / 2)

@@ -22,6 +22,7 @@ SERIES: Final = {  # names that CompressAI's plots know; ms-ssim-rgb is linear, 
     "psnr-rgb": "psnr_db",
     "ssim-rgb": "ssim",
     "ms-ssim-rgb": "ms_ssim",
+    "ssimulacra2": "ssimulacra2",
     "encoding_time": "encode_s",
     "decoding_time": "decode_s",
 }
@@ -32,6 +33,7 @@ MEASURES: Final = {
     MEAN_MSE: "dB, of the mean over images of their mean squared errors; null: infinite",
     "ssim-rgb": "Gaussian 11x11 window, sigma 1.5 (scikit-image), mean over R, G and B",
     "ms-ssim-rgb": "linear 0..1, five scales, Gaussian 11x11 window (pytorch-msssim)",
+    "ssimulacra2": "SSIMULACRA 2.1, 100: equal (Python package ssimulacra2), mean over images",
     "encoding_time": "wall-clock seconds after a warm-up, mean over images",
     "decoding_time": "wall-clock seconds after a warm-up, mean over images",
 }
@@ -42,9 +44,9 @@ def aggregate(results: Sequence[Result], *, name: str | None = None) -> dict[str
     """Means over the images at each point, in CompressAI's JSON schema, in rising order of rate.
 
     Beside its `name`, `description` and `results` there are `per_image`, the same series for
-    each image (with null for an infinite PSNR), and `meta`. SSIM and MS-SSIM are left out if an
-    image is too small for them. Numbers are rounded to six decimals. `write_report`
-    stores it, `load_report` reads it.
+    each image (with null for an infinite PSNR), and `meta`. A measure that an image has not (it is
+    too small, or a package was missing) is left out. Numbers are rounded to six decimals.
+    `write_report` stores it, `load_report` reads it.
     """
     points = sorted(_points(results), key=lambda point: fmean(r.bpp for r in point.values()))
     series = {

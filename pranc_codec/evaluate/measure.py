@@ -15,7 +15,7 @@ from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.codec import Settings
 from pranc_codec.evaluate.memory import peak_bytes, release, reset_peak
 from pranc_codec.evaluate.store import Result, Unit
-from pranc_codec.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr_db, ssim
+from pranc_codec.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr_db, ssim, ssimulacra2
 
 _warm: set[str] = set()  # codecs that this process has coded a tiny image with
 
@@ -60,6 +60,7 @@ def measure(unit: Unit) -> tuple[Result, bytes]:
         psnr_db=psnr_db(pixels, decoded),
         ssim=ssim(pixels, decoded),
         ms_ssim=ms_ssim(pixels, decoded),
+        ssimulacra2=ssimulacra2(pixels, decoded),
         encode_s=encoded - start,
         decode_s=end - encoded,
         peak_memory_bytes=peak_memory_bytes,
@@ -103,6 +104,7 @@ def _warm_up(unit: Unit) -> None:
         flat = np.zeros((MS_SSIM_SMALLEST_SIDE, MS_SSIM_SMALLEST_SIDE, 3), np.uint8)
         ssim(flat, flat)
         ms_ssim(flat, flat)
+        ssimulacra2(flat, flat)
     gc.freeze()  # what is loaded now stays: no need to look for garbage in it before every unit
     _warm.add(known)
 

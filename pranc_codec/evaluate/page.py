@@ -17,6 +17,7 @@ MEASURES: Final = {  # keys of the results, and how they are called
     "psnr-rgb": "PSNR of RGB, mean of dB (dB)",
     "psnr-of-mean-mse-rgb": "PSNR of RGB, of the mean MSE (dB)",
     "ms-ssim-rgb": "MS-SSIM of RGB, five scales (dB)",
+    "ssimulacra2": "SSIMULACRA 2 (score)",
     "ssim-rgb": "SSIM of RGB, Gaussian 11x11 (dB)",
     "encoding_time": "encoding (s)",
     "decoding_time": "decoding (s)",

@@ -54,7 +54,8 @@ class Result:
 
     file_bytes counts all of the file; bpp = 8 * file_bytes / (width * height).
     psnr_db is infinite for equal images, and null in the JSON file, which knows no infinity.
-    ssim and ms_ssim are None (null) for images too small for them (see `metrics`).
+    ssim, ms_ssim and ssimulacra2 are None (null) for images too small for them, ssimulacra2 also
+    where its package is not installed (see `metrics`).
     encode_s and decode_s are wall-clock times after a warm-up.
     peak_memory_bytes is the largest resident set of the process while it encoded and decoded this
     unit, libraries included and an accelerator's memory not (see `memory`); None where the system
@@ -75,6 +76,7 @@ class Result:
     psnr_db: float
     ssim: float | None
     ms_ssim: float | None
+    ssimulacra2: float | None
     encode_s: float
     decode_s: float
     peak_memory_bytes: int | None
@@ -83,7 +85,7 @@ class Result:
 
 
 NUMBERS: Final = ("file_bytes", "bpp", "encode_s", "decode_s", "threads")
-NUMBERS_OR_NULL: Final = ("psnr_db", "ssim", "ms_ssim", "peak_memory_bytes")
+NUMBERS_OR_NULL: Final = ("psnr_db", "ssim", "ms_ssim", "ssimulacra2", "peak_memory_bytes")
 
 
 class Store:
@@ -140,7 +142,10 @@ def _parse(text: bytes, unit: Unit) -> Result | None:
         document = json.loads(text, parse_constant=_refuse)
     except ValueError:
         return None
-    if not isinstance(document, dict) or not _is_result(document):
+    if not isinstance(document, dict):
+        return None
+    document.setdefault("ssimulacra2", None)  # results from before it was measured
+    if not _is_result(document):
         return None
     if any(document[name] != value for name, value in unit.key().items()):
         return None
