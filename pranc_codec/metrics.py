@@ -78,8 +78,8 @@ def ms_ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) ->
 
 
 def ssimulacra2(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float | None:
-    """SSIMULACRA 2.1 of two images (h, w) or (h, w, 3), as the package ssimulacra2 computes it from the original
-    `a` and `b`, which was made from it.
+    """SSIMULACRA 2.1 of the original (h, w) or (h, w, 3) and of what was made from it, as the
+    package ssimulacra2 computes it.
 
     None where a side has fewer than 8 pixels, or where the package is not installed.
     """
