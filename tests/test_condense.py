@@ -258,11 +258,13 @@ def test_the_command_condenses_a_classifier(tmp_path, monkeypatch):
     x = (rng.integers(0, 100, (500, 28, 28)) + 15 * y[:, None, None]).astype(np.uint8)
     np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:50], y_test=y[:50])
     arguments = ["condense", "mnist", str(tmp_path), "-o", str(tmp_path / "runs"), "-k", "60"]
+    arguments += ["-k", "800"]
     result = CliRunner().invoke(app, [*arguments, "--epochs", "1", "--device", "cpu"])
     assert result.exit_code == 0, result.output
     assert "LeNet on MNIST" in result.output
+    assert "no pruned network is that small" in result.output
     (pruned,) = (tmp_path / "runs").glob("pruned-*.json")
     found = {p.stem for p in (tmp_path / "runs").glob("*.json")}
-    assert found == {"hash-60", "full", pruned.stem}
+    assert found == {"hash-60", "hash-800", "full", pruned.stem}
     assert (tmp_path / "runs" / "accuracy.png").stat().st_size > 1000
     assert Pranc.load(tmp_path / "runs" / "hash-60.prw", MODELS["lenet"]()).counts.total == 60

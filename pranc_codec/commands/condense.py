@@ -24,6 +24,16 @@ def condense(
     ] = None,
     basis: Annotated[list[str] | None, typer.Option(help="hash, dense; repeatable.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Of each training.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Largest, of coefficients; default: the data set's.")
+    ] = None,
+    shift: Annotated[
+        int | None,
+        typer.Option(help="Images are moved by up to so many pixels in training coefficients."),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="File (.prw) whose coefficients are trained on.")
+    ] = None,
     full: Annotated[bool, typer.Option(help="Train all weights as well.")] = True,
     pruning: Annotated[
         bool, typer.Option(help="Prune to the sizes of the first basis's files.")
@@ -53,6 +63,9 @@ def condense(
             coefficients=coefficients or [],
             bases=basis or ["hash"],
             epochs=epochs,
+            learning_rate=learning_rate,
+            shift=shift,
+            start=start,
             full=full,
             pruning=pruning,
             threads=threads,

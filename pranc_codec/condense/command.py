@@ -21,6 +21,9 @@ def run_condense(
     coefficients: Sequence[int],
     bases: Sequence[str],
     epochs: int | None,
+    learning_rate: float | None,
+    shift: int | None,
+    start: Path | None,
     full: bool,
     pruning: bool,
     threads: int,
@@ -29,11 +32,12 @@ def run_condense(
     """Run what is missing in the folder; a table of all results there."""
     torch.set_num_threads(threads)
     task = task_of(kind) if epochs is None else task_of(kind).with_epochs(epochs)
+    task = task.with_coefficients(learning_rate=learning_rate, shift=shift)
     output.mkdir(parents=True, exist_ok=True)
     with _bars() as bars:
         experiment = Experiment(
             task=task, dataset=load_dataset(kind, data), folder=output, progress=_bar_of(bars),
-            device=device,
+            device=device, start=start,
         )  # fmt: skip
         sizes = {basis: [experiment.pranc(basis, k) for k in coefficients] for basis in bases}
         if full or pruning:

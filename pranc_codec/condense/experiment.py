@@ -25,6 +25,7 @@ from pranc_codec.condense.pruning import (
 )
 from pranc_codec.condense.tasks import Task
 from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
+from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import write_atomically
 from pranc_codec.model_file import default_step
 from pranc_codec.owners import normalization
@@ -38,13 +39,17 @@ SEED: Final = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A task on its data, and the folder of its checkpoints, files and results."""
+    """A task on its data, and the folder of its checkpoints, files and results.
+
+    start: a file whose coefficients a training goes on from; of the same basis and k.
+    """
 
     task: Task
     dataset: Dataset
     folder: Path
     progress: Callable[[str], Progress]
     device: torch.device = torch.device("cpu")
+    start: Path | None = None
 
     def full(self) -> nn.Module:
         """The plain network, trained."""
@@ -73,18 +78,30 @@ class Experiment:
     def new_pranc(self, basis: str, k: int) -> Pranc:
         """The network before training: all but normalization is generated."""
         module = self.task.build()
-        return Pranc(
-            module, coefficients=k, seed=SEED, basis=basis, exclude=normalization(module), hold=True
-        ).to(self.device)
+        if self.start is None:
+            return Pranc(
+                module, coefficients=k, seed=SEED, basis=basis, exclude=normalization(module),
+                hold=True, device=self.device,
+            ).to(self.device)  # fmt: skip
+        found = self._read(self.start.read_bytes())
+        if (found.basis, found.counts.coefficients) != (basis, k):
+            raise InvalidArgument(
+                f"{self.start} has {found.counts.coefficients} coefficients of basis "
+                f"{found.basis}, asked for are {k} of {basis}"
+            )
+        return found
 
     def pruned(self, target_bytes: int) -> None:
-        """The plain network, pruned while it is trained on, as a file of at most that size."""
+        """The plain network, pruned while it is trained on, in at most so many bytes if it fits."""
         name, recipe = f"pruned-{target_bytes}", self.task.tune
         path = self.folder / f"{name}.pruned"
         if path.exists():
             return
         network, _ = self._trained()
         density = largest_density(network, 4, target_bytes)
+        if density == 0:  # everything else takes more bytes already
+            self.progress(name)(1, 1, "no pruned network is that small")
+            return
         training = Training(network, momentum(network, recipe), self.dataset, recipe)
         training.after_step = lambda: prune(
             network, density_at(training.step / training.steps, density)

@@ -1,17 +1,19 @@
 """Magnitude pruning, the rival: the largest weights of the whole network stay, the rest is zero.
 
 Its files are real too, and coded as ours are: which weights remain under their exact frequency,
-the remaining ones quantized and range-coded, everything else as beside coefficients.
+numbers quantized and range-coded, buffers as beside coefficients.
 
-    file := per tensor of two or more dimensions, in `named_parameters`' order:
+    file := per parameter, in `named_parameters`' order:
                 remaining varint, step u8, row u8       (`model_format`)
-            length varint, stream: per tensor a zero or a one for each weight, then the symbols
-            the other tensors (`side_tensors`)
+            length varint, stream: per parameter of two or more dimensions a zero or a one for each
+                of its numbers, then per parameter the symbols
+            the buffers (`side_tensors`)
 
-Tensors of one dimension are never pruned.
+Parameters of one dimension are never pruned.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import torch
@@ -24,6 +26,8 @@ from pranc_codec.owners import TensorInfo, tensors_of
 from pranc_codec.parameters import step_of_code
 from pranc_codec.side_tensors import pack_tensors, unpack_tensors
 from pranc_codec.tables import TOTAL, Row, rows
+
+VECTOR_STEPS: Final = 16
 
 
 def prunable(module: nn.Module) -> Iterator[Tensor]:
@@ -52,39 +56,44 @@ def density_at(done: float, final: float) -> float:
 def pack_pruned(module: nn.Module, steps_per_deviation: int) -> bytes:
     """A pruned module as bytes; `unpack_pruned` is the inverse, up to quantization.
 
-    steps_per_deviation: root mean square of a tensor's remaining weights over its step.
+    steps_per_deviation: root mean square of a tensor's remaining weights over its step. Parameters
+    of one dimension have `VECTOR_STEPS`.
     """
     header, encoder = b"", entropy.Encoder()
-    for weight in prunable(module):
-        flat = weight.flatten().cpu()
-        remaining = flat[flat != 0]
-        step = default_step(remaining, steps_per_deviation) if len(remaining) else 1.0
-        code = code_of_step(step)
+    for parameter in module.parameters():
+        flat, pruned = parameter.flatten().cpu(), parameter.dim() > 1
+        remaining = flat[flat != 0] if pruned else flat
+        steps = steps_per_deviation if pruned else VECTOR_STEPS
+        code = code_of_step(default_step(remaining, steps) if len(remaining) else 1.0)
         symbols = symbols_of(remaining, step_of_code(code))
         row = entropy.cheapest_row(symbols)
         header += pack_varint(len(remaining)) + bytes([code, row])
-        encoder.encode((flat != 0).int().numpy(), _row_of(len(remaining), len(flat)))
+        if pruned:
+            encoder.encode((flat != 0).int().numpy(), _row_of(len(remaining), len(flat)))
         encoder.encode(symbols, rows()[row])
-    stream = encoder.finish()
-    state, infos = module.state_dict(), tensors_of(module)
-    others = {info.name: state[info.name] for info in infos if not _is_pruned(info)}
-    return header + pack_varint(len(stream)) + stream + pack_tensors(infos, others, {}, half=True)
+    stream, infos = encoder.finish(), _buffers_of(module)
+    buffers = pack_tensors(infos, module.state_dict(), {}, half=True) if infos else b""
+    return header + pack_varint(len(stream)) + stream + buffers
 
 
 @torch.no_grad()
 def unpack_pruned(data: bytes, module: nn.Module) -> None:
     """Fill a module of the same architecture."""
-    reader, weights = Reader(data), list(prunable(module))
-    heads = [(reader.varint(), step_of_code(reader.u8()), reader.u8()) for _ in weights]
+    reader, parameters = Reader(data), list(module.parameters())
+    heads = [(reader.varint(), step_of_code(reader.u8()), reader.u8()) for _ in parameters]
     decoder = entropy.Decoder(reader.take(reader.varint()))
-    for weight, (remaining, step, row) in zip(weights, heads, strict=True):
-        mask = decoder.decode(weight.numel(), _row_of(remaining, weight.numel())) == 1
-        values = np.zeros(weight.numel())
+    for parameter, (remaining, step, row) in zip(parameters, heads, strict=True):
+        size = parameter.numel()
+        mask = np.ones(size, dtype=bool)
+        if parameter.dim() > 1:
+            mask = decoder.decode(size, _row_of(remaining, size)) == 1
+        values = np.zeros(size)
         values[mask] = decoder.decode(remaining, rows()[row]) * step
-        weight.copy_(torch.from_numpy(values).view(weight.shape))
+        parameter.copy_(torch.from_numpy(values).view(parameter.shape))
     decoder.finish()
-    others = unpack_tensors(data[reader.position :], tensors_of(module), {})
-    module.load_state_dict(others, strict=False)
+    if infos := _buffers_of(module):
+        buffers = unpack_tensors(data[reader.position :], infos, {})
+        module.load_state_dict(buffers, strict=False)
 
 
 def largest_density(module: nn.Module, steps_per_deviation: int, target_bytes: int) -> float:
@@ -100,8 +109,8 @@ def largest_density(module: nn.Module, steps_per_deviation: int, target_bytes: i
     return low
 
 
-def _is_pruned(info: TensorInfo) -> bool:
-    return info.parameter and len(info.shape) > 1
+def _buffers_of(module: nn.Module) -> list[TensorInfo]:
+    return [info for info in tensors_of(module) if not info.parameter]
 
 
 def _row_of(remaining: int, size: int) -> Row:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from torch import nn
 
@@ -31,6 +31,11 @@ class Task:
             coefficients=replace(self.coefficients, epochs=epochs),
             tune=replace(self.tune, epochs=max(1, epochs // 3)),
         )
+
+    def with_coefficients(self, **changes: Any) -> "Task":
+        """Another recipe for coefficients: what is not None replaces the task's own."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return replace(self, coefficients=replace(self.coefficients, **given))
 
 
 _LENET: Final = Recipe(epochs=5, learning_rate=0.05, decay=5e-4)
