@@ -80,6 +80,7 @@ def test_an_experiment_from_training_to_plot(digits, task, tmp_path):
     assert pruned["file_bytes"] <= size
     assert ours["counts"]["total"] == 200 + 16 + 17
     assert results["full"]["test_accuracy"] > 0.9
+    assert results["full"]["file_bytes"] == (tmp_path / "full.safetensors").stat().st_size
     assert ours["test_accuracy"] > 0.8
     again = Pranc.load(tmp_path / "hash-200.prw", small_network())
     assert accuracy(again, digits, digits.test) == ours["test_accuracy"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from pranc_codec.condense.datasets import Dataset
@@ -52,10 +53,13 @@ class Experiment:
     start: Path | None = None
 
     def full(self) -> nn.Module:
-        """The plain network, trained."""
+        """The plain network, trained, and its file."""
         network, history = self._trained()
-        numbers = sum(t.numel() for t in network.state_dict().values())
-        self._report("full", network, 4 * numbers, history=history)
+        path = self.folder / "full.safetensors"
+        data = save(network.state_dict())
+        with write_atomically(path) as file:
+            file.write(data)
+        self._report("full", network, len(data), history=history)
         return network
 
     def pranc(self, basis: str, k: int) -> int:
