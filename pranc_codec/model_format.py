@@ -21,7 +21,7 @@ Header
                         bit 1: coefficients are float32 and not quantized
                         bit 2: a prior was given; without, it comes from the seed
                         bit 3: layers' shares of the coefficients: 0 = `shares.apportion`,
-                        1 = `shares.share_out`
+                        1 = `shares.apportion_by_roots`
                         bits 4-7: 0
     seed        varint  low 32 bits
                 varint  high 32 bits

@@ -19,7 +19,7 @@ def apportion(total: int, sizes: Sequence[int]) -> list[int]:
     return [1 + more for more in _largest_remainders(spare, rooms)]
 
 
-def share_out(total: int, sizes: Sequence[int]) -> list[int]:
+def apportion_by_roots(total: int, sizes: Sequence[int]) -> list[int]:
     """Share `total` coefficients among layers in proportion to the roots of their weights.
 
     For classifiers, whose last layers have most of the weights and need the fewest coefficients
@@ -71,6 +71,6 @@ def _at_least_one(shares: list[int]) -> list[int]:
 
 RULES: Final[dict[str, Callable[[int, Sequence[int]], list[int]]]] = {
     "weights": apportion,
-    "roots": share_out,
+    "roots": apportion_by_roots,
 }
 """By what layers share the coefficients: given their total and the layers' weights."""

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from pranc_codec import InvalidArgument, Pranc
-from pranc_codec.shares import apportion, share_out
+from pranc_codec.shares import apportion, apportion_by_roots
 
 KINDS = ["hash", "dense"]
 
@@ -124,12 +124,17 @@ def test_apportion(total, sizes, shares):
     assert apportion(total, sizes) == shares
 
 
-def test_share_out_is_by_roots():
-    assert share_out(60, [100, 400, 900]) == [10, 20, 30]
-    assert share_out(60, [1, 400, 900]) == [1, 24, 35]
+def test_shares_of_unknown_kind_are_refused():
+    with pytest.raises(InvalidArgument, match="weights or roots"):
+        Pranc(nn.Linear(3, 3), coefficients=5, shares="squares")
 
 
-@pytest.mark.parametrize("rule", [apportion, share_out])
+def test_shares_by_roots():
+    assert apportion_by_roots(60, [100, 400, 900]) == [10, 20, 30]
+    assert apportion_by_roots(60, [1, 400, 900]) == [1, 24, 35]
+
+
+@pytest.mark.parametrize("rule", [apportion, apportion_by_roots])
 def test_all_coefficients_are_spent(rule):
     sizes = [1, 7, 100, 3, 1, 55]
     for total in range(len(sizes), sum(sizes) + 1):
