@@ -19,7 +19,7 @@ from pranc_codec.context import UNIT, ContextModel
 from pranc_codec.errors import UnsupportedVersion
 from pranc_codec.exact import ExactContext
 
-SHIPPED: Final = ("grid-1.safetensors", "grid-2.safetensors")
+SHIPPED: Final = ("grid-1.safetensors", "grid-2.safetensors", "grid-3.safetensors")
 """Files beside this one, the newest last."""
 
 
@@ -76,7 +76,7 @@ def load(number: int) -> GridPrior:
     )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=len(SHIPPED))
 def _shipped(name: str) -> GridPrior:
     data = (files(__package__) / name).read_bytes()
     number = int.from_bytes(hashlib.sha256(data).digest()[:4], "little")
