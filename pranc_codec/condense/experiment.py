@@ -32,7 +32,7 @@ from pranc_codec.model_file import default_step
 from pranc_codec.owners import normalization
 from pranc_codec.pranc import Pranc
 
-STEPS_PER_DEVIATION: Final = (2, 3, 4, 6, 8, 16)
+STEPS_PER_DEVIATION: Final = (2, 3, 4, 6, 8, 16, 32)
 TOLERANCE: Final = 0.001
 """How much validation accuracy a coarser quantization may cost."""
 SEED: Final = 0
