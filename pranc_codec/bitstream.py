@@ -88,11 +88,9 @@ from typing import Final
 from pranc_codec.errors import (
     CorruptBitstream,
     InvalidArgument,
-    NotPranc,
-    TruncatedBitstream,
     UnsupportedVersion,
 )
-from pranc_codec.fields import Reader, pack_varint
+from pranc_codec.fields import Reader, check_signature, pack_varint
 from pranc_codec.parameters import (
     GridParameters,
     MlpParameters,
@@ -182,7 +180,7 @@ def pack_header(header: Header) -> bytes:
 def unpack_header(data: bytes) -> Header:
     """Read and check signature and header of a file (sections may be missing)."""
     reader = Reader(data)
-    _check_signature(data)
+    check_signature(data, SIGNATURE, "a .pranc file")
     reader.take(len(SIGNATURE))
     version, profile, mode = reader.u8(), reader.u8(), reader.u8()
     if version != VERSION:
@@ -224,12 +222,3 @@ def _check_parameters(parameters: Parameters) -> None:
         check_mlp(parameters)
     else:
         check_grid(parameters)
-
-
-def _check_signature(data: bytes) -> None:
-    start = data[: len(SIGNATURE)]
-    if start == SIGNATURE:
-        return
-    if SIGNATURE.startswith(start):
-        raise TruncatedBitstream(f"the file ends after {len(data)} bytes, inside its signature")
-    raise NotPranc("these bytes are not a .pranc file: the first eight are not its signature")

@@ -1,6 +1,6 @@
 """Fields of a file: fixed-width integers and varints, read and written."""
 
-from pranc_codec.errors import CorruptBitstream, InvalidArgument, TruncatedBitstream
+from pranc_codec.errors import CorruptBitstream, InvalidArgument, NotPranc, TruncatedBitstream
 
 
 class Reader:
@@ -52,3 +52,13 @@ def pack_varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def check_signature(data: bytes, signature: bytes, what: str) -> None:
+    """Refuse bytes that do not begin with a format's signature. what: for the error's text."""
+    start = data[: len(signature)]
+    if start == signature:
+        return
+    if signature.startswith(start):
+        raise TruncatedBitstream(f"the file ends after {len(data)} bytes, inside its signature")
+    raise NotPranc(f"these bytes are not {what}: the first eight are not its signature")

@@ -57,13 +57,11 @@ from typing import Final
 
 from pranc_codec.errors import (
     CorruptBitstream,
-    NotPranc,
-    TruncatedBitstream,
     UnsupportedVersion,
 )
-from pranc_codec.fields import Reader, pack_varint
+from pranc_codec.fields import Reader, check_signature, pack_varint
 from pranc_codec.parameters import BASES, LayerCode, check
-from pranc_codec.sections import take_section
+from pranc_codec.sections import take_sections
 from pranc_codec.tables import ROWS
 
 SIGNATURE: Final = b"\x89PRW\r\n\x1a\n"
@@ -114,7 +112,7 @@ def pack_header(header: ModelHeader) -> bytes:
 
 def unpack_header(data: bytes) -> ModelHeader:
     """Read and check signature and header (sections may be missing)."""
-    _check_signature(data)
+    check_signature(data, SIGNATURE, "a condensed model")
     reader = Reader(data)
     reader.take(len(SIGNATURE))
     version = reader.u8()
@@ -146,14 +144,7 @@ def unpack_header(data: bytes) -> ModelHeader:
 
 def unpack_sections(data: bytes, header: ModelHeader) -> dict[int, bytes]:
     """All sections of a whole file, checksums verified."""
-    reader = Reader(data)
-    reader.take(header.header_bytes)
-    sections: dict[int, bytes] = {}
-    for _ in range(header.sections):
-        number, payload = take_section(reader, max(sections, default=0), SECTION_NAMES)
-        sections[number] = payload
-    if reader.position != len(data):
-        raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
+    sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
     if COEFFICIENTS not in sections:
         raise CorruptBitstream("section 'coefficients' is missing")
     return sections
@@ -162,12 +153,3 @@ def unpack_sections(data: bytes, header: ModelHeader) -> dict[int, bytes]:
 def _unpack_codes(reader: Reader, layers: int) -> tuple[LayerCode, ...]:
     raw = reader.take(2 * layers)
     return tuple(LayerCode(step_code=s, row=r) for s, r in zip(raw[::2], raw[1::2], strict=True))
-
-
-def _check_signature(data: bytes) -> None:
-    start = data[: len(SIGNATURE)]
-    if start == SIGNATURE:
-        return
-    if SIGNATURE.startswith(start):
-        raise TruncatedBitstream(f"the file ends after {len(data)} bytes, inside its signature")
-    raise NotPranc("these bytes are not a condensed model: the first eight are not its signature")

@@ -52,14 +52,7 @@ def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
 
 def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
     """All sections of a whole file, checksums verified."""
-    reader = Reader(data)
-    reader.take(header.header_bytes)
-    sections: dict[int, bytes] = {}
-    for _ in range(header.sections):
-        number, payload = take_section(reader, max(sections, default=0), SECTION_NAMES)
-        sections[number] = payload
-    if reader.position != len(data):
-        raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
+    sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
     expected = {
         SYMBOLS: header.has_symbols,
         LATENTS: header.profile == "grid",
@@ -69,6 +62,21 @@ def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
         if wanted != (number in sections):
             state = "is missing" if wanted else "stands where it may not"
             raise CorruptBitstream(f"section {SECTION_NAMES[number]!r} {state}")
+    return sections
+
+
+def take_sections(
+    data: bytes, header_bytes: int, count: int, names: Mapping[int, str]
+) -> dict[int, bytes]:
+    """`count` sections that follow a header up to the end of the file, checksums verified."""
+    reader = Reader(data)
+    reader.take(header_bytes)
+    sections: dict[int, bytes] = {}
+    for _ in range(count):
+        number, payload = take_section(reader, max(sections, default=0), names)
+        sections[number] = payload
+    if reader.position != len(data):
+        raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
     return sections
 
 
