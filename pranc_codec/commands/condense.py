@@ -20,10 +20,10 @@ def condense(
         Path, typer.Option("--output", "-o", help="Folder of checkpoints, files and results.")
     ],
     coefficients: Annotated[
-        list[int] | None, typer.Option("--coefficients", "-k", help="How many; repeatable.")
+        list[int] | None, typer.Option("--coefficients", "-k", min=1, help="How many; repeatable.")
     ] = None,
     basis: Annotated[list[str] | None, typer.Option(help="hash, dense; repeatable.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of each training.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of each training.")] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Largest, of coefficients; default: the data set's.")
     ] = None,
@@ -32,13 +32,16 @@ def condense(
         typer.Option(help="Images are moved by up to so many pixels in training coefficients."),
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="File (.prw) whose coefficients are trained on.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="File (.prw) whose coefficients are trained on."
+        ),
     ] = None,
     full: Annotated[bool, typer.Option(help="Train all weights as well.")] = True,
     pruning: Annotated[
         bool, typer.Option(help="Prune to the sizes of the first basis's files.")
     ] = True,
-    threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     device: Device = None,
 ) -> None:
     """Condense a classifier: train coefficients, write their file, compare it by accuracy and bytes

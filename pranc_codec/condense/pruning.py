@@ -5,8 +5,8 @@ numbers quantized and range-coded, buffers as beside coefficients.
 
     file := per parameter, in `named_parameters`' order:
                 remaining varint, step u8, row u8       (`model_format`)
-            length varint, stream: per parameter of two or more dimensions a zero or a one for each
-                of its numbers, then per parameter the symbols
+            length varint, stream: per parameter, if it has two or more dimensions, a zero or a
+                one for each of its numbers; then its symbols
             the buffers (`side_tensors`)
 
 Parameters of one dimension are never pruned.

@@ -92,6 +92,7 @@ class Training:
         """Train to the end, from the checkpoint if there is one."""
         self._resume(checkpoint)
         saved = time.monotonic()
+        progress(self.step, self.steps, self._summary())
         while self.step < self.steps:
             self._advance()
             if self.step % self.steps_per_epoch == 0:
