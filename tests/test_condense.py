@@ -1,6 +1,7 @@
 """The experiments end to end on small images, their data readers, and pruning's files."""
 
 import gzip
+import hashlib
 import io
 import json
 import pickle
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save
 from sklearn.datasets import load_digits
 from torch import nn
 from typer.testing import CliRunner
@@ -29,7 +31,16 @@ from pranc_codec.condense.pruning import (
 )
 from pranc_codec.condense.results import as_table, plot_results, read_results
 from pranc_codec.condense.tasks import task_of
-from pranc_codec.condense.training import Training, accuracy, adam, momentum, vary
+from pranc_codec.condense.training import (
+    TEACHERS_SHARE,
+    TEMPERATURE,
+    Training,
+    accuracy,
+    adam,
+    distillation,
+    momentum,
+    vary,
+)
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.pranc import Pranc
 
@@ -132,6 +143,64 @@ def test_training_goes_on_as_if_never_interrupted(digits, task, tmp_path):
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, parts.state_dict()[name])
     assert [h["validation_accuracy"] for h in history] == [h["validation_accuracy"] for h in again]
+
+
+def test_a_teacher_is_learnt_from(digits, task, tmp_path):
+    """Coefficients come nearer to the teacher's outputs than by labels alone."""
+    folders = tmp_path / "labels", tmp_path / "taught"
+    for folder in folders:
+        folder.mkdir()
+    alone, taught = (
+        Experiment(task=task, dataset=digits, folder=f, progress=lambda name: lambda *a: None)
+        for f in folders
+    )
+    teacher = alone.full()
+    alone.pranc("hash", 200)
+    taught = replace(taught, teacher=folders[0] / "full.safetensors")
+    taught.pranc("hash", 200)
+    images, zero = digits.normalize(digits.validation.images), torch.tensor(0.0)
+    networks = [Pranc.load(f / "hash-200.prw", small_network()).eval() for f in folders]
+    with torch.no_grad():
+        wanted = teacher.eval()(images)
+        apart = [float(distillation(zero, network(images), wanted)) for network in networks]
+    assert apart[1] < apart[0]
+    results = [json.loads((f / "hash-200.json").read_text())["sources"] for f in folders]
+    sha256 = hashlib.sha256((folders[0] / "full.safetensors").read_bytes()).hexdigest()
+    assert results == [{}, dict(teacher=sha256)]
+    with pytest.raises(InvalidArgument, match="other settings"):
+        alone.training_of(alone.new_pranc("hash", 200)).run(
+            folders[1] / "hash-200.pt", lambda *a: None
+        )
+
+
+def test_distillation_is_the_labels_part_and_the_divergence():
+    outputs, wanted = torch.randn(2, 5, 10, generator=torch.Generator().manual_seed(0))
+    p, q = (torch.softmax(x.double() / TEMPERATURE, 1) for x in (wanted, outputs))
+    divergence = (p * (p / q).log()).sum(1).mean() * TEMPERATURE**2
+    expected = (1 - TEACHERS_SHARE) * 2 + TEACHERS_SHARE * float(divergence)
+    found = distillation(torch.tensor(2.0), outputs, wanted)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert float(distillation(torch.tensor(0.0), wanted, wanted)) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_wrong_teacher_is_named(digits, task, tmp_path):
+    path = tmp_path / "teacher.safetensors"
+    experiment = Experiment(
+        task=task, dataset=digits, folder=tmp_path, progress=lambda name: lambda *a: None,
+        teacher=path,
+    )  # fmt: skip
+    for data in (b"no safetensors", save(dict(other=torch.zeros(3)))):
+        path.write_bytes(data)
+        with pytest.raises(InvalidArgument, match="no state dict of a small"):
+            experiment.pranc("hash", 200)
+
+
+def test_long_trainings_shift_images():
+    short, long = (task_of("cifar10").with_epochs(epochs) for epochs in (10, 30))
+    assert (short.full.shift, short.coefficients.shift) == (2, 0)
+    assert (long.full.shift, long.coefficients.shift, long.tune.shift) == (4, 4, 4)
+    assert task_of("mnist").with_epochs(30).full.shift == 0
+    assert short.with_shift(1).coefficients.shift == 1
 
 
 def test_bfloat16_trains_coefficients(digits, task, tmp_path):

@@ -29,12 +29,20 @@ def condense(
     ] = None,
     shift: Annotated[
         int | None,
-        typer.Option(help="Images are moved by up to so many pixels in training coefficients."),
+        typer.Option(min=0, help="Images are moved by up to so many pixels in training."),
     ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
             exists=True, dir_okay=False, help="File (.prw) whose coefficients are trained on."
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="File (full.safetensors) of a trained network, whose outputs coefficients learn.",
         ),
     ] = None,
     full: Annotated[bool, typer.Option(help="Train all weights as well.")] = True,
@@ -69,6 +77,7 @@ def condense(
             learning_rate=learning_rate,
             shift=shift,
             start=start,
+            teacher=teacher,
             full=full,
             pruning=pruning,
             threads=threads,

@@ -24,6 +24,7 @@ def run_condense(
     learning_rate: float | None,
     shift: int | None,
     start: Path | None,
+    teacher: Path | None,
     full: bool,
     pruning: bool,
     threads: int,
@@ -32,12 +33,13 @@ def run_condense(
     """Run what is missing in the folder; a table of all results there."""
     torch.set_num_threads(threads)
     task = task_of(kind) if epochs is None else task_of(kind).with_epochs(epochs)
-    task = task.with_coefficients(learning_rate=learning_rate, shift=shift)
+    task = task if shift is None else task.with_shift(shift)
+    task = task if learning_rate is None else task.with_learning_rate(learning_rate)
     output.mkdir(parents=True, exist_ok=True)
     with _bars() as bars:
         experiment = Experiment(
             task=task, dataset=load_dataset(kind, data), folder=output, progress=_bar_of(bars),
-            device=device, start=start,
+            device=device, start=start, teacher=teacher,
         )  # fmt: skip
         sizes = {basis: [experiment.pranc(basis, k) for k in coefficients] for basis in bases}
         if full or pruning:

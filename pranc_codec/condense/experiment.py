@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import nn
 
 from pranc_codec.condense.datasets import Dataset
@@ -43,6 +44,7 @@ class Experiment:
     """A task on its data, and the folder of its checkpoints, files and results.
 
     start: a file whose coefficients a training goes on from; of the same basis and k.
+    teacher: a file as `full` writes it, of a network whose outputs coefficients learn too.
     """
 
     task: Task
@@ -51,6 +53,7 @@ class Experiment:
     progress: Callable[[str], Progress]
     device: torch.device = torch.device("cpu")
     start: Path | None = None
+    teacher: Path | None = None
 
     def full(self) -> nn.Module:
         """The plain network, trained, and its file."""
@@ -64,20 +67,29 @@ class Experiment:
 
     def pranc(self, basis: str, k: int) -> int:
         """Coefficients, trained; their file's bytes."""
-        name, recipe = f"{basis}-{k}", self.task.coefficients
+        name = f"{basis}-{k}"
         path = self.folder / f"{name}.prw"
         if not path.exists():
             network = self.new_pranc(basis, k)
-            training = Training(network, adam(network, recipe), self.dataset, recipe)
-            history = training.run(self.folder / f"{name}.pt", self.progress(f"{basis} {k}"))
+            history = self.training_of(network).run(
+                self.folder / f"{name}.pt", self.progress(f"{basis} {k}")
+            )
             steps = self._choose_steps(network)
             network.save(path, step=default_step(network.coefficients(), steps))
             counts = asdict(network.counts) | dict(total=network.counts.total)
             self._report(
                 name, self._read(path.read_bytes()), path.stat().st_size, history=history,
-                counts=counts, steps_per_deviation=steps, basis=basis,
+                counts=counts, steps_per_deviation=steps, basis=basis, sources=self._sources(),
             )  # fmt: skip
         return path.stat().st_size
+
+    def training_of(self, network: Pranc) -> Training:
+        """The training of a network's coefficients, at its first step."""
+        recipe = self.task.coefficients
+        return Training(
+            network, adam(network, recipe), self.dataset, recipe, self._read_teacher(),
+            self._sources(),
+        )  # fmt: skip
 
     def new_pranc(self, basis: str, k: int) -> Pranc:
         """The network before training: all but normalization is generated."""
@@ -94,6 +106,27 @@ class Experiment:
                 f"{found.basis}, asked for are {k} of {basis}"
             )
         return found
+
+    def _sources(self) -> dict[str, str]:
+        """SHA-256 of the files that trainings of coefficients rest on."""
+        files = dict(start=self.start, teacher=self.teacher)
+        return {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in files.items()
+            if path is not None
+        }
+
+    def _read_teacher(self) -> nn.Module | None:
+        if self.teacher is None:
+            return None
+        network = self._new()
+        try:
+            network.load_state_dict(load(self.teacher.read_bytes()))
+        except (SafetensorError, RuntimeError) as error:
+            raise InvalidArgument(
+                f"{self.teacher} is no state dict of a {self.task.network} in safetensors: {error}"
+            ) from error
+        return network
 
     def pruned(self, target_bytes: int) -> None:
         """The plain network, pruned while it is trained on, in at most so many bytes if it fits."""

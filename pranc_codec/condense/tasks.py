@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from torch import nn
 
@@ -14,7 +14,8 @@ from pranc_codec.errors import InvalidArgument
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A network and a data set. full, coefficients: how weights and coefficients are trained;
-    tune: how what pruning leaves is trained on."""
+    tune: how what pruning leaves is trained on. long_shift: by how many pixels images are moved in
+    a training of LONG epochs and more, which would learn the images by heart."""
 
     dataset: str
     network: str
@@ -22,22 +23,33 @@ class Task:
     full: Recipe
     coefficients: Recipe
     tune: Recipe
+    long_shift: int = 0
 
     def with_epochs(self, epochs: int) -> "Task":
         """Other numbers of epochs: the same for weights and coefficients, a third to tune."""
-        return replace(
+        task = replace(
             self,
             full=replace(self.full, epochs=epochs),
             coefficients=replace(self.coefficients, epochs=epochs),
             tune=replace(self.tune, epochs=max(1, epochs // 3)),
         )
+        return task.with_shift(self.long_shift) if epochs >= LONG else task
 
-    def with_coefficients(self, **changes: Any) -> "Task":
-        """Another recipe for coefficients: what is not None replaces the task's own."""
-        given = {name: value for name, value in changes.items() if value is not None}
-        return replace(self, coefficients=replace(self.coefficients, **given))
+    def with_shift(self, shift: int) -> "Task":
+        """Images are moved by up to so many pixels in each training."""
+        return replace(
+            self,
+            full=replace(self.full, shift=shift),
+            coefficients=replace(self.coefficients, shift=shift),
+            tune=replace(self.tune, shift=shift),
+        )
+
+    def with_learning_rate(self, learning_rate: float) -> "Task":
+        """Another largest rate of coefficients."""
+        return replace(self, coefficients=replace(self.coefficients, learning_rate=learning_rate))
 
 
+LONG: Final = 30
 _LENET: Final = Recipe(epochs=5, learning_rate=0.05, decay=5e-4)
 _RESNET: Final = Recipe(
     epochs=10, learning_rate=0.2, decay=5e-4, mirror=True, shift=2, bfloat16=True
@@ -58,6 +70,7 @@ TASKS: Final = {
         full=_RESNET,
         coefficients=replace(_RESNET, learning_rate=0.12, decay=0.0, shift=0),
         tune=replace(_RESNET, learning_rate=0.05),
+        long_shift=4,
     ),
 }
 
