@@ -157,6 +157,8 @@ def _options(
     pixels: int, profile: str, rate_by: str, values: dict[str, float], effort: float
 ) -> dict[str, Any]:
     """Arguments of `pranc_codec.encode`."""
+    if values[rate_by] is None:
+        raise InvalidArgument(f"{rate_by} is empty: type a number")
     rate = {rate_by: values[rate_by]}
     if rate_by == "kB":
         rate = {"bpp": 8000 * values["kB"] / pixels}

@@ -139,7 +139,10 @@ def main(
         for name in (*(f"pranc {p}" for p in PROFILES), "JPEG 4:2:0")
     ]  # fmt: skip
     plot_curves(
-        curves, output / "rate-distortion.png", title="coffee", measured={c.name for c in curves}
+        curves,
+        output / "rate-distortion.png",
+        title=image.name if image else "coffee",
+        measured={c.name for c in curves},
     )
     console.print(f"files, comparison.png and rate-distortion.png are in {output}/")
 

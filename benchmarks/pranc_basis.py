@@ -44,12 +44,12 @@ def main(weights: int = 36864, k: int = 1370, threads: int = 1) -> None:
     def row(name: str, mib: float, product: str, work: Callable[[], object], entries: int) -> None:
         wall, cpu = best(work)
         times = [f"{wall:.4f}", f"{cpu:.4f}", f"{cpu / weights * 1e9:.1f}"]
-        table.add_row(name, f"{mib:.0f}", product, *times, f"{cpu / entries * 1e9:.2f}")
+        table.add_row(name, f"{mib:.1f}", product, *times, f"{cpu / entries * 1e9:.2f}")
 
     for name, hold in (("hash", False), ("hash", True), ("dense", False)):
         basis = make_basis(name, weights, k, seed=0, layer=0, hold=hold)
         entries = weights * (1 if name == "hash" else k)
-        label, mib = (f"{name}, held", 16 * weights / 2**20) if hold else (name, 0)
+        label, mib = (f"{name}, held", 12 * weights / 2**20) if hold else (name, 0)
         row(label, mib, "weights", lambda b=basis: b.expand(coefficients, 0, weights), entries)
         row(label, mib, "gradient", lambda b=basis: b.project(gradient, 0), entries)
     matrix = stored(DenseBasis(weights, k, seed=0, layer=0))

@@ -29,6 +29,8 @@ from pranc_codec.errors import InvalidArgument
 from pranc_codec.threads import on_threads
 
 BLOCK_ENTRIES: Final = 1 << 18
+BLOCK_ROWS: Final = 1 << 16
+"""Of the hash basis; layers ask for rows in the same pieces."""
 PIECE_ENTRIES: Final = 1 << 21
 FEISTEL_ROUNDS: Final = 6
 
@@ -150,7 +152,7 @@ def _split(start: int, stop: int, size: int) -> list[tuple[int, int]]:
 class HashBasis:
     """Each weight is one signed coefficient; see the module's text.
 
-    hold: keep the permutation and the signs (16 bytes a weight) instead of making them anew.
+    hold: keep the permutation and the signs (12 bytes a weight) instead of making them anew.
     """
 
     def __init__(
@@ -179,7 +181,7 @@ class HashBasis:
 
     def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Ranges of rows that are made at once: integers take much more room than weights."""
-        return [(start, stop)] if self._hold else _split(start, stop, BLOCK_ENTRIES // 4)
+        return _split(start, stop, BLOCK_ROWS)
 
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int

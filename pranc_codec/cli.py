@@ -50,7 +50,7 @@ def main() -> None:
     _tune_allocator()
     try:
         app(prog_name="pranc")
-    except PrancError as error:
+    except (PrancError, OSError) as error:
         complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:

@@ -1,11 +1,13 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent, and that long work goes on from."""
 
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from pranc_codec.errors import InvalidArgument
 
 
 @contextmanager
@@ -29,6 +31,18 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def _umask() -> int:
     """The process's umask (which can only be read by setting it)."""
-    mask = os.umask(0)
+    mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def check_settings(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """What goes on from a file, or takes it for its result, has the settings that made it."""
+    others = {n: v for n, v in found.items() if wanted.get(n) != v}
+    others |= {n: None for n in wanted if n not in found}
+    if others:
+        differences = ", ".join(f"{n} {v} there, {wanted.get(n)} here" for n, v in others.items())
+        raise InvalidArgument(
+            f"{path} is of a training with other settings ({differences}): repeat them or use "
+            "another folder"
+        )

@@ -61,7 +61,8 @@ class _Recipe:
 
 def _pack(tensor: Tensor) -> Tensor | _Recipe:
     source = _alive.get(tensor.untyped_storage().data_ptr())
-    if source is None:
+    other_numbers = tensor.dtype != torch.float32 or tensor.is_conj() or tensor.is_neg()
+    if source is None or other_numbers:  # views as complex numbers, and views of these
         return tensor
     return _Recipe(*source, tensor.size(), tensor.stride(), tensor.storage_offset())
 

@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pranc_codec import prng
-from pranc_codec.basis import Basis
+from pranc_codec.basis import BLOCK_ROWS, Basis
 
-BLOCK_NUMBERS: Final = 1 << 16
+BLOCK_NUMBERS: Final = BLOCK_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)

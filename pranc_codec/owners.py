@@ -1,6 +1,6 @@
 """Which tensors a module has, who owns them, which parameters stay as they are; what is refused."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -40,20 +40,24 @@ def tensors_of(module: nn.Module) -> list[TensorInfo]:
     ]
 
 
-def owners_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def owners_of(module: nn.Module, excluded: Collection[str] = ()) -> Iterator[tuple[str, nn.Module]]:
     """Modules that own parameters, with the prefix of their parameters' names."""
     seen: set[int] = set()
-    for path, owner in module.named_modules():
-        own = [id(p) for p in owner._parameters.values() if p is not None]
-        if isinstance(owner, nn.RNNBase) and own:
+    for path, owner in module.named_modules(remove_duplicate=False):
+        prefix = f"{path}." if path else ""
+        own = {name: id(p) for name, p in owner._parameters.items() if p is not None}
+        if isinstance(owner, nn.RNNBase) and any(prefix + name not in excluded for name in own):
             raise InvalidArgument(
-                f"{path or 'module'}: recurrent modules of torch are not supported"
+                f"{path or 'module'}: weights of torch's recurrent modules cannot be generated: "
+                "exclude them"
             )
-        if seen.intersection(own):
-            raise InvalidArgument(f"{path}: parameters that two modules share are not supported")
-        seen.update(own)
+        if seen.intersection(own.values()) or len(set(own.values())) < len(own):
+            raise InvalidArgument(
+                f"{path or 'module'}: parameters in two places of a module are not supported"
+            )
+        seen.update(own.values())
         if own:
-            yield (f"{path}." if path else ""), owner
+            yield prefix, owner
 
 
 def excluded_names(module: nn.Module, exclude: Exclude) -> frozenset[str]:
@@ -94,7 +98,11 @@ def check_generated(
     infos: Sequence[TensorInfo], generated: set[str], prior: Mapping[str, Tensor] | None
 ) -> None:
     """Refuse weights that cannot be generated and a prior that is not the module's."""
+    if not generated:
+        raise InvalidArgument("no parameter is left to generate: exclude fewer")
     for info in infos:
+        if info.name in generated and info.numbers == 0:
+            raise InvalidArgument(f"{info.name} has no elements: exclude it")
         if info.name in generated and info.dtype != torch.float32:
             raise InvalidArgument(
                 f"{info.name} is {info.dtype}, generated weights are float32: "

@@ -57,8 +57,9 @@ class Counts:
 class Pranc(nn.Module):
     """A module whose parameters are generated from coefficients.
 
-    module: any module; it is changed in place, its parameters are removed. Modules that copy
-        their weights into one flat buffer (`torch.nn.RNNBase`) and tied parameters are refused.
+    module: any module; it is changed in place, its parameters are removed. Parameters in two
+        places of it (tied weights) are refused, and those of modules that copy them into one flat
+        buffer (`torch.nn.RNNBase`) have to be excluded.
     coefficients: k, for all layers together.
     basis: "hash" or "dense".
     shares: how layers share the coefficients, in proportion to their weights ("weights") or to the
@@ -71,10 +72,11 @@ class Pranc(nn.Module):
     scales: per parameter, instead of that rule.
     hold: keep bases and priors in memory, faster for small networks that are trained for many
         steps.
-    device: of the coefficients; default: the module's.
+    device: of the network; default: the module's.
 
-    Only coefficients and what is excluded have gradients. What a file holds beside the
-    coefficients (excluded parameters and buffers) is counted by `counts`.
+    It is stored by `save` and `load`, not by pickle. Only coefficients and what is excluded have
+    gradients. What a file holds beside the coefficients (excluded parameters and buffers) is
+    counted by `counts`.
     """
 
     def __init__(
@@ -102,22 +104,30 @@ class Pranc(nn.Module):
         excluded = excluded_names(module, exclude)
         generated = {i.name for i in self._infos if i.parameter} - excluded
         check_generated(self._infos, generated, prior)
+        if unknown := set(self._scales) - generated:
+            raise InvalidArgument(f"scales: {', '.join(sorted(unknown))} is not generated")
         device = device or next((p.device for p in module.parameters()), None)
         self._has_prior = prior is not None
         self.layers = nn.ModuleList()
         self._paths: list[str] = []
         self._make_layers(coefficients, excluded, prior)
-        self.layers.to(device)
         side = {i.name for i in self._infos} - generated
         self._side_prior = {n: t.detach().clone() for n, t in (prior or {}).items() if n in side}
         self._load_side_tensors(self._side_prior)
+        self._move_to(device)
+
+    def _move_to(self, device: torch.device | str | None) -> None:
+        """Move all but what is on the meta device: that waits for its values."""
+        self.layers.to(device)
+        if not any(t.is_meta for t in (*self.module.parameters(), *self.module.buffers())):
+            self.module.to(device)
 
     def _make_layers(
         self, coefficients: int, excluded: frozenset[str], prior: Mapping[str, Tensor] | None
     ) -> None:
         found = [
             (path, owner, self._slices(path, owner, excluded))
-            for path, owner in owners_of(self.module)
+            for path, owner in owners_of(self.module, excluded)
         ]
         found = [(path, owner, table) for path, owner, table in found if table]
         sizes = [sum(s.shape.numel() for s in table) for _, _, table in found]
@@ -157,6 +167,11 @@ class Pranc(nn.Module):
     @contextmanager
     def using(self, coefficients: Sequence[Tensor]) -> Iterator[None]:
         """Within this block the network runs on these coefficients, one tensor a layer."""
+        wanted = [layer.basis.coefficients for layer in self._layers()]
+        if [c.numel() for c in coefficients] != wanted:
+            raise InvalidArgument(
+                f"coefficients of {[c.numel() for c in coefficients]}, expected: {wanted}"
+            )
         for layer, substitute in zip(self._layers(), coefficients, strict=True):
             layer.substitutes.append(substitute)
         try:
@@ -190,9 +205,10 @@ class Pranc(nn.Module):
             layer.coefficients.data.copy_(part)
 
     def weights(self) -> dict[str, Tensor]:
-        """The plain module's state dict: generated parameters made now, others as they are."""
+        """The plain module's state dict: generated parameters made now, others as they are;
+        without gradients."""
         made = {
-            path + name: layer.tensor(name, layer.current())
+            path + name: layer.generate(name, layer.current().detach())
             for path, layer in zip(self._paths, self._layers(), strict=True)
             for name in layer.slices
         }
@@ -207,6 +223,8 @@ class Pranc(nn.Module):
         coefficients; default: a sixteenth of their root mean square. half: excluded parameters
         and buffers in float16 (integers as they are).
         """
+        if step is not None and not quantize:
+            raise InvalidArgument("step is of quantized coefficients: leave it out, or quantize")
         model = Model(
             basis=self.basis, shares=self.shares, seed=self.seed, tensors=self.module.state_dict(),
             coefficients=[layer.coefficients for layer in self._layers()],

@@ -104,7 +104,7 @@ def _half_suffices(tensor: Tensor) -> bool:
 def _stored_type(kind: int, info: TensorInfo, prior: Mapping[str, Tensor]) -> torch.dtype | None:
     """Type of the elements that a tensor has in the file; None if it has none there."""
     legal = {
-        GENERATED: info.parameter,
+        GENERATED: info.parameter and info.dtype == torch.float32,
         AS_PRIOR: info.name in prior,
         OWN_TYPE: True,
         HALF: info.dtype in FLOATS,

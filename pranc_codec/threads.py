@@ -34,4 +34,5 @@ def _workers(threads: int) -> ThreadPoolExecutor:
     return pool
 
 
-os.register_at_fork(after_in_child=_workers.cache_clear)  # a child has none of the threads
+if hasattr(os, "register_at_fork"):  # a child that was forked has none of the threads
+    os.register_at_fork(after_in_child=_workers.cache_clear)

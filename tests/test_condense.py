@@ -102,16 +102,44 @@ def test_an_experiment_from_training_to_plot(digits, task, tmp_path):
     assert bars[-1][0] == bars[-1][1]
 
 
-def test_a_result_is_made_once(digits, task, tmp_path):
+def test_a_result_is_made_once_and_of_these_settings(digits, task, tmp_path, monkeypatch):
     """The test images are seen once: what has a result is not measured again."""
     experiment = Experiment(
         task=task.with_epochs(1), dataset=digits, folder=tmp_path,
         progress=lambda name: lambda *a: None,
     )  # fmt: skip
     experiment.full()
-    (tmp_path / "full.json").write_text(json.dumps(dict(kept=True)))
+    size = experiment.pranc("hash", 200)
+    experiment.pruned(size)
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
+    monkeypatch.setattr(Experiment, "_report", None)  # would fail if it were called
     experiment.full()
-    assert json.loads((tmp_path / "full.json").read_text()) == dict(kept=True)
+    experiment.pranc("hash", 200)
+    experiment.pruned(size)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.json")} == kept
+    others = [
+        replace(experiment, task=experiment.task.with_shift(1)),
+        replace(experiment, dataset=replace(digits, name="other digits")),
+    ]
+    for other in others:
+        for run in (other.full, lambda e=other: e.pranc("hash", 200)):
+            with pytest.raises(InvalidArgument, match="other settings"):
+                run()
+
+
+def test_an_interruption_before_the_result_loses_nothing(digits, task, tmp_path, monkeypatch):
+    experiment = Experiment(
+        task=task.with_epochs(1), dataset=digits, folder=tmp_path,
+        progress=lambda name: lambda *a: None,
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(Experiment, "_report", lambda *a, **k: (_ for _ in ()).throw(Interrupted))
+        with pytest.raises(Interrupted):
+            experiment.pranc("hash", 200)
+    before = (tmp_path / "hash-200.prw").read_bytes()
+    experiment.pranc("hash", 200)
+    assert (tmp_path / "hash-200.json").exists()
+    assert (tmp_path / "hash-200.prw").read_bytes() == before
 
 
 class Interrupted(Exception):
@@ -164,9 +192,9 @@ def test_a_teacher_is_learnt_from(digits, task, tmp_path):
         wanted = teacher.eval()(images)
         apart = [float(distillation(zero, network(images), wanted)) for network in networks]
     assert apart[1] < apart[0]
-    results = [json.loads((f / "hash-200.json").read_text())["sources"] for f in folders]
+    results = [json.loads((f / "hash-200.json").read_text())["settings"] for f in folders]
     sha256 = hashlib.sha256((folders[0] / "full.safetensors").read_bytes()).hexdigest()
-    assert results == [{}, dict(teacher=sha256)]
+    assert results[1] == results[0] | dict(teacher=sha256)
     with pytest.raises(InvalidArgument, match="other settings"):
         alone.training_of(alone.new_pranc("hash", 200)).run(
             folders[1] / "hash-200.pt", lambda *a: None
@@ -311,6 +339,19 @@ def test_cifar10_batches_are_read_without_running_them(tmp_path):
         load_dataset("cifar10", tmp_path)
 
 
+def test_what_is_no_archive_is_named(tmp_path):
+    path = tmp_path / "cifar10_jpeg.tar.gz"
+    path.write_bytes(b"no archive at all")
+    with pytest.raises(InvalidArgument, match="no tar archive"):
+        load_dataset("cifar10", path)
+
+
+def test_other_json_files_are_passed_over(tmp_path):
+    (tmp_path / "notes.json").write_text("[1, 2]")
+    (tmp_path / "other.json").write_text("{}")
+    assert read_results(tmp_path) == []
+
+
 def test_missing_data_is_named(tmp_path):
     for kind in ("mnist", "cifar10"):
         with pytest.raises(InvalidArgument, match=str(tmp_path)):
@@ -338,3 +379,17 @@ def test_the_command_condenses_a_classifier(tmp_path, monkeypatch):
     assert found == {"hash-60", "hash-800", "full", pruned.stem}
     assert (tmp_path / "runs" / "accuracy.png").stat().st_size > 1000
     assert Pranc.load(tmp_path / "runs" / "hash-60.prw", MODELS["lenet"]()).counts.total == 60
+    wrong = [
+        *arguments[:4],
+        str(tmp_path / "new"),
+        "-k",
+        "60",
+        "--basis",
+        "hash",
+        "--basis",
+        "dnse",
+    ]
+    result = CliRunner().invoke(app, wrong)
+    assert isinstance(result.exception, InvalidArgument)
+    assert "dnse" in str(result.exception)
+    assert not list((tmp_path / "new").glob("*"))

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.demo_server import ROOT, running_demo
 
@@ -69,3 +72,59 @@ def test_it_serves_phones_nobody_and_leaves_nothing(installed, grid_file, tmp_pa
         text=True,
     )  # fmt: skip
     assert Path(where.stdout.strip()).is_relative_to(installed)
+
+
+BLOCK = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}")
+
+sys.meta_path.insert(0, Refuse())
+import {module}
+"""
+
+
+def installed_with(site: Path, extra: str) -> set[str]:
+    """Names of the distributions that pip installs with an extra of the wheel."""
+    (own,) = metadata.distributions(path=[str(site)])
+    found: set[str] = set()
+    waiting = [(line, {extra, ""}) for line in own.requires or []]
+    while waiting:
+        line, extras = waiting.pop()
+        requirement = Requirement(line)
+        marker, name = requirement.marker, canonicalize_name(requirement.name)
+        if marker and not any(marker.evaluate({"extra": e}) for e in extras):
+            continue
+        if name not in found:
+            found.add(name)
+            wanted = set(requirement.extras) | {""}
+            waiting += [(r, wanted) for r in metadata.requires(name) or []]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("extra", "module"),
+    [
+        ("", "pranc_codec.cli"),
+        ("app", "pranc_codec._app.page"),
+        ("eval", "pranc_codec.evaluate.compare"),
+        ("eval", "pranc_codec.condense.command"),
+    ],
+)
+def test_extras_bring_what_their_modules_import(installed, extra, module):
+    brought = installed_with(installed, extra)
+    blocked = {
+        name
+        for name, owners in metadata.packages_distributions().items()
+        if not {canonicalize_name(owner) for owner in owners} & (brought | {"pranc-codec"})
+    }
+    assert "scipy" in blocked or extra  # something is kept out
+    script = BLOCK.format(blocked=blocked, module=module)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": str(installed), "PATH": ""},
+        cwd=installed, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

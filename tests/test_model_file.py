@@ -25,7 +25,9 @@ from pranc_codec import (
     model_format,
 )
 from pranc_codec.fields import pack_varint
+from pranc_codec.owners import tensors_of
 from pranc_codec.sections import pack_sections
+from pranc_codec.side_tensors import unpack_tensors
 
 INPUTS = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(1))
 
@@ -292,7 +294,7 @@ def test_refusals_of_modules():
         Pranc(nn.Linear(3, 3).half(), coefficients=2)
     with pytest.raises(InvalidArgument, match="seed"):
         Pranc(nn.Linear(3, 3), coefficients=2, seed=-1)
-    with pytest.raises(InvalidArgument, match="0 layers"):
+    with pytest.raises(InvalidArgument, match="no parameter is left"):
         Pranc(nn.Linear(3, 3), coefficients=2, exclude=["*"])
     module = nn.Linear(3, 3)
     data = Pranc(nn.Linear(3, 3), coefficients=2).to_bytes()
@@ -305,3 +307,12 @@ def test_varints_of_seeds():
     data = condensed(seed=2**64 - 1).to_bytes()
     assert data[10:20] == pack_varint(2**32 - 1) * 2
     assert Pranc.from_bytes(data, build()).seed == 2**64 - 1
+
+
+def test_half_parameters_are_never_generated():
+    """A file that says so is damaged, whatever its checksums."""
+    module = nn.Linear(3, 3)
+    infos = tensors_of(module.half())
+    payload = zlib.compress(bytes(len(infos)))
+    with pytest.raises(CorruptBitstream, match="illegal kind 0"):
+        unpack_tensors(payload, infos, {})

@@ -91,6 +91,51 @@ def test_using_substitutes_coefficients_for_a_while():
     with network.using([torch.ones(20)]):
         assert not torch.equal(network.module.weight, before)
     assert torch.equal(network.module.weight, before)
+    for wrong in ([torch.ones(19)], [torch.ones(20), torch.ones(20)], []):
+        with pytest.raises(InvalidArgument, match="expected"), network.using(wrong):
+            pass
+        assert torch.equal(network.module.weight, before)
+
+
+def test_excluded_recurrent_modules_work():
+    module = nn.ModuleDict({"rnn": nn.GRU(4, 4), "head": nn.Linear(4, 2)})
+    network = Pranc(module, coefficients=6, exclude=["rnn"])
+    again = Pranc.from_bytes(
+        network.to_bytes(half=False, quantize=False),
+        nn.ModuleDict({"rnn": nn.GRU(4, 4), "head": nn.Linear(4, 2)}),
+    )
+    x = torch.randn(3, 1, 4)
+    assert torch.equal(again.module["rnn"](x)[0], network.module["rnn"](x)[0])
+
+
+def test_held_bases_are_kept_once():
+    """12 bytes a weight: forward and backward ask for the same rows."""
+    layer = Pranc(nn.Linear(400, 400, bias=False), coefficients=900, hold=True).layers[0]
+    layer.tensor("weight", layer.coefficients).sum().backward()
+    held = sum(t.numel() * t.element_size() for pair in layer.basis._held.values() for t in pair)
+    assert held == 12 * 400 * 400
+
+
+class ComplexScale(nn.Module):
+    """A real parameter that is used as complex numbers, as Fourier layers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(5, 3, 2))
+
+    def forward(self, x):
+        return x * torch.view_as_complex(self.weight).conj()
+
+
+def test_gradients_through_complex_views():
+    network = Pranc(ComplexScale(), coefficients=7)
+    network.set_coefficients(torch.arange(1.0, 8.0))
+    gradients = []
+    for run in (network, network.module):  # the second keeps weights for backward
+        x = torch.ones(5, 3, dtype=torch.complex64).mul_(1 + 2j).requires_grad_()
+        run(x).abs().square().sum().backward()
+        gradients.append(x.grad)
+    assert torch.equal(*gradients)
 
 
 def test_weights_do_not_outlive_their_layer():
@@ -148,10 +193,22 @@ def test_refusals():
         Pranc(nn.Sequential(nn.Linear(1, 2), nn.Linear(1, 2)), coefficients=1)
     with pytest.raises(InvalidArgument, match="recurrent"):
         Pranc(nn.LSTM(3, 3), coefficients=10)
+    with pytest.raises(InvalidArgument, match="no parameter is left"):
+        Pranc(nn.Linear(3, 3), coefficients=5, exclude=["*"])
+    empty = nn.ParameterDict({"weight": torch.zeros(3, 0), "bias": torch.zeros(3)})
+    with pytest.raises(InvalidArgument, match="weight has no elements"):
+        Pranc(empty, coefficients=3)
+    with pytest.raises(InvalidArgument, match="wieght"):
+        Pranc(nn.Linear(3, 3), coefficients=5, scales={"wieght": 2.0})
+    with pytest.raises(InvalidArgument, match="leave it out"):
+        Pranc(nn.Linear(3, 3), coefficients=5).to_bytes(quantize=False, step=0.1)
     tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     tied[1].weight = tied[0].weight
-    with pytest.raises(InvalidArgument, match="share"):
-        Pranc(tied, coefficients=10)
+    layer, alias = nn.Linear(3, 3), nn.Linear(3, 3, bias=False)
+    alias.other = alias.weight
+    for module in (tied, nn.Sequential(layer, nn.ReLU(), layer), alias):
+        with pytest.raises(InvalidArgument, match="in two places"):
+            Pranc(module, coefficients=10)
     with pytest.raises(InvalidArgument, match="expected"):
         Pranc(nn.Linear(3, 3), coefficients=5).set_coefficients(torch.zeros(6))
 
@@ -170,6 +227,8 @@ def test_scales_and_device_of_the_module_are_kept():
 def test_weights_by_name():
     network = Pranc(small_network(), coefficients=300)
     plain = small_network()
-    plain.load_state_dict(network.weights())
+    weights = network.weights()
+    assert not any(weight.requires_grad for weight in weights.values())
+    plain.load_state_dict(weights)
     inputs = torch.randn(2, 3, 8, 8)
     torch.testing.assert_close(plain.eval()(inputs), network.eval()(inputs))

@@ -40,7 +40,7 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path):
 def test_training_goes_on_from_its_checkpoint(tmp_path):
     """Interrupted after 5 of 12 steps and resumed: the same weights as without."""
 
-    def run(path, stop_after=None):
+    def run(path, stop_after=None, steps=12, photographs=3):
         torch.manual_seed(0)
         network = torch.nn.Linear(3, 1)
         calls = []
@@ -52,8 +52,9 @@ def test_training_goes_on_from_its_checkpoint(tmp_path):
             x = torch.randn(8, 3, generator=generator)
             return (network(x) - x.sum(1, keepdim=True)).square().mean()
 
-        schedule = Schedule(steps=12, warmup=2, save_every_s=0, validate_every=4)
-        return train(network, loss, lambda _: "fine", schedule, path), len(calls)
+        schedule = Schedule(steps=steps, warmup=2, save_every_s=0, validate_every=4)
+        data = dict(photographs=photographs)
+        return train(network, loss, lambda _: "fine", schedule, path, data), len(calls)
 
     whole, _ = run(tmp_path / "whole.pt")
     with pytest.raises(KeyboardInterrupt):
@@ -62,6 +63,9 @@ def test_training_goes_on_from_its_checkpoint(tmp_path):
     assert calls == 7
     torch.testing.assert_close(parts.weight, whole.weight)
     assert "step 12" in (tmp_path / "parts.log").read_text()
+    for other in (dict(steps=13), dict(photographs=4)):
+        with pytest.raises(InvalidArgument, match="other settings"):
+            run(tmp_path / "parts.pt", **other)
 
 
 def test_learning_rates_rise_then_fall_to_zero():

@@ -22,14 +22,27 @@ def condense(
     coefficients: Annotated[
         list[int] | None, typer.Option("--coefficients", "-k", min=1, help="How many; repeatable.")
     ] = None,
-    basis: Annotated[list[str] | None, typer.Option(help="hash, dense; repeatable.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of each training.")] = None,
+    basis: Annotated[
+        list[str] | None, typer.Option(help="hash (default), dense; repeatable.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each training; default: 5 of MNIST, 10 of CIFAR-10."),
+    ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Largest, of coefficients; default: the data set's.")
+        float | None,
+        typer.Option(
+            min=1e-6, max=10, help="Largest, of coefficients; default: 0.4 (MNIST), 0.12."
+        ),
     ] = None,
     shift: Annotated[
         int | None,
-        typer.Option(min=0, help="Images are moved by up to so many pixels in training."),
+        typer.Option(
+            min=0,
+            max=16,
+            help="Pixels that images are moved by in training; default: none on MNIST, 4 on "
+            "CIFAR-10 from 30 epochs on (below: 2, and none for coefficients).",
+        ),
     ] = None,
     start: Annotated[
         Path | None,
@@ -45,7 +58,9 @@ def condense(
             help="File (full.safetensors) of a trained network, whose outputs coefficients learn.",
         ),
     ] = None,
-    full: Annotated[bool, typer.Option(help="Train all weights as well.")] = True,
+    full: Annotated[
+        bool, typer.Option(help="Train all weights as well; pruning does so in any case.")
+    ] = True,
     pruning: Annotated[
         bool, typer.Option(help="Prune to the sizes of the first basis's files.")
     ] = True,

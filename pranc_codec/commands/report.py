@@ -25,7 +25,10 @@ def report(
     low: Annotated[float | None, typer.Option(help="BD-rates from this PSNR on, dB.")] = None,
     high: Annotated[float | None, typer.Option(help="BD-rates up to this PSNR, dB.")] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the images, to show parts at equal bytes.")
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder of the images, to show parts at equal bytes."
+        ),
     ] = None,
     crop: Annotated[
         list[str] | None, typer.Option(help="Image to show, such as kodim03; repeatable.")

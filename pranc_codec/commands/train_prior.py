@@ -12,10 +12,14 @@ def train_prior(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of checkpoints, logs and prior.")
     ],
-    steps: Annotated[int, typer.Option(help="Training steps of each of the two networks.")] = 15000,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Training steps of each of the two networks.")
+    ] = 15000,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
     from_prior: Annotated[bool, typer.Option(help="Start from the shipped prior.")] = False,
-    seed: Annotated[int, typer.Option(help="Another one for another round.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Another one, and another folder, for another round.")
+    ] = 0,
 ) -> None:
     """Train a prior of the grid profile: first the context model, then the residual network.
 

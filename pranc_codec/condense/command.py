@@ -1,6 +1,7 @@
 """The experiments behind `pranc condense`: what is run, in which order, with progress bars."""
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -41,6 +42,8 @@ def run_condense(
             task=task, dataset=load_dataset(kind, data), folder=output, progress=_bar_of(bars),
             device=device, start=start, teacher=teacher,
         )  # fmt: skip
+        for basis, k in product(bases, coefficients):
+            experiment.new_pranc(basis, k)  # refuses what cannot be, before the first training
         sizes = {basis: [experiment.pranc(basis, k) for k in coefficients] for basis in bases}
         if full or pruning:
             experiment.full()

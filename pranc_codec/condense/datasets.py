@@ -147,12 +147,15 @@ def _read_cifar10(path: Path) -> tuple[str, Arrays]:
 
 def _files_of_archive(path: Path) -> Iterator[tuple[str, str, bytes]]:
     """(train or test, class, bytes) of each JPEG of a .tar.gz."""
-    with tarfile.open(path) as archive:
-        for member in archive:
-            parts = Path(member.name).parts
-            file = archive.extractfile(member) if member.name.endswith(".jpg") else None
-            if file and len(parts) >= 3 and parts[-3] in ("train", "test"):
-                yield parts[-3], parts[-2], file.read()
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                parts = Path(member.name).parts
+                file = archive.extractfile(member) if member.name.endswith(".jpg") else None
+                if file and len(parts) >= 3 and parts[-3] in ("train", "test"):
+                    yield parts[-3], parts[-2], file.read()
+    except tarfile.TarError as error:
+        raise InvalidArgument(f"{path} is no tar archive that can be read: {error}") from error
 
 
 def _files_of_folder(path: Path) -> Iterator[tuple[str, str, bytes]]:

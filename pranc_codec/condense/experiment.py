@@ -26,9 +26,16 @@ from pranc_codec.condense.pruning import (
     unpack_pruned,
 )
 from pranc_codec.condense.tasks import Task
-from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
+from pranc_codec.condense.training import (
+    Progress,
+    Training,
+    accuracy,
+    adam,
+    momentum,
+    predict,
+)
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.files import write_atomically
+from pranc_codec.files import check_settings, write_atomically
 from pranc_codec.model_file import default_step
 from pranc_codec.owners import normalization
 from pranc_codec.pranc import Pranc
@@ -57,29 +64,30 @@ class Experiment:
 
     def full(self) -> nn.Module:
         """The plain network, trained, and its file."""
-        network, history = self._trained()
-        path = self.folder / "full.safetensors"
+        torch.manual_seed(SEED)
+        network, recipe = self._new(), self.task.full
+        training = Training(network, momentum(network, recipe), self.dataset, recipe)
+        history = training.run(self.folder / "full.pt", self.progress("full training"))
         data = save(network.state_dict())
-        with write_atomically(path) as file:
-            file.write(data)
-        self._report("full", network, len(data), history=history)
+        if not self._is_done("full", training):
+            with write_atomically(self._full_file) as file:
+                file.write(data)
+            self._report("full", network, len(data), history=history, settings=training.settings)
         return network
 
     def pranc(self, basis: str, k: int) -> int:
         """Coefficients, trained; their file's bytes."""
         name = f"{basis}-{k}"
-        path = self.folder / f"{name}.prw"
-        if not path.exists():
-            network = self.new_pranc(basis, k)
-            history = self.training_of(network).run(
-                self.folder / f"{name}.pt", self.progress(f"{basis} {k}")
-            )
+        path, network = self.folder / f"{name}.prw", self.new_pranc(basis, k)
+        training = self.training_of(network)
+        if not self._is_done(name, training):
+            history = training.run(self.folder / f"{name}.pt", self.progress(f"{basis} {k}"))
             steps = self._choose_steps(network)
             network.save(path, step=default_step(network.coefficients(), steps))
             counts = asdict(network.counts) | dict(total=network.counts.total)
             self._report(
                 name, self._read(path.read_bytes()), path.stat().st_size, history=history,
-                counts=counts, steps_per_deviation=steps, basis=basis, sources=self._sources(),
+                counts=counts, steps_per_deviation=steps, basis=basis, settings=training.settings,
             )  # fmt: skip
         return path.stat().st_size
 
@@ -110,11 +118,7 @@ class Experiment:
     def _sources(self) -> dict[str, str]:
         """SHA-256 of the files that trainings of coefficients rest on."""
         files = dict(start=self.start, teacher=self.teacher)
-        return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in files.items()
-            if path is not None
-        }
+        return {name: sha256_of(path) for name, path in files.items() if path is not None}
 
     def _read_teacher(self) -> nn.Module | None:
         if self.teacher is None:
@@ -131,35 +135,45 @@ class Experiment:
     def pruned(self, target_bytes: int) -> None:
         """The plain network, pruned while it is trained on, in at most so many bytes if it fits."""
         name, recipe = f"pruned-{target_bytes}", self.task.tune
-        path = self.folder / f"{name}.pruned"
-        if path.exists():
-            return
-        network, _ = self._trained()
+        network = self.full()
         density = largest_density(network, 4, target_bytes)
         if density == 0:  # everything else takes more bytes already
             self.progress(name)(1, 1, "no pruned network is that small")
             return
-        training = Training(network, momentum(network, recipe), self.dataset, recipe)
+        training = Training(
+            network, momentum(network, recipe), self.dataset, recipe,
+            sources=dict(full=sha256_of(self._full_file)),
+        )  # fmt: skip
+        if self._is_done(name, training):
+            return
         training.after_step = lambda: prune(
             network, density_at(training.step / training.steps, density)
         )
         history = training.run(self.folder / f"{name}.pt", self.progress(f"pruned {target_bytes}"))
         data = self._best_pruned(network, target_bytes)
-        with write_atomically(path) as file:
+        with write_atomically(self.folder / f"{name}.pruned") as file:
             file.write(data)
         again = self._new()
         unpack_pruned(data, again)
-        self._report(name, again, len(data), history=history, density=density)
+        self._report(
+            name, again, len(data), history=history, density=density, settings=training.settings
+        )
+
+    @property
+    def _full_file(self) -> Path:
+        return self.folder / "full.safetensors"
 
     def _new(self) -> nn.Module:
         return self.task.build().to(self.device)
 
-    def _trained(self) -> tuple[nn.Module, list[dict[str, float]]]:
-        """The plain network after its training, which is done or gone on with here."""
-        torch.manual_seed(SEED)
-        network, recipe = self._new(), self.task.full
-        training = Training(network, momentum(network, recipe), self.dataset, recipe)
-        return network, training.run(self.folder / "full.pt", self.progress("full training"))
+    def _is_done(self, name: str, training: Training) -> bool:
+        """Whether there is a result, which is refused if it is of other settings."""
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            return False
+        found = json.loads(path.read_text())
+        check_settings(path, found.get("settings", {}), training.settings)
+        return True
 
     def _read(self, data: bytes) -> Pranc:
         return Pranc.from_bytes(data, self.task.build(), hold=True, device=self.device)
@@ -189,10 +203,7 @@ class Experiment:
         return accuracy(network, self.dataset, self.dataset.validation)
 
     def _report(self, name: str, network: nn.Module, file_bytes: int, **more: Any) -> None:
-        """Write the result, unless there is one: then the test images have been seen."""
-        path = self.folder / f"{name}.json"
-        if path.exists():
-            return
+        """Write the result; it is the last step, and the only one that sees the test images."""
         predictions = predict(network, self.dataset, self.dataset.test)
         result = dict(
             name=name,
@@ -205,5 +216,10 @@ class Experiment:
             predictions_sha256=hashlib.sha256(predictions.byte().numpy().tobytes()).hexdigest(),
             **more,
         )
-        with write_atomically(path) as file:
+        with write_atomically(self.folder / f"{name}.json") as file:
             file.write((json.dumps(result, indent=1) + "\n").encode())
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
 from pranc_codec.files import write_atomically
 
 Result = dict[str, Any]
@@ -15,8 +18,9 @@ LABELS: Final = {
 
 
 def read_results(folder: Path) -> list[Result]:
-    """All results of a folder, small files first."""
-    found = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    """All results of a folder, small files first; other JSON files are passed over."""
+    read = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    found = [r for r in read if isinstance(r, dict) and "file_bytes" in r and "network" in r]
     return sorted(found, key=lambda result: (result["file_bytes"], result["name"]))
 
 
@@ -34,9 +38,6 @@ def as_table(results: Sequence[Result]) -> str:
 
 def plot_results(results: Sequence[Result], path: Path) -> None:
     """Test accuracy over bytes on the wire; the fully trained network is a line."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
-
     figure = Figure(figsize=(7.2, 4.8), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     for kind, colour in COLOURS.items():

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pranc_codec.condense.datasets import Dataset, Split
-from pranc_codec.errors import InvalidArgument
-from pranc_codec.files import write_atomically
+from pranc_codec.files import check_settings, write_atomically
 from pranc_codec.pranc import Pranc
 
 EVALUATED_AT_ONCE: Final = 500
@@ -89,7 +88,7 @@ class Training:
     ) -> None:
         self.network, self.optimizer = network, optimizer
         self.teacher = None if teacher is None else teacher.eval()
-        self.settings = asdict(recipe) | (sources or {})
+        self.settings = asdict(recipe) | dict(dataset=dataset.name) | (sources or {})
         self.dataset, self.recipe = dataset, recipe
         self.device = device_of(network)
         self.after_step: Callable[[], None] = lambda: None
@@ -166,7 +165,7 @@ class Training:
         state = dict(
             network=self.network.state_dict(), optimizer=self.optimizer.state_dict(),
             step=self.step, loss_sum=self.loss_sum, seconds=self.seconds, history=self.history,
-            recipe=self.settings,
+            settings=self.settings,
         )  # fmt: skip
         with write_atomically(path) as file:
             torch.save(state, file)
@@ -175,11 +174,7 @@ class Training:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True, map_location=self.device)
-        if state["recipe"] != self.settings:
-            raise InvalidArgument(
-                f"{path} is of a training with other settings ({state['recipe']}): "
-                "repeat them or use another folder"
-            )
+        check_settings(path, state["settings"], self.settings)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.history = state["step"], state["history"]

@@ -75,7 +75,9 @@ def _comparisons(
     progress: ProgressBar,
 ) -> list[Comparison]:
     """Crops of the named images of a folder, or of a few that are spread over it."""
-    paths = {path.stem: path for path in sorted(images.iterdir()) if path.suffix in SUFFIXES}
+    paths = {
+        path.stem: path for path in sorted(images.iterdir()) if path.suffix.lower() in SUFFIXES
+    }
     missing = sorted(set(names) - set(paths))
     if missing or not paths:
         raise InvalidArgument(f"{images} has no image {', '.join(missing) or 'at all'}")

@@ -17,6 +17,7 @@ from pranc_codec.context import ColourContext, ContextModel
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_symbols import (
     Batch,
+    data_of,
     outputs_of_levels,
     training_batch,
     validation_means,
@@ -75,7 +76,8 @@ def main(
         return loss_of(model, training_batch(images, model, generator, crops=crops, side=side))
 
     schedule = Schedule(steps=steps, seed=seed, learning_rate=1e-3 if from_prior else 2e-3)
-    train(model, loss, lambda m: validation_rates(m, held_out), schedule, output)
+    data = data_of(images, crops=crops, side=side, from_prior=from_prior) | dict(rounded=rounded)
+    train(model, loss, lambda m: validation_rates(m, held_out), schedule, output, data)
 
 
 if __name__ == "__main__":

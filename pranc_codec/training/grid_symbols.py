@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float, UInt8
@@ -12,6 +12,7 @@ from torch import Tensor
 from pranc_codec import density, wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.grid import MID_GREY
+from pranc_codec.priors import grid as priors
 from pranc_codec.training.photographs import random_crops
 from pranc_codec.wavelet import Pyramid
 
@@ -35,6 +36,15 @@ class Batch:
     def pixels(self) -> int:
         """Of one image."""
         return int(self.opponent.shape[2] * self.opponent.shape[3])
+
+
+def data_of(
+    images: Sequence[UInt8[Tensor, "_ _ 3"]], *, crops: int, side: int, from_prior: bool
+) -> dict[str, Any]:
+    """What a training rests on, for its checkpoint."""
+    pixels = sum(image.shape[0] * image.shape[1] for image in images)
+    prior = priors.newest().number if from_prior else None
+    return dict(photographs=len(images), pixels=pixels, crops=crops, side=side, prior=prior)
 
 
 def batch_of(

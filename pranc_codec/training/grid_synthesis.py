@@ -3,6 +3,7 @@
 python -m pranc_codec.training.grid_synthesis PHOTOS context.pt synthesis.pt
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +17,12 @@ from pranc_codec import wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.priors import grid as priors
 from pranc_codec.synthesis import SynthesisNetwork, corrected
-from pranc_codec.training.grid_symbols import Batch, training_batch, validation_means
+from pranc_codec.training.grid_symbols import (
+    Batch,
+    data_of,
+    training_batch,
+    validation_means,
+)
 from pranc_codec.training.loop import Schedule, train
 from pranc_codec.training.photographs import load_photographs
 
@@ -78,6 +84,8 @@ def main(
         lambda n: validation_gains(n, held_out, chooser),
         Schedule(steps=steps, seed=seed, learning_rate=1e-3),
         output,
+        data_of(images, crops=crops, side=side, from_prior=from_prior)
+        | dict(context=hashlib.sha256(context.read_bytes()).hexdigest()),
     )
 
 

@@ -2,14 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pranc_codec.files import write_atomically
+from pranc_codec.files import check_settings, write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +33,16 @@ def train(
     validate: Callable[[nn.Module], str],
     schedule: Schedule,
     checkpoint: Path,
+    data: Mapping[str, Any],
 ) -> nn.Module:
     """Minimize `loss_of` (given a generator of its step's random numbers); a second call with the
-    same checkpoint goes on from there. Returns the network with averaged weights."""
+    same checkpoint goes on from there. data: what the training rests on, as plain values; a
+    checkpoint with another schedule or other data is refused. Returns the network with averaged
+    weights."""
+    settings = asdict(schedule) | dict(data)
     optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99), eps=1e-10)
     average = {name: p.detach().clone() for name, p in network.state_dict().items()}
-    first = _resume(checkpoint, network, optimizer, average)
+    first = _resume(checkpoint, network, optimizer, average, settings)
     saved, recent, log = time.monotonic(), [], checkpoint.with_suffix(".log")
     started = time.monotonic()
     for step in range(first, schedule.steps):
@@ -59,7 +64,7 @@ def train(
                 file.write(line + "\n")
             recent = []
         if time.monotonic() - saved > schedule.save_every_s or step + 1 == schedule.steps:
-            _save(checkpoint, network, optimizer, average, step + 1)
+            _save(checkpoint, network, optimizer, average, step + 1, settings)
             saved = time.monotonic()
     network.load_state_dict(average)
     return network
@@ -89,21 +94,24 @@ def _with(network: nn.Module, weights: dict[str, Tensor], use: Callable[[nn.Modu
 
 def _save(
     path: Path, network: nn.Module, optimizer: torch.optim.Optimizer,
-    average: dict[str, Tensor], step: int,
+    average: dict[str, Tensor], step: int, settings: dict[str, Any],
 ) -> None:  # fmt: skip
     state = dict(
-        network=network.state_dict(), optimizer=optimizer.state_dict(), average=average, step=step
-    )
+        network=network.state_dict(), optimizer=optimizer.state_dict(), average=average, step=step,
+        settings=settings,
+    )  # fmt: skip
     with write_atomically(path) as file:
         torch.save(state, file)
 
 
 def _resume(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
-) -> int:
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer,
+    average: dict[str, Tensor], settings: dict[str, Any],
+) -> int:  # fmt: skip
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
+    check_settings(path, state["settings"], settings)
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
     average.update(state["average"])

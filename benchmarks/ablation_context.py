@@ -1,0 +1,117 @@
+"""What PRANC coefficients for the offsets of the context model would bring, net of their own bits.
+
+python benchmarks/ablation_context.py PHOTOS [--iterations 25]
+
+Held-out photographs of a prior's training, two quantization steps. The offsets (biases) of all
+layers or of the last ones move in sixteenths around the shipped ones, are rounded, and pay the
+ideal code length of their symbols; nothing else is changed. The format has no such coefficients:
+this says what they would be worth.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from pranc_codec.context import UNIT, ContextModel
+from pranc_codec.priors import grid as priors
+from pranc_codec.quantize import rate_bits, round_straight_through
+from pranc_codec.training.grid_context import bpp_of
+from pranc_codec.training.grid_symbols import Batch, batch_of
+from pranc_codec.training.photographs import load_photographs
+
+LEARNING_RATE: Final = 0.04
+LOG2_STEPS: Final = (-3.0, -4.0)
+PRICE: Final = 0.1
+
+
+class Rate(nn.Module):
+    """bpp of a batch, as a module whose parameters may be exchanged."""
+
+    def __init__(self, model: ContextModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Tensor:
+        return bpp_of(self.model, batch).sum()
+
+
+def bits_with(rate: Rate, batch: Batch, changes: Mapping[str, Tensor]) -> Tensor:
+    """Bits of the bands with changed offsets."""
+    own = dict(rate.named_parameters())
+    changed = {name: own[name] + change for name, change in changes.items()}
+    with torch.autocast(batch.opponent.device.type, torch.bfloat16):
+        bpp: Tensor = functional_call(rate, changed, (batch,))
+    return bpp * batch.pixels
+
+
+def fit(rate: Rate, batch: Batch, names: list[str], iterations: int) -> tuple[float, float, int]:
+    """Bits of the bands, bits of the coefficients, and how many of them are not zero."""
+    own = dict(rate.named_parameters())
+    values = [torch.zeros_like(own[name]).requires_grad_() for name in names]
+    optimizer = torch.optim.Adam(values, betas=(0.9, 0.99))
+
+    def with_values() -> tuple[Tensor, Tensor, Tensor]:
+        symbols = [round_straight_through(v / UNIT) for v in values]
+        changes = {name: s * UNIT for name, s in zip(names, symbols, strict=True)}
+        flat = torch.cat(symbols)
+        return bits_with(rate, batch, changes), rate_bits(flat), flat
+
+    for iteration in range(iterations):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * iteration / iterations)) / 2
+        bits, own_bits, _ = with_values()
+        optimizer.zero_grad()
+        (bits + own_bits).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    with torch.no_grad():
+        bits, own_bits, symbols = with_values()
+    return float(bits), float(own_bits), int(symbols.count_nonzero())
+
+
+def batch_at(image: Tensor, log2_step: float, chooser: ContextModel) -> Batch:
+    """A whole photograph, its symbols chosen as the encoder does."""
+    rgb = image.permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        return batch_of(rgb, torch.tensor([log2_step]), torch.tensor([PRICE]), chooser)
+
+
+def main(
+    photos: Annotated[Path, typer.Argument(help="Folder of photographs.")],
+    iterations: Annotated[int, typer.Option(min=1, help="Of each fit.")] = 25,
+    count: Annotated[int, typer.Option(min=1, help="Photographs.")] = 3,
+    side: Annotated[int, typer.Option(help="Longest side.")] = 1024,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+) -> None:
+    """Print a table of gains."""
+    torch.set_num_threads(threads)
+    rate = Rate(priors.newest().float_context()).requires_grad_(False)
+    biases = [name for name, _ in rate.named_parameters() if name.endswith("bias")]
+    choices: dict[str, list[str]] = {"last": [n for n in biases if ".last." in n], "all": biases}
+    held_out = load_photographs(photos, side, held_out=True)
+    table = Table("photograph", "bpp", "offsets", "bits", "coefficients' bytes", "net", "not zero")
+    for number, image in track(list(enumerate(held_out[: 4 * count : 4])), description="fitting"):
+        for log2_step in LOG2_STEPS:
+            batch = batch_at(image, log2_step, rate.model)
+            with torch.no_grad():
+                before = float(bits_with(rate, batch, {}))
+            row: list[Any] = [f"{4 * number}", f"{before / batch.pixels:.3f}"]
+            for choice, names in choices.items():
+                bits, own_bits, changed = fit(rate, batch, names, iterations)
+                table.add_row(
+                    *row, choice, f"{bits / before - 1:+.2%}", f"{own_bits / 8:.0f}",
+                    f"{(bits + own_bits) / before - 1:+.2%}", str(changed),
+                )  # fmt: skip
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
