@@ -1,7 +1,7 @@
 """What the beginning of a file already shows: the coarsest levels of its wavelet."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
@@ -11,6 +11,9 @@ from . import fragments
 from .errors import told
 from .files import LIMITS, outgoing, read_upload
 from .pictures import rgb_pixels
+
+NO_LEVELS: Final = "An mlp file has no levels: all of it is one network."
+ALPHA_LAST: Final = "Transparency follows the levels: this file shows nothing before its end."
 
 
 def build(file: gr.File, bounded: dict[str, Any]) -> None:
@@ -34,7 +37,8 @@ def _show(path: str | None, levels: float) -> Iterator[tuple[str | None, str]]:
         data = read_upload(path)
         ends = pranc_codec.analyze(data, limits=LIMITS).prefix_bytes
         if not ends:
-            yield None, fragments.message("An mlp file has no levels: all of it is one network.")
+            is_mlp = pranc_codec.inspect(data).profile == "mlp"
+            yield None, fragments.message(NO_LEVELS if is_mlp else ALPHA_LAST)
             return
         number = min(int(levels), len(ends) - 1)
         image = pranc_codec.decode(data, levels=number, limits=LIMITS)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pranc_codec.context import UNIT, ContextModel
+from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.quantize import rate_bits, round_straight_through
 from pranc_codec.training.grid_context import bpp_of
@@ -48,7 +49,7 @@ def bits_with(rate: Rate, batch: Batch, changes: Mapping[str, Tensor]) -> Tensor
     """Bits of the bands with changed offsets."""
     own = dict(rate.named_parameters())
     changed = {name: own[name] + change for name, change in changes.items()}
-    with torch.autocast(batch.opponent.device.type, torch.bfloat16):
+    with bfloat16_products(batch.opponent.device):
         bpp: Tensor = functional_call(rate, changed, (batch,))
     return bpp * batch.pixels
 

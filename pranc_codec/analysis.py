@@ -19,7 +19,7 @@ from pranc_codec import (
 )
 from pranc_codec.bitstream import Header
 from pranc_codec.context import PHASES
-from pranc_codec.decoder import open_file
+from pranc_codec.decoder import open_file, read_header
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 from pranc_codec.sections import payload_start
 
@@ -68,7 +68,8 @@ class Analysis:
     layers: tuple[LayerInfo, ...]
     levels: tuple[LevelInfo, ...] = ()
     prefix_bytes: tuple[int, ...] = ()
-    """Of a grid file: how many of its first bytes hold the low band and 0, 1, 2 ... levels."""
+    """Of a grid file without alpha, which would follow: how many of its first bytes hold the low
+    band and 0, 1, 2 ... levels."""
 
     def bits_per_pixel(self) -> Float[np.ndarray, "h w"]:
         """Where in the picture the latents' bits are: each symbol's bits, spread evenly over the
@@ -82,7 +83,7 @@ class Analysis:
 
 def inspect(data: bytes) -> Header:
     """What the header says; the rest of the file is not needed and not looked at."""
-    return bitstream.unpack_header(bytes(data))
+    return read_header(data)
 
 
 def analyze(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Analysis:
@@ -92,7 +93,7 @@ def analyze(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Analysis:
     parts |= {bitstream.SECTION_NAMES[n]: len(payload) for n, payload in sections.items()}
     parts["framing"] = len(data) - sum(parts.values())
     is_mlp = header.profile == "mlp"
-    levels, prefixes = ((), ()) if is_mlp else _levels(header, sections, len(data))
+    levels, prefixes = ((), ()) if is_mlp else _levels(header, sections)
     return Analysis(
         header=header,
         file_bytes=len(data),
@@ -158,7 +159,7 @@ class _Watch:
 
 
 def _levels(
-    header: Header, sections: dict[int, bytes], file_bytes: int
+    header: Header, sections: dict[int, bytes]
 ) -> tuple[tuple[LevelInfo, ...], tuple[int, ...]]:
     """Low band and bands, coarse to fine, colour by colour, with their ideal code lengths; and how
     many bytes of the file hold so much."""
@@ -177,8 +178,9 @@ def _levels(
         for colour in range(header.colours)
     )
     start = payload_start(sections, header, bitstream.LATENTS)
-    needed = (start + watch.bytes_needed[n] for n in sorted(watch.bytes_needed))
-    prefixes = tuple(min(n, file_bytes) for n in needed)
+    most = len(sections[bitstream.LATENTS])
+    needed = (start + min(watch.bytes_needed[n], most) for n in sorted(watch.bytes_needed))
+    prefixes = () if header.has_alpha else tuple(needed)
     return _low_levels(header, pyramid.low[0].numpy()) + bands, prefixes
 
 

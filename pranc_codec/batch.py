@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -23,6 +24,8 @@ from pranc_codec import PrancError
 from pranc_codec.files import write_atomically
 
 console = Console(stderr=True)
+XMP_TAG: Final = 700
+"""Of TIFF."""
 
 
 def process_all(
@@ -33,6 +36,11 @@ def process_all(
     work: Callable[[Path, Callable[..., None]], Any],
 ) -> None:
     """Run `work` on every input, write its result atomically, go on after a failed one."""
+    for source in inputs:
+        if source.is_dir():
+            raise typer.BadParameter(f"{source} is a folder: name its files, as in {source}/*")
+    if suffix in ("", "."):
+        raise typer.BadParameter("the suffix of outputs is empty: give one, as .png")
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     targets = _targets(inputs, output, suffix)
     failed = 0
@@ -72,17 +80,33 @@ def _process(
     if not source.is_file():
         raise PrancError("there is no such file")
     image_format = _format_of(target) if decoding else None
+    if not decoding:
+        _check_name(target)
     result = work(source, bar)
     with write_atomically(target) as file:
         if isinstance(result, bytes):
             file.write(result)
         else:
-            result.save(file, format=image_format, **result.info)
+            result.save(file, format=image_format, **_saved_metadata(result, image_format))
     if isinstance(result, bytes):
         header = pranc_codec.inspect(result)
         rate = 8 * len(result) / header.pixels
         text = f"{target}: {len(result)} bytes, {rate:.4f} bpp"
         console.print(escape(text), soft_wrap=True, highlight=False)
+
+
+def _saved_metadata(image: Image.Image, image_format: str | None) -> dict[str, Any]:
+    """An image's metadata as arguments of Pillow's `save`, which takes XMP apart for some."""
+    info: dict[Any, Any] = dict(image.info)
+    if image_format == "PNG" and "xmp" in info:
+        info["pnginfo"] = PngInfo()
+        info["pnginfo"].add_itxt("XML:com.adobe.xmp", info.pop("xmp").decode("utf-8", "replace"))
+    elif image_format == "TIFF" and "xmp" in info:
+        exif = Image.Exif()
+        exif.load(info.get("exif", b""))
+        exif[XMP_TAG] = info.pop("xmp")
+        info["exif"] = exif
+    return info
 
 
 def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[Path]:
@@ -106,6 +130,14 @@ def _format_of(target: Path) -> str:
     if format_name is None:
         raise PrancError(f"{target.suffix or 'a name without suffix'} is no image format of Pillow")
     return format_name
+
+
+def _check_name(target: Path) -> None:
+    """A .pranc file under the name of another format would be opened as that."""
+    suffix = target.suffix.lower()
+    known = Image.registered_extensions().get(suffix)
+    if known not in (None, "PRANC"):
+        raise PrancError(f"{target} would be no {known} file: the suffix of outputs is .pranc")
 
 
 @contextmanager

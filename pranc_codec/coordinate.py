@@ -9,8 +9,6 @@ NeurIPS 2020). Where SIREN multiplies by w0 inside the sine, we fold w0 into the
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -20,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pranc_codec import prng
+from pranc_codec.precision import float32_everywhere
 
 OUTPUT_BOUND: Final = 2 / 15
 """The output layer starts small: its prior is uniform within this over sqrt(width / 6)."""
@@ -183,17 +182,3 @@ def render(
             for first in range(0, total, strip)
         ]
     return torch.cat(parts).view(bottom - top, right - left, -1)
-
-
-@contextmanager
-def float32_everywhere() -> Iterator[None]:
-    """Shield computations from the caller's autocast, TF32 and default type, and restore them."""
-    kind, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
-    torch.set_default_dtype(torch.float32)
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-            yield
-    finally:
-        torch.set_default_dtype(kind)
-        torch.set_float32_matmul_precision(precision)

@@ -8,12 +8,13 @@ import torch
 from jaxtyping import Shaped
 from PIL import Image
 
-from pranc_codec import bitstream, coordinate, extras, grid, mlp
+from pranc_codec import bitstream, extras, grid, mlp
 from pranc_codec.bitstream import Header
 from pranc_codec.errors import InvalidArgument, TruncatedBitstream
 from pranc_codec.extras import Region, Size, View
 from pranc_codec.image import to_pil, to_samples
 from pranc_codec.limits import DEFAULT_LIMITS, Limits, refuse
+from pranc_codec.precision import float32_everywhere
 from pranc_codec.sections import unpack_prefix, unpack_sections
 
 PROFILES: Final[dict[str, ModuleType]] = {"mlp": mlp, "grid": grid}
@@ -30,8 +31,8 @@ def device_of(device: torch.device | str | None) -> torch.device:
         return default_device()
     try:
         where = torch.device(device)
-        torch.zeros(1, device=where)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=where).cpu()  # not from the meta device
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise InvalidArgument(f"device {device!r} cannot be used: {error}") from error
     return where
 
@@ -56,7 +57,9 @@ def decode(
 
     reduce: show the image at 1/2, 1/4 ... (1, 2 ...) of its own size, rounded up. levels: use only
     the coarsest so many wavelet levels of a grid file, which makes a softer picture. With either
-    of them `data` may be the beginning of a grid file; what it does not need is not looked at.
+    of them `data` may be the beginning of a grid file without alpha, as far as it is needed
+    (`Analysis.prefix_bytes`); then ICC profile, EXIF and XMP are missing, and damage within the
+    latents may show as a wrong picture: no checksum covers a part of them.
 
     Raises BitstreamError for wrong bytes, LimitExceeded if the file asks for more than `limits`.
     """
@@ -92,10 +95,18 @@ def open_file(data: bytes, limits: Limits) -> tuple[Header, dict[int, bytes]]:
     return header, sections
 
 
-def _open_header(data: bytes, limits: Limits) -> Header:
+def read_header(data: bytes) -> Header:
+    """What a file's first bytes say; its limits are not checked."""
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise InvalidArgument(f"decode takes the bytes of a file, not a {type(data).__name__}")
-    header = bitstream.unpack_header(bytes(data))
+        raise InvalidArgument(
+            f"the bytes of a file are needed, not a {type(data).__name__}: read it first, as "
+            "Path(name).read_bytes() does"
+        )
+    return bitstream.unpack_header(bytes(data))
+
+
+def _open_header(data: bytes, limits: Limits) -> Header:
+    header = read_header(data)
     check_limits(header, limits, 1)
     return header
 
@@ -148,7 +159,7 @@ def _decode_samples(
 ) -> Shaped[np.ndarray, "h w *c"]:
     alpha = _alpha(header, sections, view)
     where = device_of(device)
-    with coordinate.float32_everywhere(), torch.no_grad():
+    with float32_everywhere(), torch.no_grad():
         colours = PROFILES[header.profile].render(header, sections, view, where)
     array = to_samples(colours.cpu().numpy(), header.samples)
     if alpha is not None:

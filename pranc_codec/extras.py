@@ -10,7 +10,7 @@ from PIL import Image
 
 from pranc_codec import bitstream
 from pranc_codec.bitstream import Header
-from pranc_codec.errors import CorruptBitstream, LimitExceeded
+from pranc_codec.errors import CorruptBitstream, InvalidArgument, LimitExceeded
 from pranc_codec.image import Metadata
 from pranc_codec.limits import Limits
 from pranc_codec.sections import inflate
@@ -53,6 +53,18 @@ def read_alpha(header: Header, payload: bytes) -> npt.NDArray[Any]:
         raise CorruptBitstream(f"alpha has {len(raw)} bytes instead of {expected}")
     rows = np.frombuffer(raw, kind.newbyteorder(">")).reshape(header.height, header.width)
     return np.cumsum(rows, axis=0, dtype=kind)
+
+
+def check_metadata(metadata: Metadata, limits: Limits) -> None:
+    """Refuse what decoders would refuse."""
+    for name, blob in vars(metadata).items():
+        if blob is not None and not isinstance(blob, bytes):
+            raise InvalidArgument(f"{name} is a {type(blob).__name__}, not bytes")
+        if blob is not None and len(blob) > limits.max_metadata_bytes:
+            raise InvalidArgument(
+                f"{name} has {len(blob)} bytes, more than the {limits.max_metadata_bytes} that "
+                "decoders accept: drop or shorten it"
+            )
 
 
 def pack_metadata(metadata: Metadata) -> dict[int, bytes]:

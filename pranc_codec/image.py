@@ -6,7 +6,8 @@ orientation is neither applied nor removed.
 """
 
 import os
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,6 +73,8 @@ def load_picture(image: ImageLike) -> Picture:
 
 
 def _from_pil(image: Image.Image) -> Picture:
+    _warn_of_lost_bits(image)
+    image.load()  # a PNG's metadata may stand behind its pixels
     metadata = Metadata(
         icc_profile=image.info.get("icc_profile"),
         exif=image.info.get("exif") or None,  # as read; not the tags of a TIFF
@@ -79,6 +82,8 @@ def _from_pil(image: Image.Image) -> Picture:
     )
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N"):
         values = np.asarray(image)
+        if not values.size:
+            raise InvalidArgument(f"an image of {image.width}x{image.height} has no pixels")
         if values.min() < 0 or values.max() > 65535:
             raise InvalidArgument(
                 f"mode {image.mode} with values {values.min()} .. {values.max()}: "
@@ -89,9 +94,27 @@ def _from_pil(image: Image.Image) -> Picture:
         raise InvalidArgument("mode F has no fixed range: give a float NumPy array in [0, 1]")
     if image.mode not in MODES.values():
         image = image.convert(_mode_for(image))
+        metadata = replace(metadata, icc_profile=_profile_for(image, metadata.icc_profile))
     elif "transparency" in image.info:
         image = image.convert("LA" if image.mode == "L" else "RGBA")
     return _from_array(np.asarray(image), metadata)
+
+
+def _warn_of_lost_bits(image: Image.Image) -> None:
+    """Pillow opens 16-bit colour as 8 bits a sample; it can be told before the pixels are read."""
+    kinds = [tile[3] for tile in getattr(image, "tile", ())]
+    raw = {str(kind[0] if isinstance(kind, tuple) else kind) for kind in kinds}
+    if not image.mode.startswith("I") and any(";16" in name for name in raw):
+        warnings.warn(
+            "Pillow reads 16-bit colour as 8 bits a sample: encode a uint16 array to keep all",
+            stacklevel=4,
+        )
+
+
+def _profile_for(image: Image.Image, profile: bytes | None) -> bytes | None:
+    """An ICC profile, unless it is of other channels than the image has after a conversion."""
+    wanted = b"GRAY" if image.mode in ("L", "LA") else b"RGB "
+    return profile if profile and profile[16:20] == wanted else None
 
 
 def _mode_for(image: Image.Image) -> str:

@@ -1,5 +1,8 @@
 """Decoding of the mlp profile: header + symbols -> coefficients -> network -> colours."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -12,21 +15,31 @@ from pranc_codec.extras import View
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.parameters import MlpParameters
 from pranc_codec.pranc import Pranc
+from pranc_codec.precision import float32_everywhere
 from pranc_codec.shares import apportion
+
+ENTRY_MULTIPLICATIONS: Final = 64
+"""What making an entry of a dense basis takes, in multiplications of the network."""
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
     """Refuse what would cost too much, before anything is allocated. pixels: to be computed."""
     shape, p = network_shape(header), header.mlp
-    macs = shape.weights * pixels
     refuse("network weights", shape.weights, limits.max_weights)
-    refuse("multiplications", macs, limits.max_macs)
+    refuse("multiplications", shape.weights * pixels, limits.max_macs)
     if not len(p.layers) <= p.k <= shape.weights:
         raise CorruptBitstream(f"{p.k} coefficients do not fit {shape.weights} weights")
-    if p.basis == "dense":
-        sizes = coordinate.layer_sizes(shape)
-        entries = sum(size * k for size, k in zip(sizes, apportion(p.k, sizes), strict=True))
-        refuse("multiplications", macs + entries, limits.max_macs)
+    macs = multiplications(coordinate.layer_sizes(shape), p.k, p.basis, pixels)
+    refuse("multiplications", macs, limits.max_macs)
+
+
+def multiplications(sizes: Sequence[int], k: int, basis: str, pixels: int) -> int:
+    """What decoding takes: a network of layers with so many weights, and its basis."""
+    macs = sum(sizes) * pixels
+    if basis == "dense":
+        entries = sum(size * own for size, own in zip(sizes, apportion(k, sizes), strict=True))
+        macs += ENTRY_MULTIPLICATIONS * entries
+    return macs
 
 
 def network_shape(header: Header) -> coordinate.Shape:
@@ -86,7 +99,7 @@ def network_of(
 ) -> coordinate.CoordinateMLP:
     """The file as a network with its weights."""
     shape = network_shape(header)
-    with coordinate.float32_everywhere(), torch.no_grad():
+    with float32_everywhere(), torch.no_grad():
         pranc = build_network(shape, header.mlp, header.seed, hold=False)
         pranc.set_coefficients(dequantize(read_symbols(header, sections), header.mlp))
         network = coordinate.CoordinateMLP(shape, seed=header.seed)

@@ -24,7 +24,6 @@ STREAM_SIGN: Final = 1
 STREAM_ORDER: Final = 2
 STREAM_DENSE: Final = 3
 STREAM_FEATURES: Final = 4
-STREAM_FIT: Final = 5
 
 
 def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, ...]:

@@ -43,11 +43,14 @@ def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
         sections = {}
         if header.has_symbols:
             sections[SYMBOLS] = take_section(reader, SYMBOLS - 1, SECTION_NAMES)[1]
-        number, _, _ = reader.u8(), reader.varint(), reader.u32()
+        number, length, crc = reader.u8(), reader.varint(), reader.u32()
         if number != LATENTS:
             raise CorruptBitstream(f"section id {number} stands in place of the latents") from None
-        sections[LATENTS] = reader.take(len(data) - reader.position)
-        return sections, False
+        sections[LATENTS] = reader.take(min(length, len(data) - reader.position))
+        whole = len(sections[LATENTS]) == length
+        if whole and zlib.crc32(sections[LATENTS]) != crc:
+            raise CorruptBitstream("the checksum of section 'latents' is wrong") from None
+        return sections, whole
 
 
 def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import pranc_codec
 from pranc_codec.cli import app
 
 runner = CliRunner()
@@ -95,6 +96,8 @@ def test_failures_leave_no_file(photo_path, tmp_path):
         ("decode", "x.pranc", "--region", "1,2,3"),
         ("encode", "a/x.png", "b/x.png", "-o", "out"),
         ("encode",),
+        ("encode", "."),
+        ("decode", "x.pranc", "--suffix", ""),
         ("encode", "x.png", "--bpp", "many"),
     ],
 )
@@ -140,6 +143,18 @@ def test_names_are_not_markup(pranc_path, tmp_path):
     result = run("info", odd)
     assert result.exit_code == 1
     assert "photo[draft][b].pranc" in result.output
+
+
+def test_version_and_help():
+    assert run("--version").output == f"pranc_codec {pranc_codec.__version__}\n"
+    assert "--no-no-metadata" not in run("encode", "--help").output
+
+
+def test_a_file_is_not_written_under_another_formats_name(photo_path, tmp_path):
+    result = run("encode", photo_path, "-o", tmp_path / "out.png")
+    assert result.exit_code == 1
+    assert "no PNG file" in result.output
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_unknown_formats_are_refused_before_the_work(pranc_path, tmp_path):

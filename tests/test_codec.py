@@ -1,13 +1,22 @@
 """encode and decode, end to end on small images."""
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import pranc_codec
+from pranc_codec import mlp
+from pranc_codec.bitstream import Header
+from pranc_codec.coordinate import layer_sizes
 from pranc_codec.encoder.plan import plan_for
 from pranc_codec.metrics import psnr_db
+from pranc_codec.mlp import multiplications
+from pranc_codec.parameters import LayerCode, MlpParameters
 
 
 def gradient(height: int, width: int, channels: int, dtype: str = "uint8") -> np.ndarray:
@@ -293,13 +302,32 @@ def test_exif_of_a_jpeg_travels_byte_for_byte(photo, tmp_path):
     assert decoded.size == photo.size
 
 
+@pytest.mark.parametrize("basis", ["hash", "dense"])
 @pytest.mark.parametrize("megapixels", [1, 12, 24, 100])
-def test_what_is_planned_can_be_decoded_under_the_default_limits(megapixels):
+def test_what_is_planned_can_be_decoded_under_the_default_limits(megapixels, basis):
     pixels = megapixels * 10**6
     for bpp in (0.01, 0.1, 1.0):
-        plan = plan_for(bpp, pixels, 3, pranc_codec.Rule())
-        assert plan.shape.weights * pixels <= pranc_codec.Limits().max_macs
+        plan = plan_for(bpp, pixels, 3, pranc_codec.Rule(basis=basis))
+        sizes = layer_sizes(plan.shape)
+        macs = multiplications(sizes, plan.k, basis, pixels)
+        assert plan.shape.weights * pixels <= macs <= pranc_codec.Limits().max_macs
         assert plan.k <= plan.shape.weights
+
+
+def test_a_small_file_of_a_huge_dense_basis_is_refused():
+    """One pixel, all symbols zero: what takes hours is the basis."""
+    parameters = MlpParameters(
+        basis="dense", prior=0, features=40, bandwidth=16, width=61000, depth=1, k=2_150_000,
+        layers=(LayerCode(step_code=0, row=0),) * 2,
+    )  # fmt: skip
+    header = Header(
+        profile="mlp", mode="RGB", samples="uint8", width=1, height=1, seed=0, sections=1,
+        parameters=parameters,
+    )  # fmt: skip
+    with pytest.raises(pranc_codec.LimitExceeded, match="multiplications"):
+        mlp.check_limits(header, pranc_codec.Limits(), 1)
+    hashed = replace(header, parameters=replace(parameters, basis="hash"))
+    mlp.check_limits(hashed, pranc_codec.Limits(), 1)
 
 
 def test_rates_beyond_the_largest_network_are_refused_before_the_fit():
@@ -321,6 +349,38 @@ def test_wrong_rules(rule):
         pranc_codec.Rule(**rule)
 
 
-def test_wrong_device(encoded):
-    with pytest.raises(pranc_codec.InvalidArgument, match="nope"):
-        pranc_codec.decode(encoded, device="nope")
+@pytest.mark.parametrize("device", ["nope", "meta"])
+def test_wrong_device(encoded, device):
+    with pytest.raises(pranc_codec.InvalidArgument, match="cannot be used"):
+        pranc_codec.decode(encoded, device=device)
+
+
+def test_wrong_types_are_told():
+    """In a process of its own: here types are checked before."""
+    script = """
+import pranc_codec as p
+calls = {
+    "read_bytes": [lambda r=r: r("photo.pranc") for r in (p.decode, p.inspect, p.analyze)],
+    "integers 0 .. 7": [lambda: p.encode(b.image, effort=2.5)],
+    "exif is a str": [lambda: p.encode(b.image, metadata=p.Metadata(exif="text"))],
+    "cannot be used": [lambda: p.encode(b.image, effort=0, device=3.5)],
+}
+for text, functions in calls.items():
+    for function in functions:
+        try:
+            function()
+        except p.InvalidArgument as error:
+            assert text in str(error), error
+        else:
+            raise AssertionError(text)
+"""
+    image = "import numpy\nclass b: image = numpy.zeros((2, 2), numpy.uint8)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", image + script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_unknown_profiles_take_no_time():
+    with pytest.raises(pranc_codec.InvalidArgument, match="grid or mlp"):
+        pranc_codec.estimate_seconds(1000, profile="tree")

@@ -295,11 +295,49 @@ def test_steps_are_found(zero):
     def estimate(code: int) -> float:
         return 1.3 * np.sinh((code - zero) / 150) - 0.5
 
-    assert abs(grid_rate.nearest_step(error, estimate, 0) - zero) <= 1
+    assert abs(grid_rate.nearest_step(error, estimate, 0, np.inf) - zero) <= 1
     assert len(calls) <= grid_rate.MOST_TRIALS
     calls.clear()
-    grid_rate.nearest_step(error, estimate, 0.02)
+    grid_rate.nearest_step(error, estimate, 0.02, np.inf)
     assert len(calls) <= 4
+
+
+def test_steps_are_found_where_the_estimate_is_of_no_use():
+    """Bracketed and halved; the best of those that meet the target, not the nearest of all."""
+
+    def error(code: int) -> float:
+        return 0.2 if code > -300 else (code - 300) / 1000
+
+    assert grid_rate.nearest_step(error, lambda code: float(code), 0.03, 0.05) == -300
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("disc", 35), ("ramp", 20)])
+def test_target_psnr_of_drawings(kind, wanted):
+    """Their PSNR jumps from step to step."""
+    y, x = np.mgrid[:32, :32]
+    drawn = {"disc": 255 * ((y - 16) ** 2 + (x - 16) ** 2 < 80), "ramp": 8 * x}
+    image = drawn[kind].astype(np.uint8)
+    data = pranc_codec.encode(image, psnr=wanted, effort=0)
+    assert wanted - 0.1 <= psnr_db(image, pranc_codec.decode_array(data)) < wanted + 1
+
+
+@pytest.mark.parametrize("side", [1, 4, 7])
+def test_target_bpp_of_the_smallest_images(side):
+    """They have a low band only, of which there is no estimate."""
+    image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    with pytest.raises(pranc_codec.TargetUnreachable, match="bytes"):
+        pranc_codec.encode(image, bpp=5000, effort=0)
+
+
+def test_a_fit_of_grey_counts_grey_only(photo):
+    """What chroma would lose is not looked at."""
+    problems = []
+    for image in (photo.convert("L"), photo.convert("L").convert("RGB")):
+        seen = []
+        pranc_codec.encode(image, quality=30, effort=1, progress=seen.append)
+        assert seen[-1].preview().shape == (64, 96, 1 if image.mode == "L" else 3)
+        problems.append(seen[-1].psnr_db_estimate)
+    assert problems[0] > problems[1]
 
 
 def test_estimates_follow_the_files(photo):

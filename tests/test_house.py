@@ -16,7 +16,7 @@ FLOORS = [
     },
     {
         "threads", "basis", "layers", "generated", "owners", "side_tensors", "fingerprint",
-        "model_file", "pranc", "quantize", "metrics", "image",
+        "model_file", "pranc", "precision", "quantize", "metrics", "image",
     },
     {"coordinate", "wavelet", "context", "density", "sums", "exact", "synthesis", "priors"},
     {"extras", "mlp", "grid_latents", "grid", "decoder", "analysis"},

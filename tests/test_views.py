@@ -114,8 +114,20 @@ def test_alpha_of_views(photo):
     reduced = pranc_codec.decode(data, reduce=2)
     assert reduced.mode == "RGBA"
     assert reduced.size == (51, 38)
+    assert pranc_codec.analyze(data).prefix_bytes == ()
     with pytest.raises(pranc_codec.TruncatedBitstream, match="before its alpha"):
-        pranc_codec.decode(data[: pranc_codec.analyze(data).prefix_bytes[2]], levels=2)
+        pranc_codec.decode(data[:-1], levels=2)
+
+
+def test_more_of_a_file_never_shows_less(photo):
+    """What follows the latents may be cut anywhere."""
+    metadata = pranc_codec.Metadata(icc_profile=bytes(range(40)))
+    data = pranc_codec.encode(photo, quality=20, effort=0, metadata=metadata)
+    ends = pranc_codec.analyze(data).prefix_bytes
+    whole = pranc_codec.decode_array(data)
+    for length in (ends[-1], ends[-1] + 1, ends[-1] + 20, len(data) - 1, len(data)):
+        shown = pranc_codec.decode_array(data[:length], levels=len(ends) - 1)
+        np.testing.assert_array_equal(shown, whole)
 
 
 def test_mlp_files_are_rendered_smaller(photo):

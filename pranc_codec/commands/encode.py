@@ -20,13 +20,21 @@ def encode(
     bpp: Annotated[float | None, typer.Option(help="Bits per pixel of the whole file.")] = None,
     psnr: Annotated[float | None, typer.Option(help="PSNR in dB to reach.")] = None,
     lmbda: Annotated[float | None, typer.Option(help="Price of a bit: MSE per bpp.")] = None,
-    effort: Annotated[str, typer.Option(help="0 to 7, fast, default or max.")] = "default",
+    effort: Annotated[
+        str,
+        typer.Option(
+            help="0 (grid: no fit, a second or so) to 7 (max: minutes), fast (2) or default (4); "
+            "each takes twice as long as the one before."
+        ),
+    ] = "default",
     profile: Annotated[
         str, typer.Option(help="grid: latents and a network; mlp: a coordinate network only.")
     ] = "grid",
     seed: Annotated[int, typer.Option(help="Seed of the basis.")] = 0,
     device: Device = None,
-    no_metadata: Annotated[bool, typer.Option(help="Drop ICC profile, EXIF and XMP.")] = False,
+    no_metadata: Annotated[
+        bool, typer.Option("--no-metadata", help="Drop ICC profile, EXIF and XMP.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """Encode images to .pranc files.

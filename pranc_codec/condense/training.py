@@ -7,6 +7,7 @@ so a training that was interrupted goes on as if it had not been.
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from pranc_codec.condense.datasets import Dataset, Split
 from pranc_codec.files import check_settings, write_atomically
 from pranc_codec.pranc import Pranc
+from pranc_codec.precision import bfloat16_products
 
 EVALUATED_AT_ONCE: Final = 500
 TEMPERATURE: Final = 2.0
@@ -221,9 +223,9 @@ def vary(
     return images
 
 
-def autocast(device: torch.device, bfloat16: bool) -> torch.autocast:
-    """Products in bfloat16, or nothing."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16)
+def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[object]:
+    """Products in bfloat16 if asked for, where the device computes in it."""
+    return bfloat16_products(device) if bfloat16 else nullcontext()
 
 
 def device_of(network: nn.Module) -> torch.device:

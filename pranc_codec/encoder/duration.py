@@ -6,6 +6,7 @@ from pranc_codec.encoder.grid_source import latents_iterations, offsets_iteratio
 from pranc_codec.encoder.mlp import steps_of
 from pranc_codec.encoder.plan import Rule, bpp_of_quality, plan_for
 from pranc_codec.encoder.target import DEFAULT_QUALITY, level_of_effort
+from pranc_codec.errors import InvalidArgument
 
 MEGAPIXEL: Final = 1e6
 GRID_S: Final = 2.3
@@ -32,6 +33,8 @@ def estimate_seconds(
     the grid profile, may take twice as long, because it may take two fits.
     """
     level = level_of_effort(effort)
+    if profile not in ("grid", "mlp"):
+        raise InvalidArgument(f"profile {profile!r} is unknown: use grid or mlp")
     if profile == "mlp":
         rate = bpp_of_quality(quality or DEFAULT_QUALITY) if bpp is None else bpp
         weights = plan_for(rate, pixels, 3, Rule()).shape.weights

@@ -6,14 +6,16 @@ from typing import Final
 
 import torch
 
-from pranc_codec import coordinate, decoder
+from pranc_codec import decoder
 from pranc_codec.encoder import grid, mlp
 from pranc_codec.encoder.job import Job, ProgressCallback
 from pranc_codec.encoder.plan import Rule
 from pranc_codec.encoder.target import Target, level_of_effort, make_target
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.extras import check_metadata
 from pranc_codec.image import ImageLike, Metadata, Picture, load_picture
 from pranc_codec.limits import DEFAULT_LIMITS
+from pranc_codec.precision import float32_everywhere
 
 LARGEST_SEED: Final = 2**32 - 1
 ENCODERS: Final[dict[str, Callable[[Job, Target], bytes]]] = {
@@ -49,9 +51,10 @@ def encode(
         grid: 0 does not fit at all, and is done in about a second for 768x512; 1 and 2 fit the
         network's coefficients only, and so does every effort for images of more than three
         megapixels; from 3 on latents are fitted with them.
-    seed: of the basis and of all that is random here; the same input, settings and seed give the
-        same bytes on the same machine.
-    progress: called 50 to 100 times a fit; raise `EncodingCancelled` in it to stop.
+    seed: of the basis and of all that is random here; the same input, settings, seed and threads
+        give the same bytes on the same processor.
+    progress: called 20 to 150 times a fit, and so never at effort 0 of the grid profile; raise
+        `EncodingCancelled` in it to stop.
     metadata: replaces the image's own ICC profile, EXIF and XMP (`Metadata()` drops them).
     rule: how the network of the mlp profile follows from the rate, for research.
 
@@ -67,11 +70,12 @@ def encode(
     _check_size(picture)
     if metadata is not None:
         picture = replace(picture, metadata=metadata)
+    check_metadata(picture.metadata, DEFAULT_LIMITS)
     job = Job(
         picture=picture, effort=level, seed=seed, device=decoder.device_of(device),
         progress=progress, rule=rule,
     )  # fmt: skip
-    with coordinate.float32_everywhere(), torch.inference_mode(False), torch.enable_grad():
+    with float32_everywhere(), torch.inference_mode(False), torch.enable_grad():
         return ENCODERS[profile](job, target)
 
 

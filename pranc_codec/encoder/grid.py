@@ -73,6 +73,7 @@ def _encode_bpp(source: Source, target: Target) -> bytes:
         lambda coded: math.log2(wanted / coded.bpp),
         lambda code: math.log2(wanted / source.estimates.bpp(code)),
         CLOSE_OCTAVES,
+        math.inf,
     )
     spare_bytes = wanted * source.job.pixels / 8 - len(found.file)
     if abs(found.bpp / wanted - 1) > BPP_TOLERANCE and not abs(spare_bytes) <= 4:
@@ -90,7 +91,10 @@ def _encode_psnr(source: Source, target: Target) -> bytes:
     def error(coded: Coded) -> float:
         return LOSSLESS_ERROR_DB if math.isinf(coded.psnr_db) else wanted - coded.psnr_db
 
-    found = _meet(source, error, lambda code: wanted - source.estimates.psnr_db(code), CLOSE_DB)
+    found = _meet(
+        source, error, lambda code: wanted - source.estimates.psnr_db(code), CLOSE_DB,
+        PSNR_TOLERANCE_DB / 2,
+    )  # fmt: skip
     if found.psnr_db < target.psnr - PSNR_TOLERANCE_DB:
         raise TargetUnreachable(
             f"{target.psnr} dB cannot be met: {found.psnr_db:.2f} dB were reached at "
@@ -100,11 +104,12 @@ def _encode_psnr(source: Source, target: Target) -> bytes:
 
 
 def _meet(
-    source: Source, error: Callable[[Coded], float], estimate: Callable[[int], float], close: float
-) -> Coded:
+    source: Source, error: Callable[[Coded], float], estimate: Callable[[int], float],
+    close: float, slack: float,
+) -> Coded:  # fmt: skip
     """The step is searched without fitting; the fit happens there, and once more at a finer step
     if it takes too much away; what is too good after it pays a price."""
-    code = grid_rate.nearest_step(lambda c: error(source.coded(c)), estimate, close)
+    code = grid_rate.nearest_step(lambda c: error(source.coded(c)), estimate, close, slack)
     if not source.offsets_iterations:
         return source.coded(code)
     for _ in range(2):

@@ -21,6 +21,8 @@ DEAD_ZONE: Final = 0.6
 SMALLEST: Final = FINEST - 64 * 4
 """Bins are of 64 an octave, as steps are; what is smaller than this costs nothing anywhere."""
 LARGEST: Final = 64 * 10
+SMALLEST_BITS: Final = 1e-6
+"""Logarithms are taken of rates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ class Estimates:
         """Bits per pixel, about: half the logarithm of 1 + power, in the sense of a Gaussian
         channel."""
         bits = np.log2(1 + np.square(self._in_steps(step_code))) / 2
-        return float(self._histogram @ bits) / self.pixels
+        return max(float(self._histogram @ bits), SMALLEST_BITS) / self.pixels
 
     def psnr_db(self, step_code: int) -> float:
         """PSNR, about: small coefficients are lost, the others are off by uniform noise."""

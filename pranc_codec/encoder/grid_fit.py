@@ -22,6 +22,7 @@ from pranc_codec.context import ContextModel
 from pranc_codec.encoder.job import Progress, ProgressCallback
 from pranc_codec.image import to_samples
 from pranc_codec.pranc import Pranc
+from pranc_codec.precision import bfloat16_products
 from pranc_codec.quantize import rate_bits, round_straight_through
 from pranc_codec.synthesis import SynthesisNetwork, corrected
 from pranc_codec.wavelet import Pyramid
@@ -116,10 +117,11 @@ def fit(
 
 def losses(problem: FitProblem, symbols: Pyramid) -> tuple[Tensor, Tensor]:
     """Squared error in steps, and bits; sums over the image."""
-    with torch.autocast(problem.opponent.device.type, torch.bfloat16):
+    with bfloat16_products(problem.opponent.device):
         bits = _bits(problem, symbols)
         image = _image(problem, symbols)
-    return (image - problem.opponent).square().sum() / problem.step**2, bits
+    lost = (image - problem.opponent)[:, : problem.colours]
+    return lost.square().sum() / problem.step**2, bits
 
 
 def softly_rounded(

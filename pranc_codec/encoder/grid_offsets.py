@@ -18,6 +18,7 @@ from pranc_codec.encoder.job import Progress, ProgressCallback
 from pranc_codec.entropy import Integers
 from pranc_codec.image import to_samples
 from pranc_codec.pranc import Pranc
+from pranc_codec.precision import bfloat16_products
 from pranc_codec.quantize import rate_bits, round_straight_through
 from pranc_codec.synthesis import SynthesisNetwork
 from pranc_codec.wavelet import Pyramid
@@ -29,10 +30,12 @@ REPORTS: Final = 20  # calls of the progress callback
 
 @dataclass(frozen=True, kw_only=True)
 class OffsetsProblem:
-    """opponent: the image; symbols: its integers at `step`; price: of a bit, in squared steps;
-    synthesis: a network whose offsets are a `Pranc`; coefficient_step: of these coefficients."""
+    """opponent: the image, of `colours` (1: its first opponent colour matters only); symbols: its
+    integers at `step`; price: of a bit, in squared steps; synthesis: a network whose offsets are a
+    `Pranc`; coefficient_step: of these coefficients."""
 
     opponent: Float[Tensor, "1 3 h w"]
+    colours: int
     symbols: Pyramid
     step: float
     price: float
@@ -80,10 +83,10 @@ def _error(problem: OffsetsProblem, linear: Tensor, generator: torch.Generator) 
     top, bottom = _window(problem.symbols.bands[-1].shape[3], generator)
     left, right = _window(problem.symbols.bands[-1].shape[4], generator)
     box = (top, left, bottom, right)
-    with torch.autocast(linear.device.type, torch.bfloat16):
+    with bfloat16_products(linear.device):
         part = grid.corrected_part(problem.symbols, linear, problem.synthesis, problem.step, box)
     wanted = problem.opponent[0, :, 2 * top : 2 * bottom, 2 * left : 2 * right]
-    error = (part - wanted).square().sum() / problem.step**2
+    error = (part - wanted)[: problem.colours].square().sum() / problem.step**2
     return error * (problem.opponent[0].numel() / wanted.numel())
 
 
@@ -99,7 +102,8 @@ def _report(
             image = grid.reconstruct(
                 problem.symbols, problem.synthesis, (height, width), problem.step
             )
-        return to_samples(grid.to_colours(image, 3).permute(1, 2, 0).cpu().numpy(), "uint8")
+        colours = grid.to_colours(image, problem.colours).permute(1, 2, 0)
+        return to_samples(colours.cpu().numpy(), "uint8")
 
     return Progress(
         step=iteration,

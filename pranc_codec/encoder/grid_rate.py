@@ -11,7 +11,9 @@ from typing import Final
 from pranc_codec.parameters import STEP_CODES, STEP_OFFSET
 
 FINEST, COARSEST = (code - STEP_OFFSET for code in STEP_CODES)
-MOST_TRIALS: Final = 10
+MOST_TRIALS: Final = 14
+TRUSTED_TRIALS: Final = 4
+"""After so many the bracket is halved, whatever the estimate says."""
 LARGEST_PRICE: Final = 0.1
 PRICE_TRIALS: Final = 7
 
@@ -22,10 +24,11 @@ def clipped(code: float) -> int:
 
 
 def nearest_step(
-    error: Callable[[int], float], estimate: Callable[[int], float], close: float
+    error: Callable[[int], float], estimate: Callable[[int], float], close: float, slack: float
 ) -> int:
-    """The step code with the smallest error that is tried, until one is within `close`. estimate:
-    of the error, right up to a difference that changes slowly."""
+    """The step code with the smallest error that is tried, until one is within `close`; one with
+    an error of at most `slack`, if there is one. estimate: of the error, right up to a difference
+    that changes slowly."""
     tried: dict[int, float] = {}
     code = next_step(estimate, 0.0)
     while code not in tried and len(tried) < MOST_TRIALS:
@@ -33,7 +36,7 @@ def nearest_step(
         if abs(tried[code]) <= close:
             return code
         code = _inside(tried, next_step(estimate, tried[code] - estimate(code)))
-    return min(tried, key=lambda c: abs(tried[c]))
+    return min(tried, key=lambda c: (tried[c] > slack, abs(tried[c])))
 
 
 def next_step(estimate: Callable[[int], float], difference: float) -> int:
@@ -49,12 +52,14 @@ def next_step(estimate: Callable[[int], float], difference: float) -> int:
 
 
 def _inside(tried: dict[int, float], code: int) -> int:
-    """A code between the nearest ones on both sides of zero, where both are known."""
+    """A code between the nearest ones on both sides of zero, where both are known: their middle,
+    where the estimate has been of no use."""
     finer = max((c for c, e in tried.items() if e <= 0), default=FINEST - 1)
     coarser = min((c for c, e in tried.items() if e > 0), default=COARSEST + 1)
     if coarser - finer <= 1:
         return next(iter(tried))
-    return max(finer + 1, min(coarser - 1, code))
+    trusted = len(tried) < TRUSTED_TRIALS and finer < code < coarser
+    return code if trusted else (finer + coarser) // 2
 
 
 def price_for(error: Callable[[float], float]) -> float:

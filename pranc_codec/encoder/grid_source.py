@@ -7,7 +7,7 @@ lmbda = price * step^2 / 3. `grid_choice` decides symbols by it, `grid_fit` fits
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
@@ -34,6 +34,8 @@ FIT_ITERATIONS: Final = 20
 OFFSETS_ITERATIONS: Final = 40
 """Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
 for the symbols that they became."""
+REMEMBERED: Final = 2
+"""Results of a fit at several prices."""
 MOST_FITTED_PIXELS: Final = 3 << 20
 """Latents of larger images are not fitted: it would take too much memory."""
 
@@ -140,6 +142,7 @@ class Source:
         latents = fitted.latents()
         problem = OffsetsProblem(
             opponent=self.opponent,
+            colours=self.job.colours,
             symbols=latents.symbols,
             step=latents.step,
             price=FIT_PRICE,
@@ -179,16 +182,24 @@ class Fitted:
         """Chosen symbols; a surcharge on the price takes more away."""
         price = self.price + surcharge
         if price not in self._latents:
+            _make_room(self._latents)
             self._latents[price] = code_latents(self.job, self.y, self.step_code, price)
         return self._latents[price]
 
     def coded(self, surcharge: float = 0.0) -> Coded:
         """The same with the coefficients."""
         if surcharge not in self._coded:
+            _make_room(self._coded)
             self._coded[surcharge] = Coded(
                 job=self.job, latents=self.latents(surcharge), coefficients=self.coefficients
             )
         return self._coded[surcharge]
+
+
+def _make_room(remembered: dict[float, Any]) -> None:
+    """Of a large image each takes hundreds of megabytes: the oldest go."""
+    while len(remembered) >= REMEMBERED:
+        del remembered[next(iter(remembered))]
 
 
 def _least(choices: list[Fitted]) -> Fitted:

@@ -23,10 +23,10 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from pranc_codec.coordinate import Shape
+from pranc_codec.coordinate import Shape, layer_sizes
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.limits import DEFAULT_LIMITS
-from pranc_codec.mlp import bandwidth_of_code
+from pranc_codec.mlp import bandwidth_of_code, multiplications
 from pranc_codec.parameters import BASES
 
 BITS_PER_COEFFICIENT: Final = 6.0
@@ -79,15 +79,21 @@ def plan_for(bpp: float, pixels: int, colours: int, rule: Rule) -> Plan:
     """The network for a rate; the largest one allowed where the rate asks for more."""
     wanted = max(rule.depth + 1, round(bpp * pixels / BITS_PER_COEFFICIENT))
     width = 1
-    most = min(DEFAULT_LIMITS.max_weights, DEFAULT_LIMITS.max_macs // pixels)
     while (
         shape_of(rule, width, colours).weights < rule.weights_per_coefficient * wanted
-        and shape_of(rule, width + 1, colours).weights <= most
+        and _decodable(shape_of(rule, width + 1, colours), wanted, rule, pixels)
         and width < LARGEST_WIDTH
     ):
         width += 1
     shape = shape_of(rule, width, colours)
     return Plan(shape=shape, k=min(wanted, shape.weights), rule=rule)
+
+
+def _decodable(shape: Shape, wanted: int, rule: Rule, pixels: int) -> bool:
+    """Whether a network is within what decoders accept."""
+    k = min(wanted, shape.weights)
+    macs = multiplications(layer_sizes(shape), k, rule.basis, pixels)
+    return shape.weights <= DEFAULT_LIMITS.max_weights and macs <= DEFAULT_LIMITS.max_macs
 
 
 def shape_of(rule: Rule, width: int, colours: int) -> Shape:

@@ -46,6 +46,6 @@ def level_of_effort(effort: int | str) -> int:
         if effort not in EFFORTS:
             raise InvalidArgument(f"effort {effort!r} is unknown: use 0 .. 7, {', '.join(EFFORTS)}")
         effort = EFFORTS[effort]
-    if not 0 <= effort <= LARGEST_EFFORT:
-        raise InvalidArgument(f"effort {effort} is not in 0 .. {LARGEST_EFFORT}")
+    if not isinstance(effort, int) or not 0 <= effort <= LARGEST_EFFORT:
+        raise InvalidArgument(f"effort {effort} is not one of the integers 0 .. {LARGEST_EFFORT}")
     return effort

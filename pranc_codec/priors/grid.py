@@ -19,7 +19,7 @@ from pranc_codec.context import UNIT, ContextModel
 from pranc_codec.errors import UnsupportedVersion
 from pranc_codec.exact import ExactContext
 
-SHIPPED: Final = ("grid-1.safetensors", "grid-2.safetensors", "grid-3.safetensors")
+SHIPPED: Final = ("grid-1.safetensors", "grid-3.safetensors", "grid-4.safetensors")
 """Files beside this one, the newest last."""
 
 

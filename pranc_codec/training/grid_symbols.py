@@ -12,6 +12,7 @@ from torch import Tensor
 from pranc_codec import density, wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.grid import MID_GREY
+from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.photographs import random_crops
 from pranc_codec.wavelet import Pyramid
@@ -131,7 +132,7 @@ def outputs_of_levels(
     out = []
     count = len(symbols.bands)
     for number, bands in enumerate(symbols.bands):
-        with torch.autocast("cpu", torch.bfloat16):
+        with bfloat16_products(symbols.low.device):
             outputs = model.level(bands, low, parents, grandparents, log2_step, count - 1 - number)
         out.append(outputs.movedim(3, 0).float())
         if number + 1 < count:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pranc_codec import wavelet
 from pranc_codec.context import ContextModel
+from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.synthesis import SynthesisNetwork, corrected
 from pranc_codec.training.grid_symbols import (
@@ -35,7 +36,7 @@ def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
     linear = wavelet.synthesize(pyramid, height, width)
     bands = batch.symbols.bands
     parents = bands[-2] if len(bands) > 1 else None
-    with torch.autocast("cpu", torch.bfloat16):
+    with bfloat16_products(batch.opponent.device):
         out = corrected(network, linear, bands[-1], parents, step)
     before = (linear - batch.opponent).square().flatten(1).mean(1)
     after = (out - batch.opponent).square().flatten(1).mean(1)
