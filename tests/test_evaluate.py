@@ -4,6 +4,8 @@ import json
 import math
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -300,3 +302,12 @@ def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatc
     assert codec.version == "pranc-codec 1.2; torch torch 1.2, constriction constriction 1.2"
     data = codec.encode(Image.new("RGB", (5, 4)), {"bpp": 0.1, "effort": 2})
     assert data == b"(5, 4) [('bpp', 0.1), ('effort', 2), ('profile', 'mlp')]"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_workers_share_the_cores_that_may_be_used():
+    """In a process that is bound to one of them, as `taskset` does."""
+    script = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+    script += "from pranc_codec.evaluate.workers import threads_of; print(threads_of(1))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert int(done.stdout) == 1

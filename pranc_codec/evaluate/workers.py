@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from typing import Final
 
+from loky import cpu_count
 from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from pranc_codec.evaluate.measure import measure
@@ -25,13 +26,19 @@ Numbered = tuple[int, Unit]
 THREAD_BUDGETS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
+def threads_of(jobs: int) -> int:
+    """Of each process: its share of the cores that this one may use (affinity and quotas, which
+    `taskset`, containers and batch systems set)."""
+    return max(1, cpu_count() // jobs)
+
+
 def outcomes_of(units: Iterable[Numbered], jobs: int) -> Generator[tuple[int, Outcome]]:
     """Measure numbered units in `jobs` processes, which share the machine's threads evenly.
 
     Yields outcomes as they come. Closing the generator kills the processes.
     """
     waiting = deque(units)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = threads_of(jobs)
     while waiting:
         suspects, _ = yield from _until_a_worker_dies(waiting, jobs, threads)
         for suspect in suspects:
