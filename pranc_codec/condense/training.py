@@ -176,7 +176,7 @@ class Training:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True, map_location=self.device)
-        check_settings(path, state["settings"], self.settings)
+        check_settings(path, state.get("settings", {}), self.settings)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.history = state["step"], state["history"]

@@ -111,7 +111,7 @@ def _resume(
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
-    check_settings(path, state["settings"], settings)
+    check_settings(path, state.get("settings", {}), settings)
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
     average.update(state["average"])
