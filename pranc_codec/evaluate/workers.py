@@ -29,7 +29,7 @@ THREAD_BUDGETS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THR
 def threads_of(jobs: int) -> int:
     """Of each process: its share of the cores that this one may use (affinity and quotas, which
     `taskset`, containers and batch systems set)."""
-    return max(1, cpu_count() // jobs)
+    return max(1, int(cpu_count()) // jobs)
 
 
 def outcomes_of(units: Iterable[Numbered], jobs: int) -> Generator[tuple[int, Outcome]]:
