@@ -30,7 +30,7 @@ from pranc_codec.threads import on_threads
 
 BLOCK_ENTRIES: Final = 1 << 18
 BLOCK_ROWS: Final = 1 << 16
-"""Of the hash basis; layers ask for rows in the same pieces."""
+"""Of a layer that are made at once; a held hash basis keeps them in these pieces."""
 PIECE_ENTRIES: Final = 1 << 21
 FEISTEL_ROUNDS: Final = 6
 

@@ -6,7 +6,7 @@ A parameter is made in blocks of rows, in place: making one takes its own memory
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from pranc_codec import prng
 from pranc_codec.basis import BLOCK_ROWS, Basis
-
-BLOCK_NUMBERS: Final = BLOCK_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +116,8 @@ class Layer(nn.Module):
         """prior + scale * basis @ coefficients."""
         s, out = self.slices[name], self.prior(name)
         flat = out.view(-1)
-        for first in range(s.start, s.stop, BLOCK_NUMBERS):
-            last = min(first + BLOCK_NUMBERS, s.stop)
+        for first in range(s.start, s.stop, BLOCK_ROWS):
+            last = min(first + BLOCK_ROWS, s.stop)
             rows = self.basis.expand(coefficients, first, last)
             flat[first - s.start : last - s.start].add_(rows, alpha=s.scale)
         return out
@@ -148,8 +146,8 @@ def seeded_uniform(
 ) -> Float[Tensor, " n"]:
     """Numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), rounded to float32."""
     out = torch.empty(stop - start, device=device, dtype=torch.float32)
-    for first in range(start, stop, BLOCK_NUMBERS):
-        last = min(first + BLOCK_NUMBERS, stop)
+    for first in range(start, stop, BLOCK_ROWS):
+        last = min(first + BLOCK_ROWS, stop)
         call = first >> 2
         words = prng.random_words(
             torch.arange(call, -(-last // 4), device=device),

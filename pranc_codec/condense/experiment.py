@@ -26,16 +26,9 @@ from pranc_codec.condense.pruning import (
     unpack_pruned,
 )
 from pranc_codec.condense.tasks import Task
-from pranc_codec.condense.training import (
-    Progress,
-    Training,
-    accuracy,
-    adam,
-    momentum,
-    predict,
-)
+from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.files import check_settings, write_atomically
+from pranc_codec.files import check_settings, sha256_of, write_atomically
 from pranc_codec.model_file import default_step
 from pranc_codec.owners import normalization
 from pranc_codec.pranc import Pranc
@@ -67,9 +60,10 @@ class Experiment:
         torch.manual_seed(SEED)
         network, recipe = self._new(), self.task.full
         training = Training(network, momentum(network, recipe), self.dataset, recipe)
+        done = self._is_done("full", training)
         history = training.run(self.folder / "full.pt", self.progress("full training"))
-        data = save(network.state_dict())
-        if not self._is_done("full", training):
+        if not done:
+            data = save(network.state_dict())
             with write_atomically(self._full_file) as file:
                 file.write(data)
             self._report("full", network, len(data), history=history, settings=training.settings)
@@ -106,7 +100,7 @@ class Experiment:
             return Pranc(
                 module, coefficients=k, seed=SEED, basis=basis, exclude=normalization(module),
                 hold=True, device=self.device,
-            ).to(self.device)  # fmt: skip
+            )  # fmt: skip
         found = self._read(self.start.read_bytes())
         if (found.basis, found.counts.coefficients) != (basis, k):
             raise InvalidArgument(
@@ -136,15 +130,15 @@ class Experiment:
         """The plain network, pruned while it is trained on, in at most so many bytes if it fits."""
         name, recipe = f"pruned-{target_bytes}", self.task.tune
         network = self.full()
-        density = largest_density(network, 4, target_bytes)
-        if density == 0:  # everything else takes more bytes already
-            self.progress(name)(1, 1, "no pruned network is that small")
-            return
         training = Training(
             network, momentum(network, recipe), self.dataset, recipe,
             sources=dict(full=sha256_of(self._full_file)),
         )  # fmt: skip
         if self._is_done(name, training):
+            return
+        density = largest_density(network, 4, target_bytes)
+        if density == 0:  # everything else takes more bytes already
+            self.progress(name)(1, 1, "no pruned network is that small")
             return
         training.after_step = lambda: prune(
             network, density_at(training.step / training.steps, density)
@@ -218,8 +212,3 @@ class Experiment:
         )
         with write_atomically(self.folder / f"{name}.json") as file:
             file.write((json.dumps(result, indent=1) + "\n").encode())
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

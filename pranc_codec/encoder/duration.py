@@ -5,8 +5,7 @@ from typing import Final
 from pranc_codec.encoder.grid_source import latents_iterations, offsets_iterations
 from pranc_codec.encoder.mlp import steps_of
 from pranc_codec.encoder.plan import Rule, bpp_of_quality, plan_for
-from pranc_codec.encoder.target import DEFAULT_QUALITY, level_of_effort
-from pranc_codec.errors import InvalidArgument
+from pranc_codec.encoder.target import DEFAULT_QUALITY, check_profile, level_of_effort
 
 MEGAPIXEL: Final = 1e6
 GRID_S: Final = 2.3
@@ -32,9 +31,8 @@ def estimate_seconds(
     quality or bpp: decides how large a network the mlp profile fits. A target PSNR, or a bpp in
     the grid profile, may take twice as long, because it may take two fits.
     """
+    check_profile(profile)
     level = level_of_effort(effort)
-    if profile not in ("grid", "mlp"):
-        raise InvalidArgument(f"profile {profile!r} is unknown: use grid or mlp")
     if profile == "mlp":
         rate = bpp_of_quality(quality or DEFAULT_QUALITY) if bpp is None else bpp
         weights = plan_for(rate, pixels, 3, Rule()).shape.weights

@@ -10,7 +10,7 @@ from pranc_codec import decoder
 from pranc_codec.encoder import grid, mlp
 from pranc_codec.encoder.job import Job, ProgressCallback
 from pranc_codec.encoder.plan import Rule
-from pranc_codec.encoder.target import Target, level_of_effort, make_target
+from pranc_codec.encoder.target import Target, check_profile, level_of_effort, make_target
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.extras import check_metadata
 from pranc_codec.image import ImageLike, Metadata, Picture, load_picture
@@ -60,8 +60,7 @@ def encode(
 
     Raises InvalidArgument for wrong arguments, TargetUnreachable if bpp or psnr cannot be met.
     """
-    if profile not in ENCODERS:
-        raise InvalidArgument(f"profile {profile!r} is unknown: use {' or '.join(ENCODERS)}")
+    check_profile(profile)
     if not 0 <= seed <= LARGEST_SEED:
         raise InvalidArgument(f"seed {seed} is not in 0 .. {LARGEST_SEED}")
     target = make_target(quality, lmbda, bpp, psnr)

@@ -114,13 +114,13 @@ def _meet(
         return source.coded(code)
     for _ in range(2):
         fitted = source.fitted(code)
-        left = error(fitted.coded())
+        left = error(fitted.coded)
         if left <= 0:
             break
         code = grid_rate.clipped(
             grid_rate.next_step(estimate, left - estimate(code)) - REFIT_MARGIN
         )
-    return fitted.coded(grid_rate.price_for(lambda surcharge: error(fitted.coded(surcharge))))
+    return grid_rate.at_largest_price(fitted.priced, error, fitted.coded)
 
 
 _METHODS: Final[dict[str, Callable[[Source, Target], bytes]]] = {

@@ -6,10 +6,11 @@ the target is met: log2(wanted bpp / bpp), or wanted PSNR - PSNR.
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from pranc_codec.parameters import STEP_CODES, STEP_OFFSET
 
+C = TypeVar("C")
 FINEST, COARSEST = (code - STEP_OFFSET for code in STEP_CODES)
 MOST_TRIALS: Final = 14
 TRUSTED_TRIALS: Final = 4
@@ -62,14 +63,16 @@ def _inside(tried: dict[int, float], code: int) -> int:
     return code if trusted else (finer + coarser) // 2
 
 
-def price_for(error: Callable[[float], float]) -> float:
-    """The largest price, of a few tried, with an error that is not positive; 0 if there is none."""
-    low, high = 0.0, LARGEST_PRICE
+def at_largest_price(priced: Callable[[float], C], error: Callable[[C], float], free: C) -> C:
+    """What the largest price gives, of a few tried, that leaves no positive error; if there is
+    none, what it is without a price."""
+    low, high, best = 0.0, LARGEST_PRICE, free
     for _ in range(PRICE_TRIALS):
         # Small prices matter most: bisect their square roots.
         middle = ((math.sqrt(low) + math.sqrt(high)) / 2) ** 2
-        if error(middle) <= 0:
-            low = middle
+        found = priced(middle)
+        if error(found) <= 0:
+            low, best = middle, found
         else:
             high = middle
-    return low
+    return best

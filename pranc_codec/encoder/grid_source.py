@@ -7,7 +7,7 @@ lmbda = price * step^2 / 3. `grid_choice` decides symbols by it, `grid_fit` fits
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import torch
 from jaxtyping import Float
@@ -34,8 +34,6 @@ FIT_ITERATIONS: Final = 20
 OFFSETS_ITERATIONS: Final = 40
 """Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
 for the symbols that they became."""
-REMEMBERED: Final = 2
-"""Results of a fit at several prices."""
 MOST_FITTED_PIXELS: Final = 3 << 20
 """Latents of larger images are not fitted: it would take too much memory."""
 
@@ -90,11 +88,11 @@ class Source:
 
     def best(self, step_code: int) -> Coded:
         """What the effort gives at a step."""
-        return self.fitted(step_code).coded()
+        return self.fitted(step_code).coded
 
     def coded(self, step_code: int) -> Coded:
         """Symbols and bytes without fitting."""
-        return self.plain(step_code).coded()
+        return self.plain(step_code).coded
 
     def plain(self, step_code: int) -> "Fitted":
         """The wavelet coefficients as they are; the last two steps asked for are remembered."""
@@ -174,33 +172,29 @@ class Fitted:
     step_code: int
     price: float
     coefficients: entropy.Integers | None = None
-    _latents: dict[float, Latents] = field(default_factory=dict)
-    """By price; shared by all that `replace` makes of this one."""
-    _coded: dict[float, Coded] = field(default_factory=dict, init=False)
+    _latents: list[Latents] = field(default_factory=list)
+    """None or one; shared by all that `replace` makes of this one."""
 
-    def latents(self, surcharge: float = 0.0) -> Latents:
-        """Chosen symbols; a surcharge on the price takes more away."""
-        price = self.price + surcharge
-        if price not in self._latents:
-            _make_room(self._latents)
-            self._latents[price] = code_latents(self.job, self.y, self.step_code, price)
-        return self._latents[price]
+    def latents(self) -> Latents:
+        """Chosen symbols."""
+        if not self._latents:
+            self._latents.append(code_latents(self.job, self.y, self.step_code, self.price))
+        return self._latents[0]
 
-    def coded(self, surcharge: float = 0.0) -> Coded:
+    @cached_property
+    def coded(self) -> Coded:
         """The same with the coefficients."""
-        if surcharge not in self._coded:
-            _make_room(self._coded)
-            self._coded[surcharge] = Coded(
-                job=self.job, latents=self.latents(surcharge), coefficients=self.coefficients
-            )
-        return self._coded[surcharge]
+        return self._coded_with(self.latents())
 
+    def priced(self, surcharge: float) -> Coded:
+        """With a surcharge on the price, which takes more away. Not remembered: of a large image
+        it takes hundreds of megabytes."""
+        price = self.price + surcharge
+        return self._coded_with(code_latents(self.job, self.y, self.step_code, price))
 
-def _make_room(remembered: dict[float, Any]) -> None:
-    """Of a large image each takes hundreds of megabytes: the oldest go."""
-    while len(remembered) >= REMEMBERED:
-        del remembered[next(iter(remembered))]
+    def _coded_with(self, latents: Latents) -> Coded:
+        return Coded(job=self.job, latents=latents, coefficients=self.coefficients)
 
 
 def _least(choices: list[Fitted]) -> Fitted:
-    return min(choices, key=lambda fitted: fitted.coded().loss(FIT_PRICE))
+    return min(choices, key=lambda fitted: fitted.coded.loss(FIT_PRICE))

@@ -9,6 +9,7 @@ from pranc_codec.errors import InvalidArgument
 DEFAULT_QUALITY: Final = 50
 EFFORTS: Final = {"fast": 2, "default": 4, "max": 7}
 LARGEST_EFFORT: Final = 7
+PROFILES: Final = ("grid", "mlp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,12 @@ def make_target(
     if quality is not None and not 1 <= quality <= 100:
         raise InvalidArgument(f"quality {quality} is not in 1 .. 100")
     return Target(**given) if given else Target(quality=DEFAULT_QUALITY)
+
+
+def check_profile(profile: str) -> None:
+    """Refuse a profile that there is not."""
+    if profile not in PROFILES:
+        raise InvalidArgument(f"profile {profile!r} is unknown: use {' or '.join(PROFILES)}")
 
 
 def level_of_effort(effort: int | str) -> int:

@@ -1,6 +1,5 @@
 """Data sets that are published as one zip file: download, check, unpack."""
 
-import hashlib
 import shutil
 import sys
 import zipfile
@@ -11,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 
 from pranc_codec.errors import InvalidArgument, PrancError
-from pranc_codec.files import write_atomically
+from pranc_codec.files import sha256_of, write_atomically
 
 CHUNK_BYTES = 1 << 20
 
@@ -66,7 +65,7 @@ def download(archive: Archive, folder: Path) -> Path:
 
 def unpack(archive: Archive, path: Path, images: Path) -> None:
     """Check a zip file and write its PNG files into a folder, without their folders."""
-    found = _sha256_of(path)
+    found = sha256_of(path)
     if found != archive.sha256:
         raise InvalidArgument(f"SHA-256 of {path} is {found}, expected {archive.sha256}")
     with zipfile.ZipFile(path) as packed:
@@ -87,8 +86,3 @@ def check_folder(archive: Archive, images: Path) -> None:
 
 def _complete(archive: Archive, images: Path) -> bool:
     return len(list(images.glob("*.png"))) == archive.images
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 python -m pranc_codec.training.grid_synthesis PHOTOS context.pt synthesis.pt
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from pranc_codec import wavelet
 from pranc_codec.context import ContextModel
+from pranc_codec.files import sha256_of
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.synthesis import SynthesisNetwork, corrected
@@ -86,7 +86,7 @@ def main(
         Schedule(steps=steps, seed=seed, learning_rate=1e-3),
         output,
         data_of(images, crops=crops, side=side, from_prior=from_prior)
-        | dict(context=hashlib.sha256(context.read_bytes()).hexdigest()),
+        | dict(context=sha256_of(context)),
     )
 
 
