@@ -15,7 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pranc_codec.basis import DenseBasis, make_basis
+from pranc_codec.basis import make_basis
+from pranc_codec.dense_basis import DenseBasis
 
 
 def best(work: Callable[[], object]) -> tuple[float, float]:
@@ -46,9 +47,11 @@ def main(weights: int = 36864, k: int = 1370, threads: int = 1) -> None:
         times = [f"{wall:.4f}", f"{cpu:.4f}", f"{cpu / weights * 1e9:.1f}"]
         table.add_row(name, f"{mib:.1f}", product, *times, f"{cpu / entries * 1e9:.2f}")
 
-    for name, hold in (("hash", False), ("hash", True), ("dense", False)):
-        basis = make_basis(name, weights, k, seed=0, layer=0, hold=hold)
-        entries = weights * (1 if name == "hash" else k)
+    kinds = (("hash", False), ("hash", True), ("dct", False), ("dct", True), ("dense", False))
+    for name, hold in kinds:
+        first = (weights // 9, 1, 3, 3) if weights >= 9 else (weights,)
+        basis = make_basis(name, weights, k, seed=0, layer=0, hold=hold, first=first)
+        entries = weights * (k if name == "dense" else 1)
         label, mib = (f"{name}, held", 12 * weights / 2**20) if hold else (name, 0)
         row(label, mib, "weights", lambda b=basis: b.expand(coefficients, 0, weights), entries)
         row(label, mib, "gradient", lambda b=basis: b.project(gradient, 0), entries)

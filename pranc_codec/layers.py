@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pranc_codec import prng
-from pranc_codec.basis import BLOCK_ROWS, Basis
+from pranc_codec.basis import Basis
+from pranc_codec.hash_basis import BLOCK_ROWS
 
 
 @dataclass(frozen=True, kw_only=True)

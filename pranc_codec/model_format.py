@@ -17,12 +17,12 @@ Signature, 8 bytes
 
 Header
     version     u8      1
-    flags       u8      bit 0: basis, 0 = hash, 1 = dense (`basis`)
+    flags       u8      bits 0 and 4: basis, 00 = hash, 01 = dense, 10 = dct, 11 illegal (`basis`)
                         bit 1: coefficients are float32 and not quantized
                         bit 2: a prior was given; without, it comes from the seed
                         bit 3: layers' shares of the coefficients: 0 = `shares.apportion`,
                         1 = `shares.apportion_by_roots`
-                        bits 4-7: 0
+                        bits 5-7: 0
     seed        varint  low 32 bits
                 varint  high 32 bits
     tensors     varint  number of the module's tensors
@@ -60,13 +60,15 @@ from pranc_codec.errors import (
     UnsupportedVersion,
 )
 from pranc_codec.fields import Reader, check_signature, pack_varint
-from pranc_codec.parameters import BASES, LayerCode, check
+from pranc_codec.parameters import LayerCode, check
 from pranc_codec.sections import take_sections
 from pranc_codec.tables import ROWS
 
 SIGNATURE: Final = b"\x89PRW\r\n\x1a\n"
 VERSION: Final = 1
 FINGERPRINT_BYTES: Final = 8
+BASES: Final = {"hash": 0, "dense": 1, "dct": 16}
+BASIS_BITS: Final = 17
 FLOAT32: Final = 2
 HAS_PRIOR: Final = 4
 BY_ROOTS: Final = 8
@@ -99,7 +101,7 @@ class ModelHeader:
 def pack_header(header: ModelHeader) -> bytes:
     """Signature, header and its checksum; `unpack_header` is the inverse."""
     h = header
-    flags = BASES.index(h.basis) | (not h.codes) * FLOAT32 | (h.prior is not None) * HAS_PRIOR
+    flags = BASES[h.basis] | (not h.codes) * FLOAT32 | (h.prior is not None) * HAS_PRIOR
     flags |= (h.shares == "roots") * BY_ROOTS
     out = SIGNATURE + bytes([VERSION, flags])
     out += pack_varint(h.seed & 0xFFFFFFFF) + pack_varint(h.seed >> 32)
@@ -122,7 +124,8 @@ def unpack_header(data: bytes) -> ModelHeader:
             "upgrade pranc_codec"
         )
     flags = reader.u8()
-    check(flags < 16, "flags", flags)
+    bases = [name for name, bits in BASES.items() if flags & BASIS_BITS == bits]
+    check(flags < 32 and bool(bases), "flags", flags)
     seed = reader.varint() | reader.varint() << 32
     tensors, module = reader.varint(), reader.take(FINGERPRINT_BYTES)
     prior = reader.take(FINGERPRINT_BYTES) if flags & HAS_PRIOR else None
@@ -136,7 +139,7 @@ def unpack_header(data: bytes) -> ModelHeader:
     for code in codes:
         check(code.row < ROWS, "table row", code.row)
     return ModelHeader(
-        basis=BASES[flags & 1], shares="roots" if flags & BY_ROOTS else "weights", seed=seed,
+        basis=bases[0], shares="roots" if flags & BY_ROOTS else "weights", seed=seed,
         tensors=tensors, module=module, prior=prior, k=k, layers=layers, codes=codes,
         sections=sections, header_bytes=reader.position,
     )  # fmt: skip

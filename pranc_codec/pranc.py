@@ -61,7 +61,7 @@ class Pranc(nn.Module):
         places of it (tied weights) are refused, and those of modules that copy them into one flat
         buffer (`torch.nn.RNNBase`) have to be excluded.
     coefficients: k, for all layers together.
-    basis: "hash" or "dense".
+    basis: "hash", "dense" or, best for networks of convolutions, "dct".
     shares: how layers share the coefficients, in proportion to their weights ("weights") or to the
         roots of these ("roots"), which trains classifiers to a higher accuracy.
     exclude: parameters that stay as they are and are trained as such: names of parameters or
@@ -135,7 +135,7 @@ class Pranc(nn.Module):
         for number, (path, owner, table) in enumerate(found):
             basis = make_basis(
                 self.basis, sizes[number], shares[number], seed=self.seed, layer=number,
-                hold=self._hold,
+                hold=self._hold, first=table[0].shape,
             )  # fmt: skip
             given = None if prior is None else {s.name: prior[path + s.name] for s in table}
             layer = Layer(table, basis, seed=self.seed, number=number, prior=given, hold=self._hold)

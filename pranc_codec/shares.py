@@ -27,17 +27,23 @@ def apportion_by_roots(total: int, sizes: Sequence[int]) -> list[int]:
     the others share.
     """
     _check_total(total, sizes)
-    roots = [math.isqrt(size << 32) for size in sizes]
+    return _at_least_one(fill(total, sizes, [math.isqrt(size << 32) for size in sizes]))
+
+
+def fill(total: int, sizes: Sequence[int], priorities: Sequence[int]) -> list[int]:
+    """Share `total` in proportion to priorities, no part more than its size; what a part cannot
+    take the others share. total: at most the sum of the sizes."""
     shares, open_ = list(sizes), list(range(len(sizes)))
     while open_:
         left = total - sum(sizes) + sum(sizes[i] for i in open_)
-        found = dict(zip(open_, _largest_remainders(left, [roots[i] for i in open_]), strict=True))
-        still = [i for i in open_ if found[i] < sizes[i]]
+        found = _largest_remainders(left, [priorities[i] for i in open_])
+        still = [i for i, share in zip(open_, found, strict=True) if share < sizes[i]]
         if still == open_:
-            shares = [found.get(i, size) for i, size in enumerate(sizes)]
+            for i, share in zip(open_, found, strict=True):
+                shares[i] = share
             break
         open_ = still
-    return _at_least_one(shares)
+    return shares
 
 
 def _check_total(total: int, sizes: Sequence[int]) -> None:

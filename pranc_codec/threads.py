@@ -36,3 +36,8 @@ def _workers(threads: int) -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):  # a child that was forked has none of the threads
     os.register_at_fork(after_in_child=_workers.cache_clear)
+
+
+def pieces_of(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Ranges of at most `size` numbers that make up start .. stop - 1."""
+    return [(first, min(first + size, stop)) for first in range(start, stop, size)]

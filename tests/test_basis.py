@@ -5,11 +5,18 @@ import hashlib
 import pytest
 import torch
 
-from pranc_codec.basis import make_basis, permute, random_signs
+from pranc_codec.basis import KINDS, make_basis
+from pranc_codec.dct_basis import DctBasis, cosines, importances
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.permutation import permute
 from pranc_codec.pranc import Pranc
+from pranc_codec.signs import random_signs
 
-KINDS = ["hash", "dense"]
+FIRST = (11, 3, 3, 3)  # of 301 weights 297 are in 33 kernels of 3x3
+
+
+def basis_of(kind: str, k: int = 70, **options):
+    return make_basis(kind, 301, k, seed=5, layer=2, first=FIRST, **options)
 
 
 def matrix(basis) -> torch.Tensor:
@@ -48,20 +55,22 @@ def test_dense_basis_has_unit_variance():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_project_is_the_transpose_and_slices_agree(kind):
-    basis = make_basis(kind, 301, 70, seed=5, layer=2)
+    basis = basis_of(kind)
     dense, gradient = matrix(basis), torch.randn(301)
     coefficients = torch.randn(70)
     torch.testing.assert_close(basis.project(gradient, 0), dense.T @ gradient)
     torch.testing.assert_close(basis.project(gradient[40:90], 40), dense[40:90].T @ gradient[40:90])
-    torch.testing.assert_close(basis.expand(coefficients, 33, 77), dense[33:77] @ coefficients)
+    for start, stop in ((33, 77), (290, 301), (298, 300)):
+        expected = dense[start:stop] @ coefficients
+        torch.testing.assert_close(basis.expand(coefficients, start, stop), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_blocks_do_not_change_the_result(kind, monkeypatch):
     coefficients = torch.randn(70)
-    whole = make_basis(kind, 301, 70, seed=5, layer=2).expand(coefficients, 0, 301)
-    monkeypatch.setattr("pranc_codec.basis.BLOCK_ENTRIES", 1000)
-    blocks = make_basis(kind, 301, 70, seed=5, layer=2).expand(coefficients, 0, 301)
+    whole = basis_of(kind).expand(coefficients, 0, 301)
+    monkeypatch.setattr("pranc_codec.dense_basis.BLOCK_ENTRIES", 1000)
+    blocks = basis_of(kind).expand(coefficients, 0, 301)
     torch.testing.assert_close(whole, blocks)
 
 
@@ -81,8 +90,8 @@ def test_gradient(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_do_not_change_a_bit(kind, monkeypatch):
-    monkeypatch.setattr("pranc_codec.basis.PIECE_ENTRIES", 1000)
-    basis = make_basis(kind, 301, 70, seed=5, layer=2)
+    monkeypatch.setattr("pranc_codec.dense_basis.PIECE_ENTRIES", 1000)
+    basis = basis_of(kind)
     coefficients, gradient, before = torch.randn(70), torch.randn(301), torch.get_num_threads()
     found = []
     for threads in (1, 2):
@@ -104,12 +113,56 @@ def test_weights_are_exact_for_coefficients_with_a_step():
     assert torch.equal(basis.expand(coefficients, 0, 300), sums.float())
 
 
-def test_holding_changes_nothing():
+@pytest.mark.parametrize("kind", KINDS)
+def test_holding_changes_nothing(kind):
     coefficients = torch.randn(70)
-    made = make_basis("hash", 301, 70, seed=5, layer=2)
-    held = make_basis("hash", 301, 70, seed=5, layer=2, hold=True)
+    made, held = basis_of(kind), basis_of(kind, hold=True)
     for _ in range(2):
         assert torch.equal(made.expand(coefficients, 9, 200), held.expand(coefficients, 9, 200))
+
+
+@pytest.mark.parametrize("k", [1, 5, 70, 200, 301])
+def test_dct_basis_is_orthogonal_and_prefers_low_frequencies(k):
+    dense = matrix(basis_of("dct", k)).double()
+    lengths = dense.square().sum(0)
+    torch.testing.assert_close(dense.T @ dense, torch.diag(lengths), rtol=0, atol=1e-6)
+    kernels = dense[:297].view(33, 3, 3, -1)
+    means = kernels.sum((1, 2)).square().sum() / 9
+    assert means > kernels.square().sum() / 5 or k == 301  # of nine frequencies, the lowest
+    if k == 301:  # as many as weights: any weights can be reached
+        assert torch.linalg.matrix_rank(dense) == 301
+
+
+def test_dct_basis_has_unit_variance():
+    """Kernels with coefficients of variance one have it too, on average over their entries."""
+    dense = matrix(basis_of("dct", 280))[:297]
+    assert float(dense.square().sum(1).mean()) == pytest.approx(1)
+
+
+def test_dct_basis_shares_fall_with_the_frequency():
+    """The lowest frequency has eight times the coefficients of the highest along a dimension."""
+    basis = make_basis("dct", 36_864, 1000, seed=0, layer=0, first=(64, 64, 3, 3))
+    shares = [part.coefficients for part in basis._parts]
+    assert shares == [458, 162, 57, 162, 57, 20, 57, 20, 7]
+    assert importances((1,)) == importances((1, 1))
+    assert len(importances((7, 5))) == 35
+
+
+def test_cosine_transform_is_orthonormal():
+    for length in (1, 2, 3, 7):
+        matrix_ = torch.tensor(cosines(length), dtype=torch.float64)
+        torch.testing.assert_close(
+            matrix_ @ matrix_.T, torch.eye(length, dtype=torch.float64), rtol=0, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("first", [(301,), (43, 7), (43, 7, 1, 1), (1, 1, 65, 65)])
+def test_layers_without_kernels_have_the_hash_basis(first):
+    weights = torch.Size(first).numel()
+    made = [make_basis(kind, weights, 70, seed=5, layer=2, first=first) for kind in ("dct", "hash")]
+    assert not isinstance(made[0], DctBasis)
+    coefficients = torch.randn(70)
+    assert torch.equal(*(basis.expand(coefficients, 0, weights) for basis in made))
 
 
 def test_bases_are_part_of_the_format():
@@ -118,6 +171,9 @@ def test_bases_are_part_of_the_format():
     places = permute(torch.arange(5000), 5000, seed=7, layer=4)
     pinned = hashlib.sha256(signs.to(torch.int8).numpy().tobytes() + places.numpy().tobytes())
     assert pinned.hexdigest()[:32] == "43750b73631dbeea11e6571106f6e72b"
+    weights = basis_of("dct").expand(torch.arange(70.0) - 35, 0, 301)
+    pinned = hashlib.sha256(weights.numpy().tobytes())
+    assert pinned.hexdigest()[:32] == "e145d24c07458475193ed602eb807ef3"
 
 
 @pytest.mark.parametrize(("kind", "k"), [("hash", 0), ("hash", 11), ("dense", 0), ("fourier", 5)])

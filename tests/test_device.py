@@ -19,6 +19,7 @@ from pranc_codec import (
     mlp,
     prng,
     quantize,
+    signs,
     synthesis,
     wavelet,
 )
@@ -107,11 +108,13 @@ def test_rendering_mixes_no_devices(fake, kind):
     assert out.shape == (6, 8, 3)
 
 
-@pytest.mark.parametrize("kind", ["hash", "dense"])
-def test_projecting_mixes_no_devices(fake, kind):
-    made = basis.make_basis(kind, 50, 20, seed=1, layer=0, hold=True)
-    rows = cuda_zeros(50, dtype=torch.int64), cuda_zeros(50)
-    getattr(made, "_held", {})[0, 50, torch.device("cuda:0")] = rows
+@pytest.mark.parametrize("kind", basis.KINDS)
+def test_bases_mix_no_devices(fake, kind):
+    made = basis.make_basis(kind, 50, 20, seed=1, layer=0, hold=True, first=(3, 5, 3))
+    for part in filter(None, getattr(made, "_parts", [made])):
+        rows = cuda_zeros(part.weights, dtype=torch.int64), cuda_zeros(part.weights)
+        getattr(part, "_held", {})[0, part.weights, torch.device("cuda:0")] = rows
+    assert made.expand(cuda_zeros(20), 0, 50).device.type == "cuda"
     assert made.project(cuda_zeros(50), 0).device.type == "cuda"
 
 
@@ -124,7 +127,7 @@ def test_random_numbers_are_made_on_the_device(fake):
     words = prng.random_words(torch.arange(5, device="cuda"), seed=1, stream=0)
     assert {w.device.type for w in words} == {"cuda"}
     device = torch.device("cuda")
-    assert basis.random_signs(3, 400, seed=1, stream=1, layer=0, device=device).is_cuda
+    assert signs.random_signs(3, 400, seed=1, stream=1, layer=0, device=device).is_cuda
     assert layers.seeded_uniform(3, 40, seed=1, layer=0, device=device).is_cuda
 
 
@@ -226,8 +229,8 @@ def test_cuda_decodes_the_same_pixels(name, request, capsys):
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_bases_are_the_same():
-    for kind in ("hash", "dense"):
-        made = basis.make_basis(kind, 500, 100, seed=3, layer=1)
+    for kind in basis.KINDS:
+        made = basis.make_basis(kind, 500, 100, seed=3, layer=1, first=(5, 10, 3, 3))
         coefficients = torch.arange(100.0)
         ours = made.expand(coefficients, 0, 500)
         theirs = made.expand(coefficients.cuda(), 0, 500).cpu()

@@ -24,6 +24,7 @@ from pranc_codec import (
     UnsupportedVersion,
     model_format,
 )
+from pranc_codec.basis import KINDS
 from pranc_codec.fields import pack_varint
 from pranc_codec.owners import tensors_of
 from pranc_codec.sections import pack_sections
@@ -62,7 +63,7 @@ def rewrite(data: bytes, payloads=None, **changes) -> bytes:
     return model_format.pack_header(replace(header, **changes)) + pack_sections(payloads or old)
 
 
-@pytest.mark.parametrize("basis", ["hash", "dense"])
+@pytest.mark.parametrize("basis", KINDS)
 @pytest.mark.parametrize("exclude", [(), ["1"], lambda name, p: p.dim() < 2])
 def test_float32_file_is_the_same_network(basis, exclude, tmp_path):
     network = condensed(basis=basis, exclude=exclude)
@@ -207,6 +208,15 @@ def test_other_formats_and_versions(rgba_file):
 def test_lying_headers(changes):
     with pytest.raises(BitstreamError):
         Pranc.from_bytes(rewrite(DATA, **changes), build())
+
+
+@pytest.mark.parametrize("flags", [17, 32, 128])
+def test_illegal_flags(flags):
+    header_bytes = parts(DATA)[0].header_bytes - 4
+    damaged = DATA[:9] + bytes([flags]) + DATA[10:header_bytes]
+    damaged += zlib.crc32(damaged).to_bytes(4, "little") + DATA[header_bytes + 4 :]
+    with pytest.raises(CorruptBitstream, match=f"flags.*{flags}|{flags}.*flags"):
+        Pranc.from_bytes(damaged, build())
 
 
 def test_a_lying_number_of_layers_reads_nothing():

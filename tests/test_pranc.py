@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from pranc_codec import InvalidArgument, Pranc
-from pranc_codec.shares import apportion, apportion_by_roots
-
-KINDS = ["hash", "dense"]
+from pranc_codec.basis import KINDS
+from pranc_codec.shares import apportion, apportion_by_roots, fill
 
 
 def small_network() -> nn.Module:
@@ -232,3 +231,10 @@ def test_weights_by_name():
     plain.load_state_dict(weights)
     inputs = torch.randn(2, 3, 8, 8)
     torch.testing.assert_close(plain.eval()(inputs), network.eval()(inputs))
+
+
+def test_what_a_part_cannot_take_the_others_share():
+    assert fill(100, [200, 200, 200], [2, 1, 1]) == [50, 25, 25]
+    assert fill(100, [10, 200, 200], [2, 1, 1]) == [10, 45, 45]
+    assert fill(100, [10, 20, 70], [2, 1, 1]) == [10, 20, 70]
+    assert fill(3, [9, 9, 9], [1 << 40, 1, 1]) == [3, 0, 0]

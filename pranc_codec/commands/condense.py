@@ -23,7 +23,7 @@ def condense(
         list[int] | None, typer.Option("--coefficients", "-k", min=1, help="How many; repeatable.")
     ] = None,
     basis: Annotated[
-        list[str] | None, typer.Option(help="hash (default), dense; repeatable.")
+        list[str] | None, typer.Option(help="dct (default), hash, dense; repeatable.")
     ] = None,
     epochs: Annotated[
         int | None,
@@ -74,7 +74,7 @@ def condense(
     where it was interrupted. The data: mnist.npz or torchvision's MNIST/raw;
     torchvision's cifar-10-batches-py or train|test/CLASS/*.jpg, as folder or .tar.gz.
 
-    Example: `pranc condense mnist mnist.npz -o runs/lenet -k 1000 -k 3000 --basis hash`
+    Example: `pranc condense mnist mnist.npz -o runs/lenet -k 1000 -k 3000`
     """
     try:
         from pranc_codec.condense.command import run_condense
@@ -87,7 +87,7 @@ def condense(
             data,
             output,
             coefficients=coefficients or [],
-            bases=basis or ["hash"],
+            bases=basis or ["dct"],
             epochs=epochs,
             learning_rate=learning_rate,
             shift=shift,

@@ -11,10 +11,13 @@ from matplotlib.ticker import LogLocator
 from pranc_codec.files import write_atomically
 
 Result = dict[str, Any]
-COLOURS: Final = {"hash": "#d1495b", "dense": "#00798c", "pruned": "#777777"}
+COLOURS: Final = {"dct": "#7b2d8b", "hash": "#d1495b", "dense": "#00798c", "pruned": "#777777"}
 LABELS: Final = {
-    "hash": "PRANC, hash basis", "dense": "PRANC, dense basis", "pruned": "magnitude pruning",
-}  # fmt: skip
+    "dct": "PRANC, dct basis",
+    "hash": "PRANC, hash basis",
+    "dense": "PRANC, dense basis",
+    "pruned": "magnitude pruning",
+}
 
 
 def read_results(folder: Path) -> list[Result]:

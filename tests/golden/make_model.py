@@ -27,6 +27,7 @@ CASES: dict[str, dict[str, Any]] = {
     "dense": dict(coefficients=100, basis="dense", seed=2**64 - 1, shares="weights"),
     "delta": dict(coefficients=200, exclude=["1"], prior=shared_model(), shares="weights"),
     "roots": dict(coefficients=250, exclude=normalization(build()), seed=8),
+    "dct": dict(coefficients=250, basis="dct", exclude=normalization(build()), seed=9),
 }
 
 
@@ -35,7 +36,7 @@ def write(path: Path, **options: Any) -> None:
     network = Pranc(build(), **options)
     network.set_coefficients(numbers(torch.Size([options["coefficients"]]), 98))
     network(inputs())
-    network.save(path, quantize="basis" not in options, half="prior" not in options)
+    network.save(path, quantize=options.get("basis") != "dense", half="prior" not in options)
 
 
 def main(folder: Path = FOLDER, expected_path: Path = EXPECTED) -> None:
