@@ -14,8 +14,9 @@ FLOORS = [
         "prng", "tables", "entropy", "latents", "fields", "limits", "parameters", "bitstream",
         "sections", "files", "model_format", "shares",
     },
+    {"threads", "signs", "permutation", "hash_basis", "dense_basis", "dct_basis"},
     {
-        "threads", "basis", "layers", "generated", "owners", "side_tensors", "fingerprint",
+        "basis", "layers", "generated", "owners", "side_tensors", "fingerprint",
         "model_file", "pranc", "precision", "quantize", "metrics", "image",
     },
     {"coordinate", "wavelet", "context", "density", "sums", "exact", "synthesis", "priors"},
@@ -32,16 +33,16 @@ SAME_FLOOR = {  # (imported, importer)
     *((name, "bitstream") for name in ("fields", "parameters")),
     *((name, "sections") for name in ("fields", "bitstream")),
     *((name, "model_format") for name in ("fields", "parameters", "sections", "tables")),
-    ("threads", "basis"),
+    ("signs", "permutation"),
+    *((name, "hash_basis") for name in ("threads", "signs", "permutation")),
+    *((name, "dense_basis") for name in ("threads", "signs")),
+    ("hash_basis", "dct_basis"),
     ("basis", "layers"),
     ("layers", "generated"),
     ("owners", "side_tensors"),
     *((name, "fingerprint") for name in ("owners", "side_tensors")),
     *((name, "model_file") for name in ("layers", "owners", "side_tensors", "fingerprint")),
-    *(
-        (name, "pranc")
-        for name in ("threads", "basis", "layers", "generated", "owners", "model_file")
-    ),
+    *((name, "pranc") for name in ("basis", "layers", "generated", "owners", "model_file")),
     *((name, "exact") for name in ("wavelet", "context", "sums")),
     ("context", "synthesis"),
     *((name, "priors") for name in ("coordinate", "context", "exact")),
