@@ -376,9 +376,9 @@ def test_the_command_condenses_a_classifier(tmp_path, monkeypatch):
     assert "no pruned network is that small" in result.output
     (pruned,) = (tmp_path / "runs").glob("pruned-*.json")
     found = {p.stem for p in (tmp_path / "runs").glob("*.json")}
-    assert found == {"hash-60", "hash-800", "full", pruned.stem}
+    assert found == {"dct-60", "dct-800", "full", pruned.stem}
     assert (tmp_path / "runs" / "accuracy.png").stat().st_size > 1000
-    assert Pranc.load(tmp_path / "runs" / "hash-60.prw", MODELS["lenet"]()).counts.total == 60
+    assert Pranc.load(tmp_path / "runs" / "dct-60.prw", MODELS["lenet"]()).counts.total == 60
     wrong = [
         *arguments[:4],
         str(tmp_path / "new"),
