@@ -30,6 +30,7 @@ from pranc_codec.condense.pruning import (
     unpack_pruned,
 )
 from pranc_codec.condense.results import as_table, plot_results, read_results
+from pranc_codec.condense.statistics import measure_statistics
 from pranc_codec.condense.tasks import task_of
 from pranc_codec.condense.training import (
     TEACHERS_SHARE,
@@ -252,6 +253,38 @@ def test_shifts_and_mirrors_move_whole_images():
     steps = (first[:, 1:] - first[:, :-1]).sum(1)
     assert set(steps.sign().tolist()) == {-1, 1}
     assert steps.abs().min() >= 5
+
+
+def test_statistics_are_those_of_training_images(digits):
+    torch.manual_seed(0)
+    network = small_network()
+    network(torch.randn(8, 1, 8, 8))
+    measure_statistics(network, digits)
+    convolution, layer = network[0], network[1]
+    images = digits.normalize(digits.train.images)
+    with torch.no_grad():
+        values = convolution(images).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(layer.running_mean, values.mean(1), atol=0.01, rtol=0.01)
+    torch.testing.assert_close(layer.running_var, values.var(1), atol=0, rtol=0.05)
+    assert layer.momentum == 0.1
+    assert not layer.training
+    measure_statistics(nn.Flatten(), digits)  # without normalization there is nothing to do
+
+
+def test_a_file_has_the_statistics_of_its_quantized_coefficients(digits, task, tmp_path):
+    experiment = Experiment(
+        task=task.with_epochs(1), dataset=digits, folder=tmp_path,
+        progress=lambda name: lambda *a: None,
+    )  # fmt: skip
+    experiment.pranc("hash", 200)
+    network = Pranc.load(tmp_path / "hash-200.prw", small_network())
+    before = dict(network.named_buffers())
+    before = {name: tensor.clone() for name, tensor in before.items() if "running" in name}
+    measure_statistics(network, digits)
+    after = dict(network.named_buffers())
+    assert len(before) == 2
+    for name, tensor in before.items():
+        torch.testing.assert_close(tensor, after[name], atol=1e-3, rtol=1e-3)  # float16
 
 
 def test_pruned_files_round_trip():

@@ -25,6 +25,7 @@ from pranc_codec.condense.pruning import (
     prune,
     unpack_pruned,
 )
+from pranc_codec.condense.statistics import measure_statistics
 from pranc_codec.condense.tasks import Task
 from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
 from pranc_codec.errors import InvalidArgument
@@ -62,6 +63,7 @@ class Experiment:
         training = Training(network, momentum(network, recipe), self.dataset, recipe)
         done = self._is_done("full", training)
         history = training.run(self.folder / "full.pt", self.progress("full training"))
+        measure_statistics(network, self.dataset)
         if not done:
             data = save(network.state_dict())
             with write_atomically(self._full_file) as file:
@@ -76,11 +78,12 @@ class Experiment:
         training = self.training_of(network)
         if not self._is_done(name, training):
             history = training.run(self.folder / f"{name}.pt", self.progress(f"{basis} {k}"))
-            steps = self._choose_steps(network)
-            network.save(path, step=default_step(network.coefficients(), steps))
+            data, steps = self._coarsest(network)
+            with write_atomically(path) as file:
+                file.write(data)
             counts = asdict(network.counts) | dict(total=network.counts.total)
             self._report(
-                name, self._read(path.read_bytes()), path.stat().st_size, history=history,
+                name, self._read(data), len(data), history=history,
                 counts=counts, steps_per_deviation=steps, basis=basis, settings=training.settings,
             )  # fmt: skip
         return path.stat().st_size
@@ -172,14 +175,23 @@ class Experiment:
     def _read(self, data: bytes) -> Pranc:
         return Pranc.from_bytes(data, self.task.build(), hold=True, device=self.device)
 
-    def _choose_steps(self, network: Pranc) -> int:
-        """The coarsest quantization whose validation accuracy is within the tolerance."""
-        wanted, coefficients = self._validate(network) - TOLERANCE, network.coefficients()
-        for steps in STEPS_PER_DEVIATION:
-            data = network.to_bytes(step=default_step(coefficients, steps))
+    def _coarsest(self, network: Pranc) -> tuple[bytes, int]:
+        """The file of the coarsest quantization whose validation accuracy is within the tolerance
+        of the finest one's, and its steps per deviation."""
+        finest = self._quantized(network, STEPS_PER_DEVIATION[-1])
+        wanted = self._validate(self._read(finest)) - TOLERANCE
+        for steps in STEPS_PER_DEVIATION[:-1]:
+            data = self._quantized(network, steps)
             if self._validate(self._read(data)) >= wanted:
-                return steps
-        return STEPS_PER_DEVIATION[-1]
+                return data, steps
+        return finest, STEPS_PER_DEVIATION[-1]
+
+    def _quantized(self, network: Pranc, steps: int) -> bytes:
+        """A file whose statistics are those of its quantized coefficients."""
+        step = default_step(network.coefficients(), steps)
+        quantized = self._read(network.to_bytes(step=step))
+        measure_statistics(quantized, self.dataset)
+        return quantized.to_bytes(step=step)
 
     def _best_pruned(self, network: nn.Module, target_bytes: int) -> bytes:
         """Of several steps, each with the density that fits, the best on validation images."""
@@ -188,6 +200,8 @@ class Experiment:
             candidate = self._new()
             candidate.load_state_dict(network.state_dict())
             prune(candidate, largest_density(candidate, steps, target_bytes))
+            unpack_pruned(pack_pruned(candidate, steps), candidate)
+            measure_statistics(candidate, self.dataset)
             data = pack_pruned(candidate, steps)
             unpack_pruned(data, candidate)
             found.append((self._validate(candidate), data))
