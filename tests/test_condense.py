@@ -426,3 +426,7 @@ def test_the_command_condenses_a_classifier(tmp_path, monkeypatch):
     assert isinstance(result.exception, InvalidArgument)
     assert "dnse" in str(result.exception)
     assert not list((tmp_path / "new").glob("*"))
+    full_only = [*arguments[:4], str(tmp_path / "full"), "--epochs", "1", "--device", "cpu"]
+    result = CliRunner().invoke(app, full_only)
+    assert result.exit_code == 0, result.output
+    assert {p.suffix for p in (tmp_path / "full").glob("*")} == {".json", ".pt", ".safetensors"}
