@@ -12,60 +12,7 @@ default, holds latents under a trained prior and coefficients of the network's o
 
 from importlib.metadata import version
 
-from pranc_codec.analysis import Analysis, LayerInfo, LevelInfo, analyze, inspect
-from pranc_codec.bitstream import Header
-from pranc_codec.decoder import decode, decode_array
-from pranc_codec.encoder.duration import estimate_seconds
-from pranc_codec.encoder.encode import encode
-from pranc_codec.encoder.job import Progress
-from pranc_codec.encoder.plan import Rule
-from pranc_codec.errors import (
-    BitstreamError,
-    CorruptBitstream,
-    EncodingCancelled,
-    InvalidArgument,
-    LimitExceeded,
-    ModelMismatch,
-    NotPranc,
-    PrancError,
-    TargetUnreachable,
-    TruncatedBitstream,
-    UnsupportedVersion,
-)
-from pranc_codec.image import Metadata
-from pranc_codec.limits import Limits
-from pranc_codec.owners import normalization
-from pranc_codec.pranc import Counts, Pranc
+import lazy_loader
 
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __version__ = version("pranc-codec")
-
-__all__ = [
-    "Analysis",
-    "BitstreamError",
-    "CorruptBitstream",
-    "Counts",
-    "EncodingCancelled",
-    "Header",
-    "InvalidArgument",
-    "LayerInfo",
-    "LevelInfo",
-    "LimitExceeded",
-    "Limits",
-    "Metadata",
-    "ModelMismatch",
-    "NotPranc",
-    "Pranc",
-    "PrancError",
-    "Progress",
-    "Rule",
-    "TargetUnreachable",
-    "TruncatedBitstream",
-    "UnsupportedVersion",
-    "analyze",
-    "decode",
-    "decode_array",
-    "encode",
-    "estimate_seconds",
-    "inspect",
-    "normalization",
-]

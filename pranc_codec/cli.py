@@ -1,6 +1,5 @@
 """The `pranc` command."""
 
-import os
 import sys
 from typing import Annotated, Final
 
@@ -46,26 +45,9 @@ def common(
 for command in (encode, decode, info, evaluate, report, condense, train_prior, demo):
     app.command()(command)
 
-LONG_WORK: Final = ("encode", "evaluate", "condense", "train-prior", "demo")
-ALLOCATOR: Final = (
-    "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:"
-    "glibc.malloc.top_pad=268435456:glibc.malloc.hugetlb=1"
-)
-
-
-def _tune_allocator() -> None:
-    """Start long work again with glibc's malloc keeping large blocks, which it reads at start
-    only: returning and faulting in every large tensor anew takes half of a fit's element-wise
-    time."""
-    long_work = sys.argv[1:2] and sys.argv[1] in LONG_WORK
-    if long_work and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        os.environ["GLIBC_TUNABLES"] = ALLOCATOR
-        os.execv(sys.executable, sys.orig_argv)
-
 
 def main() -> None:
-    """Entry point: errors of the package become one line and exit code 1."""
-    _tune_allocator()
+    """Run the command: errors of the package become one line and exit code 1."""
     try:
         app(prog_name="pranc")
     except (PrancError, OSError) as error:
@@ -73,7 +55,3 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-if __name__ == "__main__":
-    main()

@@ -5,8 +5,7 @@ import zlib
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import pranc_codec
 from pranc_codec import bitstream, decoder

@@ -54,7 +54,7 @@ def test_it_serves_phones_nobody_and_leaves_nothing(installed, grid_file, tmp_pa
     environment = {"PYTHONPATH": str(installed), "PWD": str(tmp_path)}
     file = tmp_path / "photo.pranc"
     file.write_bytes(grid_file)
-    command = ("-m", "pranc_codec.cli", "demo")
+    command = ("-m", "pranc_codec", "demo")
     with running_demo(tmp_path / "demo", command, **environment) as demo:
         client = gradio_client.Client(demo.url, verbose=False)
         _, header, *_ = client.predict(gradio_client.handle_file(file), api_name="/decode")

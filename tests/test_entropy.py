@@ -3,8 +3,7 @@
 import constriction
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pranc_codec import entropy, tables
 from pranc_codec.errors import CorruptBitstream

@@ -7,15 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 from skimage import data as skimage_data
 
 import pranc_codec
 from pranc_codec import bitstream, decoder, grid, grid_latents, latents
-from pranc_codec.encoder import grid as encoder
-from pranc_codec.encoder import grid_choice, grid_rate, grid_source
+from pranc_codec.encoder import grid as encoder, grid_choice, grid_rate, grid_source
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.plan import Rule
 from pranc_codec.entropy import Decoder, Encoder

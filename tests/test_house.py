@@ -2,9 +2,13 @@
 
 import ast
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+import pranc_codec
 
 PACKAGE = Path(__file__).parent.parent / "pranc_codec"
 APP = PACKAGE.parent / "app"
@@ -23,7 +27,7 @@ FLOORS = [
     {"extras", "mlp", "grid_latents", "grid", "decoder", "analysis"},
     {"encoder"},
     {"evaluate", "training", "condense"},
-    {"__init__", "batch", "commands", "cli", "pillow_plugin"},
+    {"__init__", "batch", "commands", "cli", "__main__", "pillow_plugin"},
 ]  # fmt: skip
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 SAME_FLOOR = {  # (imported, importer)
@@ -53,6 +57,7 @@ SAME_FLOOR = {  # (imported, importer)
     *(("__init__", name) for name in ("batch", "commands", "cli", "pillow_plugin")),
     *((name, "commands") for name in ("batch",)),
     *((name, "cli") for name in ("batch", "commands")),
+    ("cli", "__main__"),
 }
 
 
@@ -98,6 +103,24 @@ def test_low_floors_know_no_torch(name):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         assert not any(n.split(".")[0] == "torch" for n in names)
+
+
+def test_torch_is_loaded_when_a_name_needs_it():
+    """The package, the command's first start and the low floors take no second to import."""
+    names = ["pranc_codec", *(f"pranc_codec.{n}" for n in FLOORS[0] | FLOORS[1] | {"__main__"})]
+    script = (
+        f"import sys, {', '.join(names)}; assert 'torch' not in sys.modules; "
+        "pranc_codec.decode; assert 'torch' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_public_names_are_there():
+    assert len(pranc_codec.__all__) > 25
+    for name in pranc_codec.__all__:
+        assert getattr(pranc_codec, name).__module__.startswith("pranc_codec.")
+    with pytest.raises(AttributeError, match="nonsense"):
+        pranc_codec.nonsense  # noqa: B018
 
 
 @pytest.mark.parametrize("path", sorted(APP.glob("*.py")), ids=lambda path: path.name)

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pranc_codec import latents, tables
 from pranc_codec.entropy import LARGEST_MAGNITUDE, Decoder, Encoder

@@ -50,7 +50,7 @@ def command(images: Path, results: Path) -> subprocess.Popen[bytes]:
     points = "/".join(str(quality) for quality in range(1, 51))
     arguments = ["evaluate", images, "--codec", f"jpeg:quality={points}", "--jobs", "2"]
     return subprocess.Popen(
-        [sys.executable, "-m", "pranc_codec.cli", *arguments, "--results", results],
+        [sys.executable, "-m", "pranc_codec", *arguments, "--results", results],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # shells may ignore it
     )  # fmt: skip

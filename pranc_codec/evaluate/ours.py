@@ -2,8 +2,7 @@
 
 import importlib
 from functools import partial
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
+from importlib.metadata import PackageNotFoundError, version as version_of
 from types import ModuleType
 from typing import Final
 
