@@ -11,6 +11,7 @@ that. Goes on where it was interrupted.
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -30,13 +31,16 @@ from pranc_codec.context import (
     ContextModel,
     given_channels,
 )
+from pranc_codec.files import check_settings, write_atomically
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_context import bpp_of, loss_of
-from pranc_codec.training.grid_symbols import training_batch, validation_means
+from pranc_codec.training.grid_symbols import data_of, training_batch, validation_means
 from pranc_codec.training.loop import Schedule, train
 from pranc_codec.training.photographs import load_photographs
 
 AS_SHIPPED: Final = "as shipped"
+CROPS: Final = 2
+SIDE: Final = 256
 LARGEST_RATE: Final = 5e-4
 """Of the learning; the shipped weights come from the end of a training."""
 LARGE_LOGIT: Final = 20.0
@@ -121,6 +125,9 @@ def take_over(network: nn.Module, shipped: nn.Module, more: int) -> None:
         if more < 0:
             narrow(weights, layer, following, -more)
     network.load_state_dict({name: t.flatten(0, 1) for name, t in weights.items()})
+    if isinstance(network, WithoutThird):
+        nn.init.zeros_(network.third.bias)  # type: ignore[arg-type]
+        network.third.requires_grad_(False)
 
 
 def by_step(network: nn.Module) -> dict[str, Tensor]:
@@ -175,26 +182,39 @@ def rates_of(
     """bpp of held-out photographs after a variant's training, which is done once."""
     stem = output / f"{name.replace(' ', '-')}-{steps}"
     result = stem.with_suffix(".json")
+    schedule = Schedule(
+        steps=steps, validate_every=steps, warmup=max(1, steps // 10), learning_rate=LARGEST_RATE
+    )  # fmt: skip
+    data = data_of(images, crops=CROPS, side=SIDE, from_prior=True) | dict(variant=name)
+    settings = asdict(schedule) | data
     if not result.exists():
-        chooser = priors.newest().float_context().requires_grad_(False)
-        model = VARIANTS[name]()
-
-        def loss(generator: torch.Generator) -> Tensor:
-            return loss_of(model, training_batch(images, chooser, generator, crops=2, side=256))
-
-        schedule = Schedule(
-            steps=steps,
-            validate_every=steps,
-            warmup=max(1, steps // 10),
-            learning_rate=LARGEST_RATE,
-        )
-        data = dict(variant=name, photographs=len(images))
-        train(model, loss, lambda _: "", schedule, stem.with_suffix(".pt"), data)
+        model = train_variant(name, stem.with_suffix(".pt"), schedule, images, data)
         with torch.no_grad():
-            rates = validation_means(held_out, chooser, partial(bpp_of, model))
-        found = dict(name=name, steps=steps, kmacs_per_pixel=kmacs_per_pixel(model), bpp=rates)
-        result.write_text(json.dumps(found) + "\n")
-    return [float(rate) for rate in json.loads(result.read_text())["bpp"]]
+            rates = validation_means(held_out, shipped(), partial(bpp_of, model))
+        found = dict(kmacs_per_pixel=kmacs_per_pixel(model), bpp=rates, settings=settings)
+        with write_atomically(result) as file:
+            file.write((json.dumps(found) + "\n").encode())
+    found = json.loads(result.read_text())
+    check_settings(result, found["settings"], settings)
+    return [float(rate) for rate in found["bpp"]]
+
+
+def train_variant(
+    name: str, checkpoint: Path, schedule: Schedule, images: Photographs, data: dict[str, object]
+) -> ContextModel:
+    """Train a variant on the symbols that the shipped model chooses."""
+    model, chooser = VARIANTS[name](), shipped()
+
+    def loss(generator: torch.Generator) -> Tensor:
+        return loss_of(model, training_batch(images, chooser, generator, crops=CROPS, side=SIDE))
+
+    train(model, loss, lambda _: "", schedule, checkpoint, data)
+    return model
+
+
+def shipped() -> ContextModel:
+    """The shipped model, not to be trained."""
+    return priors.newest().float_context().requires_grad_(False)
 
 
 def main(

@@ -11,8 +11,37 @@ default, holds latents under a trained prior and coefficients of the network's o
 """
 
 from importlib.metadata import version
+from typing import Final
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+NAMES: Final = {
+    "analysis": ["Analysis", "LayerInfo", "LevelInfo", "analyze", "inspect"],
+    "bitstream": ["Header"],
+    "decoder": ["decode", "decode_array"],
+    "encoder.duration": ["estimate_seconds"],
+    "encoder.encode": ["encode"],
+    "encoder.job": ["Progress"],
+    "encoder.plan": ["Rule"],
+    "errors": [
+        "BitstreamError",
+        "CorruptBitstream",
+        "EncodingCancelled",
+        "InvalidArgument",
+        "LimitExceeded",
+        "ModelMismatch",
+        "NotPranc",
+        "PrancError",
+        "TargetUnreachable",
+        "TruncatedBitstream",
+        "UnsupportedVersion",
+    ],
+    "image": ["Metadata"],
+    "limits": ["Limits"],
+    "owners": ["normalization"],
+    "pranc": ["Counts", "Pranc"],
+}
+"""The public names by their modules, which are imported with the first name that is used."""
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=NAMES)
 __version__ = version("pranc-codec")

@@ -1,4 +1,4 @@
-"""The public names; each module is imported when a name of its is first used."""
+"""What type checkers and editors see of the public names."""
 
 from .analysis import (
     Analysis as Analysis,

@@ -1,6 +1,6 @@
 """Where the `pranc` command starts; `python -m pranc_codec` does the same.
 
-Nothing else is imported before the allocator is tuned, which takes a second start.
+Nothing heavy is imported before the allocator is tuned, which takes a second start.
 """
 
 import os
@@ -27,7 +27,8 @@ def _tune_allocator() -> None:
     only: returning and faulting in every large tensor anew takes half of a fit's element-wise
     time."""
     long_work = sys.argv[1:2] and sys.argv[1] in LONG_WORK
-    if long_work and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+    can_restart = sys.platform == "linux" and sys.executable  # which embedded Pythons lack
+    if long_work and can_restart and "GLIBC_TUNABLES" not in os.environ:
         os.environ["GLIBC_TUNABLES"] = ALLOCATOR
         os.execv(sys.executable, sys.orig_argv)
 

@@ -65,33 +65,43 @@ def test_project_is_the_transpose_and_slices_agree(kind):
         torch.testing.assert_close(basis.expand(coefficients, start, stop), expected)
 
 
+@pytest.mark.parametrize("hold", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_blocks_do_not_change_the_result(kind, monkeypatch):
-    coefficients = torch.randn(70)
-    whole = basis_of(kind).expand(coefficients, 0, 301)
-    monkeypatch.setattr("pranc_codec.dense_basis.BLOCK_ENTRIES", 1000)
-    blocks = basis_of(kind).expand(coefficients, 0, 301)
-    torch.testing.assert_close(whole, blocks)
+def test_blocks_do_not_change_the_result(kind, hold, monkeypatch):
+    """Neither of a basis nor of a layer; blocks end inside kernels."""
+    coefficients, gradient, found = torch.randn(70), torch.randn(3, 11, 3, 3), []
+    for size in (None, 40):
+        if size:
+            monkeypatch.setattr("pranc_codec.dense_basis.BLOCK_ENTRIES", 70 * size)
+            monkeypatch.setattr("pranc_codec.hash_basis.BLOCK_ROWS", size)
+            monkeypatch.setattr("pranc_codec.layers.BLOCK_ROWS", size)
+        network = Pranc(torch.nn.Conv2d(11, 3, 3), coefficients=70, basis=kind, hold=hold)
+        network.set_coefficients(coefficients)
+        weights = network.module.weight
+        (weights * gradient).sum().backward()
+        found.append((weights.detach(), network.layers[0].coefficients.grad, network.module.bias))
+    for whole, blocks in zip(*found, strict=True):
+        torch.testing.assert_close(whole, blocks)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient(kind):
     """Of a layer's weights, prior + scale * basis @ coefficients."""
-    network = Pranc(torch.nn.Linear(6, 5, bias=False), coefficients=7, seed=1, basis=kind)
+    convolution = torch.nn.Conv2d(2, 3, (3, 2), bias=False)
+    network = Pranc(convolution, coefficients=7, seed=1, basis=kind)
     (layer,) = network.layers
     scale = layer.slices["weight"].scale
     network.set_coefficients(torch.randn(7))
     weights = network.module.weight
     weights.square().sum().backward()
     dense, found = scale * matrix(layer.basis), layer.coefficients
-    torch.testing.assert_close(weights - layer.prior("weight"), (dense @ found).view(5, 6))
+    torch.testing.assert_close(weights - layer.prior("weight"), (dense @ found).view(3, 2, 3, 2))
     torch.testing.assert_close(found.grad, 2 * dense.T @ weights.view(-1))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_threads_do_not_change_a_bit(kind, monkeypatch):
+def test_threads_do_not_change_a_bit(monkeypatch):
     monkeypatch.setattr("pranc_codec.dense_basis.PIECE_ENTRIES", 1000)
-    basis = basis_of(kind)
+    basis = basis_of("dense")
     coefficients, gradient, before = torch.randn(70), torch.randn(301), torch.get_num_threads()
     found = []
     for threads in (1, 2):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save
+from safetensors.torch import load, save
 from sklearn.datasets import load_digits
 from torch import nn
 from typer.testing import CliRunner
@@ -114,7 +114,10 @@ def test_a_result_is_made_once_and_of_these_settings(digits, task, tmp_path, mon
     experiment.pruned(size)
     kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
     monkeypatch.setattr(Experiment, "_report", None)  # would fail if it were called
-    experiment.full()
+    (tmp_path / "full.pt").unlink()  # a finished network is read, not trained again
+    again = experiment.full().state_dict()
+    kept_full = load((tmp_path / "full.safetensors").read_bytes())
+    assert all(torch.equal(again[name], tensor) for name, tensor in kept_full.items())
     experiment.pranc("hash", 200)
     experiment.pruned(size)
     assert {path: path.read_bytes() for path in tmp_path.glob("*.json")} == kept
@@ -138,6 +141,7 @@ def test_an_interruption_before_the_result_loses_nothing(digits, task, tmp_path,
         with pytest.raises(Interrupted):
             experiment.pranc("hash", 200)
     before = (tmp_path / "hash-200.prw").read_bytes()
+    monkeypatch.setattr(Training, "_advance", None)  # would fail if a step were taken again
     experiment.pranc("hash", 200)
     assert (tmp_path / "hash-200.json").exists()
     assert (tmp_path / "hash-200.prw").read_bytes() == before
@@ -148,13 +152,14 @@ class Interrupted(Exception):
 
 
 def test_training_goes_on_as_if_never_interrupted(digits, task, tmp_path):
-    recipe = replace(task.full, epochs=2, mirror=True, shift=1, save_every_s=0)
+    recipe, reported = replace(task.full, epochs=2, mirror=True, shift=1, save_every_s=0), []
 
     def run(path, stop=None):
         torch.manual_seed(0)
         network = small_network()
 
         def progress(done, total, state):
+            reported.append(done)
             if done == stop:
                 raise Interrupted
 
@@ -164,7 +169,9 @@ def test_training_goes_on_as_if_never_interrupted(digits, task, tmp_path):
     whole, history = run(tmp_path / "whole.pt")
     with pytest.raises(Interrupted):
         run(tmp_path / "parts.pt", stop=13)
+    reported.clear()
     parts, again = run(tmp_path / "parts.pt")
+    assert reported[0] == 13
     with pytest.raises(InvalidArgument, match="other settings"):
         Training(parts, momentum(parts, recipe), digits, replace(recipe, epochs=3)).run(
             tmp_path / "parts.pt", lambda *a: None
@@ -382,7 +389,34 @@ def test_what_is_no_archive_is_named(tmp_path):
 def test_other_json_files_are_passed_over(tmp_path):
     (tmp_path / "notes.json").write_text("[1, 2]")
     (tmp_path / "other.json").write_text("{}")
+    (tmp_path / "no.json").write_bytes(b"\xff{")
     assert read_results(tmp_path) == []
+
+
+def test_too_few_images_are_refused():
+    images = np.zeros((20, 8, 8), np.uint8)
+    arrays = dict(x_train=images, y_train=images[:, 0, 0], x_test=images, y_test=images[:, 0, 0])
+    with pytest.raises(InvalidArgument, match="20 training images, of which 20 are for validation"):
+        split("few", arrays, validation=20)
+    with pytest.raises(InvalidArgument, match="y_test is missing"):
+        split("few", {n: a for n, a in arrays.items() if n != "y_test"}, validation=5)
+
+
+def test_damaged_data_is_named(tmp_path):
+    colours = {f"train/c{n}": (n, n, n) for n in range(10)} | {"test/c0": (0, 0, 0)}
+    archive = tmp_path / "cifar10_jpeg.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for folder, colour in colours.items():
+            data = jpeg(colour)
+            entry = tarfile.TarInfo(f"{folder}/a.jpg")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    archive.write_bytes(archive.read_bytes()[:-200])
+    with pytest.raises(InvalidArgument, match=r"cifar10_jpeg\.tar\.gz is damaged"):
+        load_dataset("cifar10", archive)
+    (tmp_path / "mnist.npz").write_bytes(b"no arrays")
+    with pytest.raises(InvalidArgument, match=r"mnist\.npz is damaged"):
+        load_dataset("mnist", tmp_path / "mnist.npz")
 
 
 def test_missing_data_is_named(tmp_path):

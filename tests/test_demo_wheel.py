@@ -48,6 +48,18 @@ def test_the_wheel_carries_no_package_of_a_common_name(installed):
     }  # fmt: skip
 
 
+def test_the_wheel_works_without_being_unpacked(installed, tmp_path):
+    (wheel,) = installed.parent.glob("*.whl")
+    script = (
+        "import numpy, pranc_codec; assert '.whl' in pranc_codec.__file__; "
+        "data = pranc_codec.encode(numpy.zeros((16, 9, 3), 'uint8'), effort=0); "
+        "assert pranc_codec.decode(data).size == (9, 16)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env={"PYTHONPATH": str(wheel)}, check=True
+    )
+
+
 def test_it_serves_phones_nobody_and_leaves_nothing(installed, grid_file, tmp_path):
     watched = tmp_path / "watched.txt"
     (installed / "sitecustomize.py").write_text(WATCH.format(log=str(watched)))

@@ -116,6 +116,9 @@ def test_torch_is_loaded_when_a_name_needs_it():
 
 
 def test_public_names_are_there():
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text()).body
+    typed = {n.module: [a.name for a in n.names] for n in stub if isinstance(n, ast.ImportFrom)}
+    assert typed == pranc_codec.NAMES
     assert len(pranc_codec.__all__) > 25
     for name in pranc_codec.__all__:
         assert getattr(pranc_codec, name).__module__.startswith("pranc_codec.")

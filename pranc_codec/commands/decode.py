@@ -33,7 +33,7 @@ def decode(
 
     Examples:
 
-    - `pranc decode photo.pranc`
+    - `pranc decode photo.pranc -o decoded.png`
     - `pranc decode photo.pranc -o large.png --size 3072x2048`
     - `pranc decode photo.pranc -o thumbnail.jpg --reduce 3`
     - `pranc decode *.pranc -o decoded/ --region 0,0,256,256`

@@ -12,6 +12,8 @@ import gzip
 import io
 import pickle
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,11 @@ from torch import Tensor
 from pranc_codec.errors import InvalidArgument
 
 VALIDATION: Final = 5000
+DAMAGED: Final = (
+    EOFError, IndexError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What the readers of other people's formats raise."""
 JPEG_NOTE: Final = "CIFAR-10 recompressed as JPEG"
 Arrays = dict[str, npt.NDArray[Any]]
 ALLOWED: Final = {
@@ -71,12 +78,25 @@ def load_dataset(kind: str, path: Path) -> Dataset:
     readers = {"mnist": _read_mnist, "cifar10": _read_cifar10}
     if kind not in readers:
         raise InvalidArgument(f"unknown data set {kind!r}: use one of {', '.join(readers)}")
-    name, arrays = readers[kind](path)
+    try:
+        name, arrays = readers[kind](path)
+    except DAMAGED as error:
+        raise InvalidArgument(
+            f"{path} is damaged, or not laid out as {kind} is: {type(error).__name__}: {error}"
+        ) from error
     return split(name, arrays, validation=VALIDATION)
 
 
 def split(name: str, arrays: Arrays, *, validation: int) -> Dataset:
     """x_train, y_train, x_test, y_test with images as (n, h, w) or (n, h, w, 3)."""
+    for key in ("x_train", "y_train", "x_test", "y_test"):
+        if key not in arrays:
+            raise InvalidArgument(f"{name}: {key} is missing, there are {', '.join(arrays)}")
+    if len(arrays["x_train"]) <= validation:
+        raise InvalidArgument(
+            f"{name}: {len(arrays['x_train'])} training images, of which {validation} are for "
+            "validation: more are needed"
+        )
     order = np.random.default_rng(0).permutation(len(arrays["x_train"]))
     train, held_out = order[:-validation], order[-validation:]
     x, y = arrays["x_train"], arrays["y_train"]

@@ -21,7 +21,8 @@ from pranc_codec.condense.models import parameters_of
 from pranc_codec.condense.pruning import (
     density_at,
     largest_density,
-    pack_pruned,
+    pack_buffers,
+    pack_weights,
     prune,
     unpack_pruned,
 )
@@ -37,6 +38,8 @@ from pranc_codec.pranc import Pranc
 STEPS_PER_DEVIATION: Final = (2, 3, 4, 6, 8, 16, 32)
 TOLERANCE: Final = 0.001
 """How much validation accuracy a coarser quantization may cost."""
+METHOD: Final = {"statistics": "measured"}
+"""How files come of trained networks; results of another way are not taken for ours."""
 SEED: Final = 0
 
 
@@ -61,14 +64,15 @@ class Experiment:
         torch.manual_seed(SEED)
         network, recipe = self._new(), self.task.full
         training = Training(network, momentum(network, recipe), self.dataset, recipe)
-        done = self._is_done("full", training)
+        if self._is_done("full", training):
+            network.load_state_dict(load(self._full_file.read_bytes()))
+            return network
         history = training.run(self.folder / "full.pt", self.progress("full training"))
         measure_statistics(network, self.dataset)
-        if not done:
-            data = save(network.state_dict())
-            with write_atomically(self._full_file) as file:
-                file.write(data)
-            self._report("full", network, len(data), history=history, settings=training.settings)
+        data = save(network.state_dict())
+        with write_atomically(self._full_file) as file:
+            file.write(data)
+        self._report("full", network, len(data), training, history=history)
         return network
 
     def pranc(self, basis: str, k: int) -> int:
@@ -83,8 +87,8 @@ class Experiment:
                 file.write(data)
             counts = asdict(network.counts) | dict(total=network.counts.total)
             self._report(
-                name, self._read(data), len(data), history=history,
-                counts=counts, steps_per_deviation=steps, basis=basis, settings=training.settings,
+                name, self._read(data), len(data), training, history=history, counts=counts,
+                steps_per_deviation=steps, basis=basis,
             )  # fmt: skip
         return path.stat().st_size
 
@@ -147,14 +151,11 @@ class Experiment:
             network, density_at(training.step / training.steps, density)
         )
         history = training.run(self.folder / f"{name}.pt", self.progress(f"pruned {target_bytes}"))
-        data = self._best_pruned(network, target_bytes)
+        data = max(self._pruned_files(network, target_bytes), key=self._validate_pruned)
         with write_atomically(self.folder / f"{name}.pruned") as file:
             file.write(data)
-        again = self._new()
-        unpack_pruned(data, again)
-        self._report(
-            name, again, len(data), history=history, density=density, settings=training.settings
-        )
+        again = self._read_pruned(data)
+        self._report(name, again, len(data), training, history=history, density=density)
 
     @property
     def _full_file(self) -> Path:
@@ -169,7 +170,7 @@ class Experiment:
         if not path.exists():
             return False
         found = json.loads(path.read_text())
-        check_settings(path, found.get("settings", {}), training.settings)
+        check_settings(path, found.get("settings", {}), training.settings | METHOD)
         return True
 
     def _read(self, data: bytes) -> Pranc:
@@ -193,24 +194,41 @@ class Experiment:
         measure_statistics(quantized, self.dataset)
         return quantized.to_bytes(step=step)
 
-    def _best_pruned(self, network: nn.Module, target_bytes: int) -> bytes:
-        """Of several steps, each with the density that fits, the best on validation images."""
-        found = []
-        for steps in STEPS_PER_DEVIATION[:4]:
-            candidate = self._new()
+    def _pruned_files(self, network: nn.Module, target_bytes: int) -> list[bytes]:
+        """For several steps, the file with the density that fits."""
+        files = [self._pruned_file(network, n, target_bytes) for n in STEPS_PER_DEVIATION[:4]]
+        return [data for data in files if len(data) <= target_bytes] or files
+
+    def _pruned_file(self, network: nn.Module, steps: int, target_bytes: int) -> bytes:
+        """How many bytes the statistics take is known at the end: what is too much then is taken
+        off the target."""
+        candidate, room = self._new(), target_bytes
+        while True:
             candidate.load_state_dict(network.state_dict())
-            prune(candidate, largest_density(candidate, steps, target_bytes))
-            unpack_pruned(pack_pruned(candidate, steps), candidate)
+            density = largest_density(candidate, steps, room)
+            prune(candidate, density)
+            weights = pack_weights(candidate, steps)
+            unpack_pruned(weights + pack_buffers(candidate), candidate)
             measure_statistics(candidate, self.dataset)
-            data = pack_pruned(candidate, steps)
-            unpack_pruned(data, candidate)
-            found.append((self._validate(candidate), data))
-        return max(found, key=lambda pair: pair[0])[1]
+            data = weights + pack_buffers(candidate)
+            if len(data) <= target_bytes or density == 0:
+                return data
+            room -= len(data) - target_bytes
+
+    def _read_pruned(self, data: bytes) -> nn.Module:
+        network = self._new()
+        unpack_pruned(data, network)
+        return network
+
+    def _validate_pruned(self, data: bytes) -> float:
+        return self._validate(self._read_pruned(data))
 
     def _validate(self, network: nn.Module) -> float:
         return accuracy(network, self.dataset, self.dataset.validation)
 
-    def _report(self, name: str, network: nn.Module, file_bytes: int, **more: Any) -> None:
+    def _report(
+        self, name: str, network: nn.Module, file_bytes: int, training: Training, **more: Any
+    ) -> None:
         """Write the result; it is the last step, and the only one that sees the test images."""
         predictions = predict(network, self.dataset, self.dataset.test)
         result = dict(
@@ -222,6 +240,7 @@ class Experiment:
             validation_accuracy=self._validate(network),
             test_accuracy=float((predictions == self.dataset.test.labels).double().mean()),
             predictions_sha256=hashlib.sha256(predictions.byte().numpy().tobytes()).hexdigest(),
+            settings=training.settings | METHOD,
             **more,
         )
         with write_atomically(self.folder / f"{name}.json") as file:

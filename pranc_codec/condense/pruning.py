@@ -54,7 +54,13 @@ def density_at(done: float, final: float) -> float:
 
 @torch.no_grad()
 def pack_pruned(module: nn.Module, steps_per_deviation: int) -> bytes:
-    """A pruned module as bytes; `unpack_pruned` is the inverse, up to quantization.
+    """A pruned module as bytes; `unpack_pruned` is the inverse, up to quantization."""
+    return pack_weights(module, steps_per_deviation) + pack_buffers(module)
+
+
+@torch.no_grad()
+def pack_weights(module: nn.Module, steps_per_deviation: int) -> bytes:
+    """The file up to its buffers.
 
     steps_per_deviation: root mean square of a tensor's remaining weights over its step. Parameters
     of one dimension have `VECTOR_STEPS`.
@@ -71,9 +77,14 @@ def pack_pruned(module: nn.Module, steps_per_deviation: int) -> bytes:
         if pruned:
             encoder.encode((flat != 0).int().numpy(), _row_of(len(remaining), len(flat)))
         encoder.encode(symbols, rows()[row])
-    stream, infos = encoder.finish(), _buffers_of(module)
-    buffers = pack_tensors(infos, module.state_dict(), {}, half=True) if infos else b""
-    return header + pack_varint(len(stream)) + stream + buffers
+    stream = encoder.finish()
+    return header + pack_varint(len(stream)) + stream
+
+
+def pack_buffers(module: nn.Module) -> bytes:
+    """The rest of the file."""
+    infos = _buffers_of(module)
+    return pack_tensors(infos, module.state_dict(), {}, half=True) if infos else b""
 
 
 @torch.no_grad()

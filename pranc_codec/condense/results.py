@@ -22,9 +22,17 @@ LABELS: Final = {
 
 def read_results(folder: Path) -> list[Result]:
     """All results of a folder, small files first; other JSON files are passed over."""
-    read = [json.loads(path.read_text()) for path in folder.glob("*.json")]
-    found = [r for r in read if isinstance(r, dict) and "file_bytes" in r and "network" in r]
+    read = [_read(path) for path in folder.glob("*.json")]
+    found = [r for r in read if "file_bytes" in r and "network" in r]
     return sorted(found, key=lambda result: (result["file_bytes"], result["name"]))
+
+
+def _read(path: Path) -> Result:
+    try:
+        found = json.loads(path.read_text())
+    except ValueError:  # somebody else's, and no JSON or no text
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def as_table(results: Sequence[Result]) -> str:
