@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import torch
 import typer
@@ -176,10 +176,10 @@ def kmacs_per_pixel(model: ContextModel) -> float:
     return weights / CELL_PIXELS * ALL_LEVELS / 1000
 
 
-def rates_of(
+def result_of(
     name: str, output: Path, steps: int, images: Photographs, held_out: Photographs
-) -> list[float]:
-    """bpp of held-out photographs after a variant's training, which is done once."""
+) -> dict[str, Any]:
+    """A variant's costs, and bpp of held-out photographs after its training, which is done once."""
     stem = output / f"{name.replace(' ', '-')}-{steps}"
     result = stem.with_suffix(".json")
     schedule = Schedule(
@@ -191,12 +191,12 @@ def rates_of(
         model = train_variant(name, stem.with_suffix(".pt"), schedule, images, data)
         with torch.no_grad():
             rates = validation_means(held_out, shipped(), partial(bpp_of, model))
-        found = dict(kmacs_per_pixel=kmacs_per_pixel(model), bpp=rates, settings=settings)
+        made = dict(kmacs_per_pixel=kmacs_per_pixel(model), bpp=rates, settings=settings)
         with write_atomically(result) as file:
-            file.write((json.dumps(found) + "\n").encode())
-    found = json.loads(result.read_text())
+            file.write((json.dumps(made) + "\n").encode())
+    found: dict[str, Any] = json.loads(result.read_text())
     check_settings(result, found["settings"], settings)
-    return [float(rate) for rate in found["bpp"]]
+    return found
 
 
 def train_variant(
@@ -229,11 +229,14 @@ def main(
     images = load_photographs(photos, 1024)
     held_out = load_photographs(photos, 1024, held_out=True)
     table = Table("context model", "kMAC a pixel", "bpp at 2**-2, -3, -4, -5", "against as shipped")
-    whole = rates_of(AS_SHIPPED, output, steps, images, held_out)
-    for name in track(VARIANTS, description="training"):
-        rates = rates_of(name, output, steps, images, held_out)
+    results = {
+        name: result_of(name, output, steps, images, held_out)
+        for name in track(VARIANTS, description="training")
+    }
+    whole = results[AS_SHIPPED]["bpp"]
+    for name, found in results.items():
+        rates, macs = found["bpp"], f"{found['kmacs_per_pixel']:.0f}"
         more = (f"{100 * (rate / of - 1):+.1f}" for rate, of in zip(rates, whole, strict=True))
-        macs = f"{kmacs_per_pixel(VARIANTS[name]()):.0f}"
         table.add_row(name, macs, " ".join(f"{rate:.4f}" for rate in rates), f"{' '.join(more)} %")
     Console().print(table)
 

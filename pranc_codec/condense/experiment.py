@@ -65,8 +65,7 @@ class Experiment:
         network, recipe = self._new(), self.task.full
         training = Training(network, momentum(network, recipe), self.dataset, recipe)
         if self._is_done("full", training):
-            network.load_state_dict(load(self._full_file.read_bytes()))
-            return network
+            return self._read_plain(self._full_file)
         history = training.run(self.folder / "full.pt", self.progress("full training"))
         measure_statistics(network, self.dataset)
         data = save(network.state_dict())
@@ -122,14 +121,16 @@ class Experiment:
         return {name: sha256_of(path) for name, path in files.items() if path is not None}
 
     def _read_teacher(self) -> nn.Module | None:
-        if self.teacher is None:
-            return None
+        return None if self.teacher is None else self._read_plain(self.teacher)
+
+    def _read_plain(self, path: Path) -> nn.Module:
+        """The plain network of a file as `full` writes it."""
         network = self._new()
         try:
-            network.load_state_dict(load(self.teacher.read_bytes()))
+            network.load_state_dict(load(path.read_bytes()))
         except (SafetensorError, RuntimeError) as error:
             raise InvalidArgument(
-                f"{self.teacher} is no state dict of a {self.task.network} in safetensors: {error}"
+                f"{path} is no state dict of a {self.task.network} in safetensors: {error}"
             ) from error
         return network
 
