@@ -9,10 +9,9 @@ from torch import Tensor
 from pranc_codec import prng
 from pranc_codec.permutation import divide, permute
 from pranc_codec.signs import random_signs
-from pranc_codec.threads import pieces_of
 
 BLOCK_ROWS: Final = 1 << 16
-"""Of a layer that are made at once; a held basis keeps them in these pieces."""
+"""A block: rows that are made at once, and held together."""
 
 
 class HashBasis:
@@ -27,27 +26,38 @@ class HashBasis:
         self.weights, self.coefficients = weights, coefficients
         self._seed, self._layer = seed, layer
         self._hold = hold
-        self._held: dict[tuple[int, int, torch.device], tuple[Tensor, Tensor]] = {}
+        self._held: dict[tuple[int, torch.device], tuple[Tensor, Tensor]] = {}
 
     def rows(
         self, start: int, stop: int, device: torch.device
     ) -> tuple[Int[Tensor, " rows"], Float[Tensor, " rows"]]:
-        """Permuted positions and signs of the weights start .. stop - 1."""
-        key = (start, stop, device)
-        if key in self._held:
-            return self._held[key]
+        """Permuted positions and signs of the weights start .. stop - 1, all of one block."""
+        if not self._hold:
+            return self._make_rows(start, stop, device)
+        first = start - start % BLOCK_ROWS
+        key = (first, device)
+        if key not in self._held:
+            last = min(first + BLOCK_ROWS, self.weights)
+            self._held[key] = self._make_rows(first, last, device)
+        position, sign = self._held[key]
+        return position[start - first : stop - first], sign[start - first : stop - first]
+
+    def _make_rows(
+        self, start: int, stop: int, device: torch.device
+    ) -> tuple[Int[Tensor, " rows"], Float[Tensor, " rows"]]:
         index = torch.arange(start, stop, device=device)
         position = permute(index, self.weights, seed=self._seed, layer=self._layer)
         sign = random_signs(
             start, stop, seed=self._seed, stream=prng.STREAM_SIGN, layer=self._layer, device=device
         )
-        if self._hold:
-            self._held[key] = position, sign
         return position, sign
 
     def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Ranges of rows that are made at once: integers take much more room than weights."""
-        return pieces_of(start, stop, BLOCK_ROWS)
+        return [
+            (max(start, first), min(first + BLOCK_ROWS, stop))
+            for first in range(start - start % BLOCK_ROWS, stop, BLOCK_ROWS)
+        ]
 
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int

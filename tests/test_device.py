@@ -100,9 +100,9 @@ def test_rendering_mixes_no_devices(fake, kind):
     """Header and symbols are read on the CPU; from the coefficients on, all is on the device."""
     network = fake_network(kind)
     for layer in network.layers:
-        for s in layer.slices.values():  # recorded: making a permutation reads values
-            rows = cuda_zeros(s.stop - s.start, dtype=torch.int64), cuda_zeros(s.stop - s.start)
-            getattr(layer.basis, "_held", {})[s.start, s.stop, torch.device("cuda:0")] = rows
+        count = layer.basis.weights  # recorded: making a permutation reads values
+        rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
+        getattr(layer.basis, "_held", {})[0, torch.device("cuda:0")] = rows
     out = coordinate.render(network, (16, 9), (1, 2, 9, 8), torch.device("cuda"), channels=8)
     assert out.device.type == "cuda"
     assert out.shape == (6, 8, 3)
@@ -113,7 +113,7 @@ def test_bases_mix_no_devices(fake, kind):
     made = basis.make_basis(kind, 50, 20, seed=1, layer=0, hold=True, first=(3, 5, 3))
     for part in filter(None, getattr(made, "_parts", [made])):
         rows = cuda_zeros(part.weights, dtype=torch.int64), cuda_zeros(part.weights)
-        getattr(part, "_held", {})[0, part.weights, torch.device("cuda:0")] = rows
+        getattr(part, "_held", {})[0, torch.device("cuda:0")] = rows
     assert made.expand(cuda_zeros(20), 0, 50).device.type == "cuda"
     assert made.project(cuda_zeros(50), 0).device.type == "cuda"
 
@@ -180,7 +180,7 @@ def test_offsets_with_coefficients_mix_no_devices(fake):
     (layer,) = network.offsets.layers
     count = grid.offsets_count()
     rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
-    layer.basis._held[0, count, torch.device("cuda:0")] = rows
+    layer.basis._held[0, torch.device("cuda:0")] = rows
     with network.offsets.using([torch.zeros_like(next(network.offsets.parameters()))]):
         assert network(cuda_zeros(1, synthesis.input_channels(3), 9, 8)).is_cuda
 

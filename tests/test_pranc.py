@@ -107,12 +107,15 @@ def test_excluded_recurrent_modules_work():
     assert torch.equal(again.module["rnn"](x)[0], network.module["rnn"](x)[0])
 
 
-def test_held_bases_are_kept_once():
+@pytest.mark.parametrize("kind", ["hash", "dct"])
+def test_held_bases_are_kept_once(kind):
     """12 bytes a weight: forward and backward ask for the same rows."""
-    layer = Pranc(nn.Linear(400, 400, bias=False), coefficients=900, hold=True).layers[0]
+    module = nn.Conv2d(160, 160, 3, bias=False)  # of more weights than one block has
+    layer = Pranc(module, coefficients=900, basis=kind, hold=True).layers[0]
     layer.tensor("weight", layer.coefficients).sum().backward()
-    held = sum(t.numel() * t.element_size() for pair in layer.basis._held.values() for t in pair)
-    assert held == 12 * 400 * 400
+    bases = [layer.basis] if kind == "hash" else layer.basis._parts
+    held = [t for basis in bases for pair in basis._held.values() for t in pair]
+    assert sum(t.numel() * t.element_size() for t in held) == 12 * 160 * 160 * 9
 
 
 class ComplexScale(nn.Module):
