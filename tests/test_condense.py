@@ -421,8 +421,9 @@ def test_damaged_data_is_named(tmp_path):
 
 def test_missing_data_is_named(tmp_path):
     for kind in ("mnist", "cifar10"):
-        with pytest.raises(InvalidArgument, match=str(tmp_path)):
+        with pytest.raises(InvalidArgument, match=str(tmp_path)) as refused:
             load_dataset(kind, tmp_path)
+        assert "damaged" not in str(refused.value)  # it is not there
     with pytest.raises(InvalidArgument, match="mnist, cifar10"):
         load_dataset("svhn", tmp_path)
     with pytest.raises(InvalidArgument, match="mnist, cifar10"):

@@ -80,6 +80,8 @@ def load_dataset(kind: str, path: Path) -> Dataset:
         raise InvalidArgument(f"unknown data set {kind!r}: use one of {', '.join(readers)}")
     try:
         name, arrays = readers[kind](path)
+    except InvalidArgument:  # which is a ValueError, and says what it has to
+        raise
     except DAMAGED as error:
         raise InvalidArgument(
             f"{path} is damaged, or not laid out as {kind} is: {type(error).__name__}: {error}"
