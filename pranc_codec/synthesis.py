@@ -77,7 +77,11 @@ class SynthesisNetwork(nn.Module):
 
 
 def _convolved(x: Tensor, layer: nn.Module, offset: Tensor) -> Tensor:
+    """Offsets are added after the convolution where their gradient is wanted: oneDNN would compute
+    that of all weights with it."""
     assert isinstance(layer, nn.Conv2d)
+    if offset.requires_grad and not layer.weight.requires_grad:
+        return functional.conv2d(x, layer.weight, padding=1) + offset[:, None, None]
     return functional.conv2d(x, layer.weight, offset, padding=1)
 
 
