@@ -64,6 +64,14 @@ def condense(
     pruning: Annotated[
         bool, typer.Option(help="Prune to the sizes of the first basis's files.")
     ] = True,
+    prune_to: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Prune to so many bytes; repeatable, needs no coefficients."),
+    ] = None,
+    tune_epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of pruning; default: a third of --epochs."),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     device: Device = None,
 ) -> None:
@@ -95,6 +103,8 @@ def condense(
             teacher=teacher,
             full=full,
             pruning=pruning,
+            prune_to=prune_to or [],
+            tune_epochs=tune_epochs,
             threads=threads,
             device=device_of(device),
         )

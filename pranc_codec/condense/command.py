@@ -28,12 +28,15 @@ def run_condense(
     teacher: Path | None,
     full: bool,
     pruning: bool,
+    prune_to: Sequence[int],
+    tune_epochs: int | None,
     threads: int,
     device: torch.device,
 ) -> str:
     """Run what is missing in the folder; a table of all results there."""
     torch.set_num_threads(threads)
     task = task_of(kind) if epochs is None else task_of(kind).with_epochs(epochs)
+    task = task if tune_epochs is None else task.with_tune_epochs(tune_epochs)
     task = task if shift is None else task.with_shift(shift)
     task = task if learning_rate is None else task.with_learning_rate(learning_rate)
     output.mkdir(parents=True, exist_ok=True)
@@ -45,9 +48,9 @@ def run_condense(
         for basis, k in product(bases, coefficients):
             experiment.new_pranc(basis, k)  # refuses what cannot be, before the first training
         sizes = {basis: [experiment.pranc(basis, k) for k in coefficients] for basis in bases}
-        if full or pruning:
+        if full or pruning or prune_to:
             experiment.full()
-        for size in sizes[bases[0]] if pruning else []:
+        for size in [*(sizes[bases[0]] if pruning else []), *prune_to]:
             experiment.pruned(size)
     results = read_results(output)
     if any(result["name"] != "full" for result in results):  # which has a line, but no point

@@ -35,6 +35,10 @@ class Task:
         )
         return task.with_shift(self.long_shift) if epochs >= LONG else task
 
+    def with_tune_epochs(self, epochs: int) -> "Task":
+        """Another number of epochs to tune what pruning leaves."""
+        return replace(self, tune=replace(self.tune, epochs=epochs))
+
     def with_shift(self, shift: int) -> "Task":
         """Images are moved by up to so many pixels in each training."""
         return replace(
