@@ -47,6 +47,10 @@ def exact_model(row: Row) -> constriction.stream.model.Categorical:
 BIT: Final = constriction.stream.model.Uniform(2)
 
 
+Run = tuple[Row, int]
+"""A group: its row, and how many symbols it has."""
+
+
 class Encoder:
     """Writes groups of integers; `Decoder` is the inverse."""
 
@@ -55,15 +59,21 @@ class Encoder:
 
     def encode(self, symbols: Integers, row: Row) -> None:
         """Integers under one row, then their escapes."""
-        if not symbols.size:
-            return
-        escaped = (symbols < row.smallest) | (symbols > row.largest)
-        escape = row.largest - row.smallest + 1
-        indices = np.where(escaped, escape, symbols - row.smallest).astype(np.int32)
-        self._coder.encode(indices, exact_model(row))
-        bits = [bit for value in symbols[escaped] for bit in _escape_bits(int(value), row)]
-        if bits:
-            self._coder.encode(np.array(bits, dtype=np.int32), BIT)
+        self.encode_runs(symbols, [(row, len(symbols))])
+
+    def encode_runs(self, symbols: Integers, runs: Sequence[Run]) -> None:
+        """Group after group. What NumPy can do for all of them is done once: there are tens of
+        thousands in an image."""
+        smallest, largest = (_of_each(runs, name) for name in ("smallest", "largest"))
+        escaped = (symbols < smallest) | (symbols > largest)
+        indices = (np.where(escaped, largest + 1, symbols) - smallest).astype(np.int32)
+        places, start = np.flatnonzero(escaped).tolist(), 0
+        for row, count in runs:
+            self._coder.encode(indices[start : start + count], exact_model(row))
+            start += count
+            while places and places[0] < start:
+                bits = _escape_bits(int(symbols[places.pop(0)]), row)
+                self._coder.encode(np.array(bits, dtype=np.int32), BIT)
 
     def encode_raw(self, values: Integers, bits: int) -> None:
         """Integers 0 .. 2**bits - 1 with equal probabilities, bits <= 16."""
@@ -92,16 +102,21 @@ class Decoder:
 
     def decode(self, count: int, row: Row) -> Integers:
         """`count` integers under one row."""
-        if count == 0:
-            return np.zeros(0, dtype=np.int32)
+        return self.decode_runs([(row, count)])
+
+    def decode_runs(self, runs: Sequence[Run]) -> Integers:
+        """Group after group, in one array."""
+        groups = [np.zeros(0, dtype=np.int32)]
         try:
-            indices: Integers = self._coder.decode(exact_model(row), count)
-            symbols = indices + np.int32(row.smallest)
-            for position in np.flatnonzero(symbols > row.largest):
-                symbols[position] = self._decode_escape(row)
+            for row, count in runs:
+                groups.append(indices := self._coder.decode(exact_model(row), count))
+                escape = row.largest - row.smallest + 1
+                if count and np.maximum.reduce(indices) == escape:
+                    for place in np.flatnonzero(indices == escape):
+                        indices[place] = self._decode_escape(row) - row.smallest
         except AssertionError as error:  # constriction's word for bytes that no encoder writes
             raise CorruptBitstream("the range-coded symbols are damaged") from error
-        return symbols
+        return np.concatenate(groups) + _of_each(runs, "smallest")
 
     def decode_raw(self, count: int, bits: int) -> Integers:
         """`count` integers 0 .. 2**bits - 1."""
@@ -134,6 +149,12 @@ class Decoder:
         if abs(value) > LARGEST_MAGNITUDE:
             raise CorruptBitstream("an escaped symbol is larger than the format allows")
         return value
+
+
+def _of_each(runs: Sequence[Run], name: str) -> Integers:
+    """A number of its row for each symbol."""
+    values = np.array([getattr(row, name) for row, _ in runs], dtype=np.int32)
+    return values.repeat([count for _, count in runs])
 
 
 def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:

@@ -14,6 +14,7 @@ integers only,
 Symbols are sorted by row and coded row by row, then the low bits, shift by shift.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -99,20 +100,20 @@ def encode_step(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
     difference = (symbols - codes.base) * codes.flip + _half(codes.shift)
     high = (difference >> codes.shift).astype(np.int32)
     low = (difference & ((1 << codes.shift) - 1)).astype(np.int32)
-    for row, places in _runs(codes.row):
-        encoder.encode(high[places], latent_rows()[row])
-    for shift, places in _runs(codes.shift):
-        encoder.encode_raw(low[places], shift)
+    places, runs = _sorted(codes.row)
+    encoder.encode_runs(high[places], [(latent_rows()[row], count) for row, count in runs])
+    for shift, part in _parts(*_sorted(codes.shift)):
+        encoder.encode_raw(low[part], shift)
 
 
 def decode_step(decoder: Decoder, d: Distributions) -> Integers:
     """Inverse of `encode_step`."""
     codes = _codes(d)
     high, low = np.zeros((2, len(d.scale)), dtype=np.int64)
-    for row, places in _runs(codes.row):
-        high[places] = decoder.decode(len(places), latent_rows()[row])
-    for shift, places in _runs(codes.shift):
-        low[places] = decoder.decode_raw(len(places), shift)
+    places, runs = _sorted(codes.row)
+    high[places] = decoder.decode_runs([(latent_rows()[row], count) for row, count in runs])
+    for shift, part in _parts(*_sorted(codes.shift)):
+        low[part] = decoder.decode_raw(len(part), shift)
     difference = (high << codes.shift) + low - _half(codes.shift)
     symbols = difference * codes.flip + codes.base
     if np.abs(symbols).max(initial=0) > LARGEST_MAGNITUDE:
@@ -125,14 +126,22 @@ def _half(shift: Integers) -> Integers:
     return (1 << shift) >> 1
 
 
-def _runs(keys: Integers) -> list[tuple[int, Indices]]:
-    """Places of each key (below 2**15), keys rising, places rising."""
-    if not len(keys):
-        return []
+def _sorted(keys: Integers) -> tuple[Indices, list[tuple[int, int]]]:
+    """Places in the order of their keys (below 2**15), equal ones rising; and each key that there
+    is with its count."""
     keys = keys.astype(np.int16)  # which NumPy sorts by radix, eight times faster
     order = np.argsort(keys, kind="stable")
-    ends = np.flatnonzero(np.diff(keys[order])) + 1
-    return [(int(keys[part[0]]), part) for part in np.split(order, ends)]
+    counts = np.bincount(keys)
+    found = np.flatnonzero(counts)
+    return order, list(zip(found.tolist(), counts[found].tolist(), strict=True))
+
+
+def _parts(places: Indices, runs: list[tuple[int, int]]) -> Iterator[tuple[int, Indices]]:
+    """Each key with its places."""
+    start = 0
+    for key, count in runs:
+        yield key, places[start : start + count]
+        start += count
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from pranc_codec import (
     coordinate,
     density,
     exact,
+    exact_network,
     grid,
     layers,
     mlp,
@@ -198,13 +199,13 @@ def test_exact_steps_mix_no_devices(fake):
     shapes = dict(first=(64, 83, 3, 3), direct=(9, 83, 3, 3), second=(64, 64, 3, 3),
                   third=(64, 64, 1, 1), last=(9, 64, 1, 1))  # fmt: skip
     vectors = tuple(cuda_zeros(n, 1, 1) for n in (64, 64, 64, 9))
-    step = exact.Step(
+    step = exact_network.Step(
         **{name: cuda_zeros(shape) for name, shape in shapes.items()},
         biases=vectors,
         scales=vectors,
     )
     maps = exact.joined([cuda_zeros(1, 83, 10, 12, dtype=torch.int8)])
-    assert exact.run_step(step, maps, (10, 12), 48).is_cuda
+    assert exact_network.run_step(step, maps, (10, 12), 48).is_cuda
     low = exact.log_integers(context.fold(context.slopes(cuda_zeros(1, 1, 9, 9).long())), 6)
     assert low.is_cuda
 

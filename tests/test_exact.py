@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage import data as skimage_data
 
-from pranc_codec import density, exact, latents, sums, wavelet
+from pranc_codec import density, exact, exact_network, latents, sums, wavelet
 from pranc_codec.context import PHASES, ContextModel, known_weights, log_magnitude
 from pranc_codec.errors import CorruptBitstream
 from pranc_codec.priors import grid as priors
@@ -108,11 +108,11 @@ def test_sums_are_exact_at_the_bound(size):
 
 def test_sums_that_could_be_inexact_are_refused():
     tensors = dict(priors.newest().tensors)
-    step = exact.step_of(tensors, "context.0.0", 0, CPU)
+    step = exact_network.step_of(tensors, 0, 0, 0, CPU)
     assert step.first.shape[2:] == (3, 3)
     tensors["context.0.0.first.bias"] = tensors["context.0.0.first.bias"] + (1 << 24)
     with pytest.raises(CorruptBitstream, match="16777216 up to which they are exact"):
-        exact.step_of(tensors, "context.0.0", 0, CPU)
+        exact_network.step_of(tensors, 0, 0, 0, CPU)
 
 
 @pytest.mark.parametrize("step_code", [-130, -250, -400])

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from skimage import data as skimage_data
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.exact import ExactContext
+from pranc_codec.exact_network import ExactContext
 from pranc_codec.training import grid_context, grid_prior, grid_synthesis
 from pranc_codec.training.loop import Schedule, learning_rate, train
 from pranc_codec.training.photographs import load_photographs, random_crops

@@ -1,8 +1,8 @@
 """The prior of the grid profile: networks that were trained on photographs.
 
-One safetensors file holds the context model in integers (`exact.step_of` says how) and the residual
-network in float16. A file names its prior by the hash of that file, so a prior never changes:
-a better one is another file, and the old ones stay.
+One safetensors file holds the context model in integers (`exact_network.step_of` says how) and the
+residual network in float16. A file names its prior by the hash of that file, so a prior never
+changes: a better one is another file, and the old ones stay.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pranc_codec.context import UNIT, ContextModel
 from pranc_codec.errors import UnsupportedVersion
-from pranc_codec.exact import ExactContext
+from pranc_codec.exact_network import ExactContext
 
 SHIPPED: Final = ("grid-1.safetensors", "grid-3.safetensors", "grid-4.safetensors")
 """Files beside this one, the newest last."""
