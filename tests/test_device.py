@@ -24,6 +24,7 @@ from pranc_codec import (
     synthesis,
     wavelet,
 )
+from pranc_codec.encoder import grid_fit
 from pranc_codec.parameters import MlpParameters
 from pranc_codec.priors import grid as priors
 
@@ -192,6 +193,22 @@ def test_context_model_mixes_no_devices(fake_context_model, fake):
     low = cuda_zeros(1, 3, *fine.shape[3:])
     outputs = on_fake_gpu(model).level(fine, low, coarse, None, cuda_zeros(1), 0)
     assert density.bits(fine, outputs.movedim(3, 0)).is_cuda
+
+
+def test_fits_mix_no_devices(fake_context_model, fake):
+    with unset_fake_temporarily():
+        network = synthesis.SynthesisNetwork()
+    problem = grid_fit.FitProblem(
+        opponent=cuda_zeros(1, 3, 33, 40), y=fake_pyramid(33, 40), colours=3, step_code=-200,
+        price=0.1, context=on_fake_gpu(fake_context_model), synthesis=on_fake_gpu(network),
+        coefficient_step=2.0,
+    )  # fmt: skip
+    latents = list(problem.y.bands)
+    seen = grid_fit.Look(
+        outputs=grid_fit._outputs(problem, latents),
+        correction=grid_fit._correction(problem, latents), gradients=[],
+    )  # fmt: skip
+    assert all(t.is_cuda for t in grid_fit.losses(problem, latents, seen))
 
 
 def test_exact_steps_mix_no_devices(fake):

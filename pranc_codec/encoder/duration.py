@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pranc_codec.encoder.grid_source import latents_iterations, offsets_iterations
+from pranc_codec.encoder.grid_source import looks_of, offsets_iterations
 from pranc_codec.encoder.mlp import steps_of
 from pranc_codec.encoder.plan import Rule, bpp_of_quality, plan_for
 from pranc_codec.encoder.target import DEFAULT_QUALITY, check_profile, level_of_effort
@@ -10,8 +10,8 @@ from pranc_codec.encoder.target import DEFAULT_QUALITY, check_profile, level_of_
 MEGAPIXEL: Final = 1e6
 GRID_S: Final = 2.3
 """Transform and coding of a megapixel."""
-LATENTS_ITERATION_S: Final = 1.45
-"""One step of a fit of latents, of a megapixel."""
+LOOK_S: Final = 1.45
+"""One look at the networks of a fit of latents, and its iterations, of a megapixel."""
 OFFSETS_ITERATION_S: Final = 0.05
 """One step of a fit of coefficients alone, on a window."""
 MLP_STEP_S: Final = (3e-3, 0.27e-6)
@@ -37,6 +37,6 @@ def estimate_seconds(
         rate = bpp_of_quality(quality or DEFAULT_QUALITY) if bpp is None else bpp
         weights = plan_for(rate, pixels, 3, Rule()).shape.weights
         return steps_of(level) * (MLP_STEP_S[0] + MLP_STEP_S[1] * weights)
-    latents_s = LATENTS_ITERATION_S * latents_iterations(level, pixels)
+    latents_s = LOOK_S * looks_of(level, pixels)
     offsets_s = OFFSETS_ITERATION_S * offsets_iterations(level, pixels)
     return pixels / MEGAPIXEL * (GRID_S + latents_s) + offsets_s

@@ -5,6 +5,11 @@ corrected reconstruction in steps, plus price * bits. Real-valued latents are se
 roundings with noise between them, which sharpen as the fit goes on (Agustsson & Theis, "Universally
 quantized neural compression", NeurIPS 2020, section 4; C3, Kim et al., CVPR 2024, section 3.3). The
 residual network's PRANC coefficients are fitted with them, rounded, gradients straight through.
+
+Nearly all time goes to the two networks, so most iterations do without them. What they said at the
+last look (the context model's outputs, the residual network's correction) stands still until the
+next one, and so does the loss's gradient through them; error and bits given what they said, and the
+gradient of these, are of each iteration's latents.
 """
 
 import math
@@ -32,13 +37,22 @@ REPORTS: Final = 50  # calls of the progress callback
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """Schedule of a fit; rates and noise in steps, ranges from the first iteration to the last."""
+    """Schedule of a fit; rates and noise in steps, ranges from the first iteration to the last.
 
-    iterations: int
-    learning_rate: float = 0.05
+    looks: how often the networks are run. iterations_per_look: of the latents; the coefficients
+    move once a look.
+    """
+
+    looks: int
+    iterations_per_look: int = 8
+    learning_rate: float = 0.02
     coefficients_learning_rate: float = 0.2
     temperature: tuple[float, float] = (0.2, 0.02)
     noise: tuple[float, float] = (0.22, 0.05)
+
+    @property
+    def iterations(self) -> int:
+        return self.looks * self.iterations_per_look
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +112,12 @@ def fit(
             softly_rounded(y, settings, part, generator) * mask
             for y, mask in zip(latents, masks, strict=True)
         ]
-        symbols = round_straight_through(coefficients / problem.coefficient_step)
-        with offsets.using([symbols * problem.coefficient_step]):
-            distortion, bits = losses(problem, Pyramid(low=problem.y.low, bands=tuple(soft)))
-        loss = distortion + problem.price * (bits + rate_bits(symbols))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if iteration % settings.iterations_per_look == 0:
+            symbols = round_straight_through(coefficients / problem.coefficient_step)
+            with offsets.using([symbols * problem.coefficient_step]):
+                seen = look(problem, soft, problem.price * rate_bits(symbols))
+        distortion, bits = follow(problem, soft, seen)
         optimizer.step()
         if progress is not None and (
             iteration % every == 0 or iteration + 1 == settings.iterations
@@ -115,13 +129,55 @@ def fit(
     return FitResult(y=y, coefficients=symbols.cpu().numpy())
 
 
-def losses(problem: FitProblem, symbols: Pyramid) -> tuple[Tensor, Tensor]:
-    """Squared error in steps, and bits; sums over the image."""
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the networks said of latents: the context model's outputs by level, the residual
+    network's correction; and the loss's gradients with respect to the latents through both."""
+
+    outputs: list[Float[Tensor, "outputs 1 3 3 _ _"]]
+    correction: Float[Tensor, "1 3 h w"]
+    gradients: list[Float[Tensor, "1 3 3 _ _"]]
+
+
+def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tensor) -> Look:
+    """Run the networks, forwards and back. The gradient of the coefficients, which these are the
+    price of, is left with them."""
+    leaves = [t.detach().requires_grad_() for t in latents]
     with bfloat16_products(problem.opponent.device):
-        bits = _bits(problem, symbols)
-        image = _image(problem, symbols)
-    lost = (image - problem.opponent)[:, : problem.colours]
-    return lost.square().sum() / problem.step**2, bits
+        said = [*_outputs(problem, leaves), _correction(problem, leaves)]
+    known = [t.detach().requires_grad_() for t in said]
+    outputs, correction = known[:-1], known[-1]
+    seen = Look(outputs=outputs, correction=correction, gradients=[])
+    distortion, bits = losses(problem, [t.detach() for t in leaves], seen)
+    gradients = torch.autograd.grad(distortion + problem.price * bits, known)
+    torch.autograd.backward(
+        [*said, price_of_coefficients], [*gradients, torch.ones_like(price_of_coefficients)]
+    )
+    return Look(
+        outputs=[t.detach() for t in outputs],
+        correction=correction.detach(),
+        gradients=[_gradient(t) for t in leaves],
+    )
+
+
+def follow(problem: FitProblem, latents: list[Tensor], seen: Look) -> tuple[Tensor, Tensor]:
+    """Leave the loss's gradient with the latents, as far as it is known since the last look; error
+    and bits."""
+    distortion, bits = losses(problem, latents, seen)
+    loss = distortion + problem.price * bits
+    torch.autograd.backward([loss, *latents], [torch.ones_like(loss), *seen.gradients])
+    return distortion, bits
+
+
+def losses(problem: FitProblem, latents: list[Tensor], seen: Look) -> tuple[Tensor, Tensor]:
+    """Squared error in steps, and bits; sums over the image, given what the networks said."""
+    colours = problem.colours
+    lost = (_linear(problem, latents) + seen.correction - problem.opponent)[:, :colours]
+    bits = [
+        density.bits(bands, outputs)[:, :colours].sum()
+        for bands, outputs in zip(latents, seen.outputs, strict=True)
+    ]
+    return lost.square().sum() / problem.step**2, torch.stack(bits).sum()
 
 
 def softly_rounded(
@@ -142,29 +198,39 @@ def soft_round(x: Float[Tensor, "..."], temperature: float) -> Float[Tensor, "..
     return middle + torch.tanh(sharpness * (x - middle)) / (2 * math.tanh(sharpness / 2))
 
 
-def _bits(problem: FitProblem, symbols: Pyramid) -> Tensor:
-    low, parents, grandparents = symbols.low, None, None
-    log2_step = low.new_tensor([problem.step_code / 64])
-    total = low.new_zeros(())
-    count = len(symbols.bands)
-    for number, bands in enumerate(symbols.bands):
-        finest = count - 1 - number
+def _outputs(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
+    """The context model's, by level."""
+    low, parents, grandparents = problem.y.low, None, None
+    log2_step = low.new_full((1,), problem.step_code / 64)
+    out = []
+    for number, bands in enumerate(latents):
+        finest = len(latents) - 1 - number
         outputs = problem.context.level(bands, low, parents, grandparents, log2_step, finest)
-        bits = density.bits(bands, outputs.movedim(3, 0).float())
-        total = total + bits[:, : problem.colours].sum()
+        out.append(outputs.movedim(3, 0).float())
         if finest:
-            size = symbols.bands[number + 1].shape[3:]
+            size = latents[number + 1].shape[3:]
             low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
         parents, grandparents = bands, parents
-    return total
+    return out
 
 
-def _image(problem: FitProblem, symbols: Pyramid) -> Tensor:
-    step = problem.step
-    linear = wavelet.synthesize(symbols.map(lambda t: t * step), *problem.size)
-    parents = symbols.bands[-2] if len(symbols.bands) > 1 else None
-    steps = linear.new_tensor([step])
-    return corrected(problem.synthesis, linear, symbols.bands[-1], parents, steps)
+def _linear(problem: FitProblem, latents: list[Tensor]) -> Tensor:
+    """The inverse wavelet."""
+    symbols = Pyramid(low=problem.y.low, bands=tuple(latents))
+    return wavelet.synthesize(symbols.map(lambda t: t * problem.step), *problem.size)
+
+
+def _correction(problem: FitProblem, latents: list[Tensor]) -> Tensor:
+    """What the residual network adds."""
+    linear = _linear(problem, latents)
+    parents = latents[-2] if len(latents) > 1 else None
+    steps = linear.new_full((1,), problem.step)
+    return corrected(problem.synthesis, linear, latents[-1], parents, steps) - linear
+
+
+def _gradient(leaf: Tensor) -> Tensor:
+    assert leaf.grad is not None
+    return leaf.grad
 
 
 def _masks(problem: FitProblem) -> list[Tensor]:
@@ -187,7 +253,7 @@ def _report(
 
     def preview() -> np.ndarray:
         with torch.no_grad():
-            image = _image(problem, Pyramid(low=problem.y.low, bands=tuple(rounded)))
+            image = _linear(problem, rounded) + _correction(problem, rounded)
         colours = grid.to_colours(image[0].float(), problem.colours).permute(1, 2, 0)
         return to_samples(colours.cpu().numpy(), "uint8")
 

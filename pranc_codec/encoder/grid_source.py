@@ -29,8 +29,8 @@ PRICE: Final = 0.1
 FIT_PRICE: Final = 0.115
 FIRST_FITTING_EFFORT: Final = 3
 """Below it only the residual network's coefficients are fitted."""
-FIT_ITERATIONS: Final = 20
-"""Of latents at that effort; twice as many at the next."""
+LOOKS: Final = 6
+"""At the networks, of a fit of latents at that effort; twice as many at the next."""
 OFFSETS_ITERATIONS: Final = 40
 """Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
 for the symbols that they became."""
@@ -38,18 +38,18 @@ MOST_FITTED_PIXELS: Final = 3 << 20
 """Latents of larger images are not fitted: it would take too much memory."""
 
 
-def latents_iterations(effort: int, pixels: int) -> int:
-    """Iterations of the fit of latents; 0 for none."""
+def looks_of(effort: int, pixels: int) -> int:
+    """At the networks, of the fit of latents; 0 for none."""
     if effort < FIRST_FITTING_EFFORT or pixels > MOST_FITTED_PIXELS:
         return 0
-    return FIT_ITERATIONS << effort - FIRST_FITTING_EFFORT
+    return LOOKS << effort - FIRST_FITTING_EFFORT
 
 
 def offsets_iterations(effort: int, pixels: int) -> int:
     """Iterations of the fit of coefficients alone; after a fit of latents it is a short one."""
     if effort == 0:
         return 0
-    return OFFSETS_ITERATIONS << (0 if latents_iterations(effort, pixels) else effort - 1)
+    return OFFSETS_ITERATIONS << (0 if looks_of(effort, pixels) else effort - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +75,8 @@ class Source:
         return Estimates(coefficients=self.coefficients, pixels=self.job.pixels)
 
     @property
-    def latents_iterations(self) -> int:
-        return latents_iterations(self.job.effort, self.job.pixels) if self._has_bands else 0
+    def looks(self) -> int:
+        return looks_of(self.job.effort, self.job.pixels) if self._has_bands else 0
 
     @property
     def offsets_iterations(self) -> int:
@@ -111,7 +111,7 @@ class Source:
         """What loses least of all that the effort tries; the wavelet coefficients as they are,
         where fitting does not pay."""
         choices = [self.plain(step_code)]
-        if self.latents_iterations:
+        if self.looks:
             choices += self.with_latents(step_code)
         if self.offsets_iterations:
             choices.append(self.with_offsets(_least(choices)))
@@ -119,8 +119,17 @@ class Source:
 
     def with_latents(self, step_code: int) -> "list[Fitted]":
         """Fitted latents, with the coefficients that were fitted beside them and without."""
+        found = fit(
+            self.latents_problem(step_code), FitSettings(looks=self.looks), seed=self.job.seed,
+            progress=self.job.progress,
+        )  # fmt: skip
+        rounded = Fitted(job=self.job, y=found.y, step_code=step_code, price=0)
+        return [replace(rounded, coefficients=found.coefficients), rounded]
+
+    def latents_problem(self, step_code: int) -> FitProblem:
+        """What a fit of latents minimizes."""
         y = self.in_steps(step_code)
-        problem = FitProblem(
+        return FitProblem(
             opponent=self.opponent,
             y=Pyramid(low=y.low.round(), bands=y.bands),
             colours=self.job.colours,
@@ -130,10 +139,6 @@ class Source:
             synthesis=self._network(),
             coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
         )
-        settings = FitSettings(iterations=self.latents_iterations)
-        found = fit(problem, settings, seed=self.job.seed, progress=self.job.progress)
-        rounded = Fitted(job=self.job, y=found.y, step_code=step_code, price=0)
-        return [replace(rounded, coefficients=found.coefficients), rounded]
 
     def with_offsets(self, fitted: "Fitted") -> "Fitted":
         """The same latents with coefficients that are fitted to them."""
@@ -153,7 +158,7 @@ class Source:
             self.offsets_iterations,
             seed=self.job.seed,
             start=fitted.coefficients,
-            progress=None if self.latents_iterations else self.job.progress,
+            progress=None if self.looks else self.job.progress,
         )
         return replace(fitted, coefficients=found)
 
@@ -197,4 +202,6 @@ class Fitted:
 
 
 def _least(choices: list[Fitted]) -> Fitted:
+    if len(choices) == 1:
+        return choices[0]
     return min(choices, key=lambda fitted: fitted.coded.loss(FIT_PRICE))

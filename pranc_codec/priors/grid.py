@@ -50,13 +50,18 @@ class GridPrior:
         return model
 
     def context(self, device: torch.device) -> ExactContext:
-        """The context model, ready to code with."""
-        return ExactContext(self.tensors, device)
+        """The context model, ready to code with; made once for each device."""
+        return _context_of(self, device)
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Tensors below a prefix, as float32."""
     return {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
+
+
+@lru_cache(maxsize=len(SHIPPED))
+def _context_of(prior: GridPrior, device: torch.device) -> ExactContext:
+    return ExactContext(prior.tensors, device)
 
 
 def newest() -> GridPrior:

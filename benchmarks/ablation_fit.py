@@ -1,0 +1,93 @@
+"""What a fit of latents gains for its seconds, by how often it looks at the networks.
+
+python benchmarks/ablation_fit.py PHOTOS --schedule 40x1@0.05 --schedule 12x8@0.02
+
+A schedule is LOOKSxITERATIONS@RATE: looks at the networks, iterations of the latents for each, and
+their learning rate. Held-out photographs of the prior's training at three rates; loss is MSE +
+lmbda * bpp of the real file, against the file without a fit; seconds are of one thread.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import torch
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from pranc_codec.encoder.grid import step_code_of_lmbda
+from pranc_codec.encoder.grid_fit import FitSettings, fit
+from pranc_codec.encoder.grid_source import FIT_PRICE, Fitted, Source
+from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.plan import Rule
+from pranc_codec.image import load_picture
+from pranc_codec.training.photographs import load_photographs
+
+LMBDAS: Final = (0.0118, 0.0019, 0.0003)
+
+
+def settings_of(schedule: str) -> FitSettings:
+    """From LOOKSxITERATIONS@RATE."""
+    counts, rate = schedule.split("@")
+    looks, iterations = counts.split("x")
+    return FitSettings(
+        looks=int(looks), iterations_per_look=int(iterations), learning_rate=float(rate)
+    )
+
+
+def gain_of(source: Source, step_code: int, settings: FitSettings) -> tuple[float, float]:
+    """Part of the loss that a fit saves, and its seconds of a processor."""
+    plain = source.coded(step_code).loss(FIT_PRICE)
+    problem = source.latents_problem(step_code)
+    start = time.process_time()
+    found = fit(problem, settings, seed=0, progress=None)
+    seconds = time.process_time() - start
+    fitted = Fitted(
+        job=source.job, y=found.y, step_code=step_code, price=0, coefficients=found.coefficients
+    )
+    return 1 - fitted.coded.loss(FIT_PRICE) / plain, seconds
+
+
+def sources_of(photos: Path, count: int, side: int) -> Sequence[Source]:
+    """Photographs, ready to fit."""
+    images = load_photographs(photos, side, held_out=True)[: 4 * count : 4]
+    jobs = (
+        Job(
+            picture=load_picture(Image.fromarray(image.numpy())), effort=4, seed=0,
+            device=torch.device("cpu"), progress=None, rule=Rule(),
+        )
+        for image in images
+    )  # fmt: skip
+    return [Source(job=job) for job in jobs]
+
+
+def main(
+    photos: Annotated[Path, typer.Argument(help="Folder of photographs.")],
+    schedule: Annotated[list[str], typer.Option(help="LOOKSxITERATIONS@RATE; repeatable.")],
+    count: Annotated[int, typer.Option(min=1, help="Photographs.")] = 3,
+    side: Annotated[int, typer.Option(help="Longest side.")] = 512,
+) -> None:
+    """Print a table of gains."""
+    torch.set_num_threads(1)
+    sources = sources_of(photos, count, side)
+    table = Table("schedule", *(f"lmbda {lmbda}" for lmbda in LMBDAS), "mean", "seconds of a fit")
+    for one in track(schedule, description="fitting"):
+        found = np.array([
+            [gain_of(source, step_code_of_lmbda(lmbda), settings_of(one)) for lmbda in LMBDAS]
+            for source in sources
+        ])  # fmt: skip
+        gains = 100 * found[:, :, 0]
+        table.add_row(
+            one, *(f"-{gain:.2f} %" for gain in gains.mean(0)), f"-{gains.mean():.2f} %",
+            f"{found[:, :, 1].mean():.1f}",
+        )  # fmt: skip
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)

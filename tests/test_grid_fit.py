@@ -1,0 +1,58 @@
+"""The fit of latents: what it remembers of the networks, and what it follows."""
+
+import torch
+from skimage import data as skimage_data
+
+from pranc_codec.encoder import grid_fit, grid_source
+from pranc_codec.encoder.grid_fit import FitProblem, Look
+from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.plan import Rule
+from pranc_codec.image import load_picture
+from pranc_codec.quantize import rate_bits
+
+STEP_CODE = -200
+
+
+def problem_of(height: int = 63, width: int = 95) -> FitProblem:
+    picture = load_picture(skimage_data.astronaut()[:height, 200 : 200 + width].copy())
+    job = Job(
+        picture=picture, effort=4, seed=0, device=torch.device("cpu"), progress=None, rule=Rule()
+    )
+    return grid_source.Source(job=job).latents_problem(STEP_CODE)
+
+
+def moved(problem: FitProblem) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Latents and coefficients, not where a fit begins."""
+    torch.manual_seed(0)
+    latents = [(t + 0.3 * torch.randn(t.shape)).requires_grad_() for t in problem.y.bands]
+    count = next(problem.synthesis.offsets.parameters()).numel()
+    return latents, (0.3 * torch.randn(count)).requires_grad_()
+
+
+def whole_loss(
+    problem: FitProblem, latents: list[torch.Tensor], coefficients: torch.Tensor
+) -> torch.Tensor:
+    """All of it at once, through the networks."""
+    with problem.synthesis.offsets.using([coefficients]):
+        seen = Look(
+            outputs=grid_fit._outputs(problem, latents),
+            correction=grid_fit._correction(problem, latents),
+            gradients=[],
+        )
+    distortion, bits = grid_fit.losses(problem, latents, seen)
+    rate = rate_bits(coefficients / problem.coefficient_step)
+    return distortion + problem.price * (bits + rate)
+
+
+def test_at_a_look_the_gradient_is_that_of_the_whole_loss():
+    problem = problem_of()
+    latents, coefficients = moved(problem)
+    loss = whole_loss(problem, latents, coefficients)
+    wanted = torch.autograd.grad(loss, [*latents, coefficients])
+    rate = rate_bits(coefficients / problem.coefficient_step)
+    with problem.synthesis.offsets.using([coefficients]):
+        seen = grid_fit.look(problem, latents, problem.price * rate)
+    distortion, bits = grid_fit.follow(problem, latents, seen)
+    torch.testing.assert_close(distortion + problem.price * (bits + rate), loss)
+    for tensor, gradient in zip([*latents, coefficients], wanted, strict=True):
+        torch.testing.assert_close(tensor.grad, gradient, rtol=1e-4, atol=1e-5)
