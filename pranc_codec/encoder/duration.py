@@ -8,9 +8,9 @@ from pranc_codec.encoder.plan import Rule, bpp_of_quality, plan_for
 from pranc_codec.encoder.target import DEFAULT_QUALITY, check_profile, level_of_effort
 
 MEGAPIXEL: Final = 1e6
-GRID_S: Final = 2.3
+GRID_S: Final = 3.5
 """Transform and coding of a megapixel."""
-LOOK_S: Final = 1.45
+LOOK_S: Final = 4.0
 """One look at the networks of a fit of latents, and its iterations, of a megapixel."""
 OFFSETS_ITERATION_S: Final = 0.05
 """One step of a fit of coefficients alone, on a window."""
