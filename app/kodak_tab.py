@@ -15,9 +15,9 @@ from . import charts, fragments
 
 MEAN: Final = "mean of 24 images"
 TITLES: Final = {
-    "results/grid-effort-0": "pranc grid, no fit (1 s)",
-    "results/grid-effort-default": "pranc grid, default effort (24 s)",
-    "results/grid-effort-max": "pranc grid, effort max (5 min)",
+    "results/grid-effort-0": "pranc grid, no fit",
+    "results/grid-effort-default": "pranc grid, default effort",
+    "results/grid-effort-max": "pranc grid, effort max",
     "results/mlp-default": "pranc mlp, default effort (20 s)",
     "results/mlp-max-five-images": "pranc mlp, effort max (minutes)",
     "results/avif-444": "AVIF 4:4:4",
