@@ -60,7 +60,9 @@ def plot_results(results: Sequence[Result], path: Path) -> None:
     for full in (r for r in results if r["name"] == "full"):
         label = f"all weights, float32: {full['file_bytes'] / 1000:,.0f} kB"
         axes.axhline(100 * full["test_accuracy"], color="#333333", dashes=(4, 3), label=label)
+    sizes = [r["file_bytes"] for r in results if r["name"] != "full"]
     axes.set_xscale("log")
+    axes.set_xlim(min(sizes) / 2, max(sizes) * 2)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_minor_formatter("")
