@@ -14,6 +14,7 @@ The stream ends without a mark and a shortened one still decodes, to other symbo
 stores it stores its length and checksum as well (`bitstream`).
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
@@ -67,12 +68,13 @@ class Encoder:
         smallest, largest = (_of_each(runs, name) for name in ("smallest", "largest"))
         escaped = (symbols < smallest) | (symbols > largest)
         indices = (np.where(escaped, largest + 1, symbols) - smallest).astype(np.int32)
-        places, start = np.flatnonzero(escaped).tolist(), 0
+        places, start = deque(np.flatnonzero(escaped).tolist()), 0
         for row, count in runs:
-            self._coder.encode(indices[start : start + count], exact_model(row))
+            if count:
+                self._coder.encode(indices[start : start + count], exact_model(row))
             start += count
             while places and places[0] < start:
-                bits = _escape_bits(int(symbols[places.pop(0)]), row)
+                bits = _escape_bits(int(symbols[places.popleft()]), row)
                 self._coder.encode(np.array(bits, dtype=np.int32), BIT)
 
     def encode_raw(self, values: Integers, bits: int) -> None:
@@ -109,9 +111,11 @@ class Decoder:
         groups = [np.zeros(0, dtype=np.int32)]
         try:
             for row, count in runs:
+                if not count:
+                    continue
                 groups.append(indices := self._coder.decode(exact_model(row), count))
                 escape = row.largest - row.smallest + 1
-                if count and np.maximum.reduce(indices) == escape:
+                if np.maximum.reduce(indices) == escape:
                     for place in np.flatnonzero(indices == escape):
                         indices[place] = self._decode_escape(row) - row.smallest
         except AssertionError as error:  # constriction's word for bytes that no encoder writes
@@ -154,7 +158,7 @@ class Decoder:
 def _of_each(runs: Sequence[Run], name: str) -> Integers:
     """A number of its row for each symbol."""
     values = np.array([getattr(row, name) for row, _ in runs], dtype=np.int32)
-    return values.repeat([count for _, count in runs])
+    return values.repeat(np.array([count for _, count in runs], dtype=np.int64))
 
 
 def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:

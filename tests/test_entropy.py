@@ -62,6 +62,19 @@ def test_round_trip(groups):
         np.testing.assert_array_equal(values, back)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(symbols, st.integers(0, tables.ROWS - 1)), max_size=4))
+def test_runs_are_groups_one_after_the_other(groups):
+    runs = [(tables.rows()[row], len(values)) for values, row in groups]
+    together = np.array([v for values, _ in groups for v in values], dtype=np.int32)
+    encoder = entropy.Encoder()
+    encoder.encode_runs(together, runs)
+    data = encoder.finish()
+    arrays = [(np.array(values, dtype=np.int32), row) for values, row in groups]
+    assert data == entropy.encode_symbols(arrays)
+    np.testing.assert_array_equal(entropy.Decoder(data).decode_runs(runs), together)
+
+
 @pytest.mark.parametrize("scale", [0.2, 3, 300])
 def test_length_is_what_the_model_says(scale):
     values = np.rint(np.random.default_rng(1).laplace(0, scale, 4000)).astype(np.int32)
