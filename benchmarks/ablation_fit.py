@@ -7,6 +7,7 @@ their learning rate. Held-out photographs of the prior's training at three rates
 lmbda * bpp of the real file, against the file without a fit; seconds are of one thread.
 """
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +34,10 @@ LMBDAS: Final = (0.0118, 0.0019, 0.0003)
 
 def settings_of(schedule: str) -> FitSettings:
     """From LOOKSxITERATIONS@RATE."""
-    counts, rate = schedule.split("@")
-    looks, iterations = counts.split("x")
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)@(\d*\.?\d+)", schedule)
+    if found is None:
+        raise typer.BadParameter(f"{schedule!r} is not LOOKSxITERATIONS@RATE, such as 12x8@0.02")
+    looks, iterations, rate = found.groups()
     return FitSettings(
         looks=int(looks), iterations_per_look=int(iterations), learning_rate=float(rate)
     )
@@ -74,16 +77,17 @@ def main(
 ) -> None:
     """Print a table of gains."""
     torch.set_num_threads(1)
+    settings = [settings_of(one) for one in schedule]
     sources = sources_of(photos, count, side)
     table = Table("schedule", *(f"lmbda {lmbda}" for lmbda in LMBDAS), "mean", "seconds of a fit")
-    for one in track(schedule, description="fitting"):
+    for name, one in zip(track(schedule, description="fitting"), settings, strict=True):
         found = np.array([
-            [gain_of(source, step_code_of_lmbda(lmbda), settings_of(one)) for lmbda in LMBDAS]
+            [gain_of(source, step_code_of_lmbda(lmbda), one) for lmbda in LMBDAS]
             for source in sources
         ])  # fmt: skip
         gains = 100 * found[:, :, 0]
         table.add_row(
-            one, *(f"-{gain:.2f} %" for gain in gains.mean(0)), f"-{gains.mean():.2f} %",
+            name, *(f"-{gain:.2f} %" for gain in gains.mean(0)), f"-{gains.mean():.2f} %",
             f"{found[:, :, 1].mean():.1f}",
         )  # fmt: skip
     Console().print(table)

@@ -89,7 +89,11 @@ def main() -> None:
             title="Kodak, mean over 24 images",
             measured={curve.name for curve in measured},
         )
-    for part, whole in (("mlp-max-five-images", "mlp-default"), (BEST, "grid-effort-default")):
+    for part, whole in (
+        ("mlp-max-five-images", "mlp-default"),
+        (BEST, "grid-effort-default"),
+        ("grid-effort-default-three-images", "grid-effort-default"),
+    ):
         compare(on_images(part, images_of(part)), on_images(whole, images_of(part)), table, None)
     for image in images_of(BEST):
         anchor = replace(on_images("avif-444", [image]), name=f"avif-444, {image}")

@@ -64,11 +64,13 @@ def step_of(
         whole = tensors[f"{prefix}.{name}.{part}"]
         return whole.chunk(4)[step].to(device)
 
-    names = ("first", "direct", "second", "third", "last")
-    w = {name: layer(name, "weight").float() for name in names}
-    for name in ("first", "direct"):
-        w[name] = w[name][:, inputs_of(w[name].shape[1], colour, step)]
-    w = {name: t.contiguous(memory_format=torch.channels_last) for name, t in w.items()}
+    def weight(name: str) -> Tensor:
+        whole = layer(name, "weight").float()
+        if name in ("first", "direct"):
+            whole = whole[:, inputs_of(whole.shape[1], colour, step)]
+        return whole.contiguous(memory_format=torch.channels_last)
+
+    w = {name: weight(name) for name in ("first", "direct", "second", "third", "last")}
     shifts = {name: layer(name, "shift").double() for name in ("first", "second", "third", "last")}
     biases = {
         name: layer(name, "bias").double() + torch.exp2(shift - 1) for name, shift in shifts.items()

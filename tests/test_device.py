@@ -204,11 +204,10 @@ def test_fits_mix_no_devices(fake_context_model, fake):
         coefficient_step=2.0,
     )  # fmt: skip
     latents = list(problem.y.bands)
-    seen = grid_fit.Look(
-        outputs=grid_fit._outputs(problem, latents),
-        correction=grid_fit._correction(problem, latents), gradients=[],
-    )  # fmt: skip
-    assert all(t.is_cuda for t in grid_fit.losses(problem, latents, seen))
+    outputs = grid_fit._outputs(problem, latents)
+    correction = grid_fit._correction(problem, latents)
+    found = grid_fit.losses(problem, latents, outputs, correction)
+    assert all(t.is_cuda for t in found)
 
 
 def test_exact_steps_mix_no_devices(fake):

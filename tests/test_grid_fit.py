@@ -4,7 +4,7 @@ import torch
 from skimage import data as skimage_data
 
 from pranc_codec.encoder import grid_fit, grid_source
-from pranc_codec.encoder.grid_fit import FitProblem, Look
+from pranc_codec.encoder.grid_fit import FitProblem
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.plan import Rule
 from pranc_codec.image import load_picture
@@ -34,12 +34,9 @@ def whole_loss(
 ) -> torch.Tensor:
     """All of it at once, through the networks."""
     with problem.synthesis.offsets.using([coefficients]):
-        seen = Look(
-            outputs=grid_fit._outputs(problem, latents),
-            correction=grid_fit._correction(problem, latents),
-            gradients=[],
-        )
-    distortion, bits = grid_fit.losses(problem, latents, seen)
+        outputs = grid_fit._outputs(problem, latents)
+        correction = grid_fit._correction(problem, latents)
+    distortion, bits = grid_fit.losses(problem, latents, outputs, correction)
     rate = rate_bits(coefficients / problem.coefficient_step)
     return distortion + problem.price * (bits + rate)
 

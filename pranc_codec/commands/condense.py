@@ -70,7 +70,10 @@ def condense(
     ] = None,
     tune_epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Of pruning; default: a third of --epochs."),
+        typer.Option(
+            min=1,
+            help="Of pruning; default: a third of --epochs, without it as many as of a training.",
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     device: Device = None,

@@ -147,8 +147,7 @@ def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tens
         said = [*_outputs(problem, leaves), _correction(problem, leaves)]
     known = [t.detach().requires_grad_() for t in said]
     outputs, correction = known[:-1], known[-1]
-    seen = Look(outputs=outputs, correction=correction, gradients=[])
-    distortion, bits = losses(problem, [t.detach() for t in leaves], seen)
+    distortion, bits = losses(problem, [t.detach() for t in leaves], outputs, correction)
     gradients = torch.autograd.grad(distortion + problem.price * bits, known)
     torch.autograd.backward(
         [*said, price_of_coefficients], [*gradients, torch.ones_like(price_of_coefficients)]
@@ -163,19 +162,21 @@ def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tens
 def follow(problem: FitProblem, latents: list[Tensor], seen: Look) -> tuple[Tensor, Tensor]:
     """Leave the loss's gradient with the latents, as far as it is known since the last look; error
     and bits."""
-    distortion, bits = losses(problem, latents, seen)
+    distortion, bits = losses(problem, latents, seen.outputs, seen.correction)
     loss = distortion + problem.price * bits
     torch.autograd.backward([loss, *latents], [torch.ones_like(loss), *seen.gradients])
     return distortion, bits
 
 
-def losses(problem: FitProblem, latents: list[Tensor], seen: Look) -> tuple[Tensor, Tensor]:
+def losses(
+    problem: FitProblem, latents: list[Tensor], outputs: list[Tensor], correction: Tensor
+) -> tuple[Tensor, Tensor]:
     """Squared error in steps, and bits; sums over the image, given what the networks said."""
     colours = problem.colours
-    lost = (_linear(problem, latents) + seen.correction - problem.opponent)[:, :colours]
+    lost = (_linear(problem, latents) + correction - problem.opponent)[:, :colours]
     bits = [
-        density.bits(bands, outputs)[:, :colours].sum()
-        for bands, outputs in zip(latents, seen.outputs, strict=True)
+        density.bits(bands, said)[:, :colours].sum()
+        for bands, said in zip(latents, outputs, strict=True)
     ]
     return lost.square().sum() / problem.step**2, torch.stack(bits).sum()
 
