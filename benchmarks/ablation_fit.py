@@ -1,6 +1,6 @@
 """What a fit of latents gains for its seconds, by how often it looks at the networks.
 
-python benchmarks/ablation_fit.py PHOTOS --schedule 40x1@0.05 --schedule 12x8@0.02
+python benchmarks/ablation_fit.py PHOTOS --schedule 8x16@0.02 --schedule 12x12@0.02
 
 A schedule is LOOKSxITERATIONS@RATE: looks at the networks, iterations of the latents for each, and
 their learning rate. Held-out photographs of the prior's training at three rates; loss is MSE +
@@ -36,7 +36,7 @@ def settings_of(schedule: str) -> FitSettings:
     """From LOOKSxITERATIONS@RATE."""
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)@(\d*\.?\d+)", schedule)
     if found is None:
-        raise typer.BadParameter(f"{schedule!r} is not LOOKSxITERATIONS@RATE, such as 12x8@0.02")
+        raise typer.BadParameter(f"{schedule!r} is not LOOKSxITERATIONS@RATE, such as 8x16@0.02")
     looks, iterations, rate = found.groups()
     return FitSettings(
         looks=int(looks), iterations_per_look=int(iterations), learning_rate=float(rate)

@@ -58,7 +58,8 @@ def main(
         for quality in QUALITIES:
             step_code = grid.step_code_of_quality(quality)
             plain = source.coded(step_code)
-            with_coefficients, without = (f.coded for f in source.with_latents(step_code))
+            beside, alone = source.with_latents(step_code)
+            with_coefficients, without = source.with_offsets(beside).coded, alone.coded
             table.add_row(
                 name, str(quality), f"{plain.bpp:.3f}", f"{plain.psnr_db:.2f}",
                 gain_percent(without, plain), gain_percent(with_coefficients, plain),

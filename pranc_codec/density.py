@@ -7,6 +7,7 @@ over scale, log2 of the scale, and the logit of the shape. Here in floating poin
 tables of integers made from the same formula (`tables`).
 """
 
+import math
 from typing import Final
 
 import torch
@@ -32,12 +33,32 @@ def parameters_of(
 def bits(symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]) -> Float[Tensor, "..."]:
     """Ideal code length of each symbol; differentiable in symbols and outputs."""
     location, scale, shape = parameters_of(outputs)
-    # By symmetry both edges are taken in the lower tail, where differences keep their precision.
-    distance = (symbols - location).abs()
-    near, far = (0.5 - distance) / scale, (-0.5 - distance) / scale
+    near, far = _edges(symbols - location, scale)
     logistic = torch.sigmoid(near) - torch.sigmoid(far)
     laplace = _laplace(near / 2) - _laplace(far / 2)
     return -torch.log2(torch.lerp(logistic, laplace, shape) + FLOOR)
+
+
+def bits_and_slopes(
+    symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]
+) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+    """`bits`, and their derivatives with respect to the symbols, in a third of autograd's time."""
+    location, scale, shape = parameters_of(outputs)
+    distance = symbols - location
+    near, far = _edges(distance, scale)
+    a, b = torch.sigmoid(near), torch.sigmoid(far)
+    c, d = _laplace(near / 2), _laplace(far / 2)
+    mass = torch.lerp(a - b, c - d, shape) + FLOOR
+    logistic = a * (1 - a) - b * (1 - b)
+    laplace = (torch.minimum(c, 1 - c) - torch.minimum(d, 1 - d)) / 2
+    slope = torch.lerp(logistic, laplace, shape) / (scale * mass * math.log(2))
+    return -torch.log2(mass), slope * distance.sign()
+
+
+def _edges(distance: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Of a symbol's interval, in scales: by symmetry both are taken in the lower tail, where
+    differences keep their precision."""
+    return (0.5 - distance.abs()) / scale, (-0.5 - distance.abs()) / scale
 
 
 def _laplace(x: Tensor) -> Tensor:

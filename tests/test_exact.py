@@ -182,3 +182,13 @@ def test_density_is_a_distribution():
     symbols = torch.arange(-400, 401).float()
     bits = density.bits(symbols, outputs.expand(3, 801))
     assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=1e-3)
+
+
+def test_slopes_of_the_bits_are_autograds():
+    torch.manual_seed(0)
+    outputs = 2 * torch.randn(3, 5000)
+    symbols = (8 * torch.randn(5000)).requires_grad_()
+    wanted = density.bits(symbols, outputs)
+    bits, slopes = density.bits_and_slopes(symbols.detach(), outputs)
+    torch.testing.assert_close(bits, wanted.detach())
+    torch.testing.assert_close(slopes, torch.autograd.grad(wanted.sum(), symbols)[0])

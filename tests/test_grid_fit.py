@@ -1,10 +1,12 @@
 """The fit of latents: what it remembers of the networks, and what it follows."""
 
+import itertools
+
 import torch
 from skimage import data as skimage_data
 
 from pranc_codec.encoder import grid_fit, grid_source
-from pranc_codec.encoder.grid_fit import FitProblem
+from pranc_codec.encoder.grid_fit import FitProblem, FitSettings
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.plan import Rule
 from pranc_codec.image import load_picture
@@ -53,3 +55,39 @@ def test_at_a_look_the_gradient_is_that_of_the_whole_loss():
     torch.testing.assert_close(distortion + problem.price * (bits + rate), loss)
     for tensor, gradient in zip([*latents, coefficients], wanted, strict=True):
         torch.testing.assert_close(tensor.grad, gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_networks_look_at_latents_without_noise(monkeypatch):
+    problem, settings = problem_of(), FitSettings(looks=2, iterations_per_look=3, learning_rate=0)
+    looked, followed = [], []
+    real_look, real_follow = grid_fit.look, grid_fit.follow
+
+    def look(problem, latents, price):
+        looked.append([t.detach().clone() for t in latents])
+        return real_look(problem, latents, price)
+
+    def follow(problem, latents, seen):
+        followed.append([t.detach().clone() for t in latents])
+        return real_follow(problem, latents, seen)
+
+    monkeypatch.setattr(grid_fit, "look", look)
+    monkeypatch.setattr(grid_fit, "follow", follow)
+    grid_fit.fit(problem, settings, seed=0, progress=None)
+    masks = grid_fit._masks(problem)
+    bands = list(problem.y.bands)
+    for part, seen in zip((0, 0.5), looked, strict=True):
+        wanted = grid_fit.softly_rounded(bands, masks, settings, part, None)
+        torch.testing.assert_close(seen, wanted)
+    assert len(followed) == settings.iterations
+    assert all(not torch.equal(a[-1], b[-1]) for a, b in itertools.pairwise(followed))
+
+
+def test_noise_and_temperature_end_near_rounding():
+    y, mask = torch.linspace(-3, 3, 1001)[None], torch.ones(1, 1001)
+    settings = FitSettings(looks=1)
+    generator = torch.Generator().manual_seed(0)
+    first, last = (
+        (grid_fit.softly_rounded([y], [mask], settings, part, generator)[0] - y.round()).abs()
+        for part in (0, 1)
+    )
+    assert 3 * last.mean() < first.mean() < 0.1

@@ -10,9 +10,9 @@ from pranc_codec.encoder.target import DEFAULT_QUALITY, check_profile, level_of_
 MEGAPIXEL: Final = 1e6
 GRID_S: Final = 3.5
 """Transform and coding of a megapixel."""
-LOOK_S: Final = 4.0
+LOOK_S: Final = 5.5
 """One look at the networks of a fit of latents, and its iterations, of a megapixel."""
-OFFSETS_ITERATION_S: Final = 0.05
+OFFSETS_ITERATION_S: Final = 0.02
 """One step of a fit of coefficients alone, on a window."""
 MLP_STEP_S: Final = (3e-3, 0.27e-6)
 """One step of a fit: of any network, and of each weight."""

@@ -9,7 +9,8 @@ residual network's PRANC coefficients are fitted with them, rounded, gradients s
 Nearly all time goes to the two networks, so most iterations do without them. What they said at the
 last look (the context model's outputs, the residual network's correction) stands still until the
 next one, and so does the loss's gradient through them; error and bits given what they said, and the
-gradient of these, are of each iteration's latents.
+gradient of these, are of each iteration's latents. Networks look at latents without noise: one
+sample of it would stand still as long.
 """
 
 import math
@@ -38,13 +39,14 @@ REPORTS: Final = 50  # calls of the progress callback
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
     """Schedule of a fit; rates and noise in steps, ranges from the first iteration to the last.
+    Learning rates fall to zero as the square of what is left of the fit.
 
     looks: how often the networks are run. iterations_per_look: of the latents; the coefficients
     move once a look.
     """
 
     looks: int
-    iterations_per_look: int = 8
+    iterations_per_look: int = 16
     learning_rate: float = 0.02
     coefficients_learning_rate: float = 0.2
     temperature: tuple[float, float] = (0.2, 0.02)
@@ -107,16 +109,14 @@ def fit(
     for iteration in range(settings.iterations):
         part = iteration / settings.iterations
         for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * (1 + math.cos(math.pi * part)) / 2
-        soft = [
-            softly_rounded(y, settings, part, generator) * mask
-            for y, mask in zip(latents, masks, strict=True)
-        ]
+            group["lr"] = group["peak"] * (1 - part) ** 2
         optimizer.zero_grad()
         if iteration % settings.iterations_per_look == 0:
+            soft = softly_rounded(latents, masks, settings, part, None)
             symbols = round_straight_through(coefficients / problem.coefficient_step)
             with offsets.using([symbols * problem.coefficient_step]):
                 seen = look(problem, soft, problem.price * rate_bits(symbols))
+        soft = softly_rounded(latents, masks, settings, part, generator)
         distortion, bits = follow(problem, soft, seen)
         optimizer.step()
         if progress is not None and (
@@ -162,34 +162,44 @@ def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tens
 def follow(problem: FitProblem, latents: list[Tensor], seen: Look) -> tuple[Tensor, Tensor]:
     """Leave the loss's gradient with the latents, as far as it is known since the last look; error
     and bits."""
-    distortion, bits = losses(problem, latents, seen.outputs, seen.correction)
-    loss = distortion + problem.price * bits
-    torch.autograd.backward([loss, *latents], [torch.ones_like(loss), *seen.gradients])
-    return distortion, bits
+    bits, gradients = torch.zeros_like(problem.y.low[0, 0, 0, 0]), []
+    for t, said, gradient in zip(latents, seen.outputs, seen.gradients, strict=True):
+        of_each, slopes = density.bits_and_slopes(t.detach(), said)
+        bits = bits + of_each[:, : problem.colours].sum()
+        gradients.append(gradient + problem.price * slopes)
+    distortion = _distortion(problem, latents, seen.correction)
+    torch.autograd.backward([distortion, *latents], [torch.ones_like(distortion), *gradients])
+    return distortion.detach(), bits
 
 
 def losses(
     problem: FitProblem, latents: list[Tensor], outputs: list[Tensor], correction: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Squared error in steps, and bits; sums over the image, given what the networks said."""
-    colours = problem.colours
-    lost = (_linear(problem, latents) + correction - problem.opponent)[:, :colours]
     bits = [
-        density.bits(bands, said)[:, :colours].sum()
+        density.bits(bands, said)[:, : problem.colours].sum()
         for bands, said in zip(latents, outputs, strict=True)
     ]
-    return lost.square().sum() / problem.step**2, torch.stack(bits).sum()
+    return _distortion(problem, latents, correction), torch.stack(bits).sum()
 
 
 def softly_rounded(
-    y: Float[Tensor, "..."], settings: FitSettings, part: float, generator: torch.Generator
-) -> Float[Tensor, "..."]:
-    """Two soft roundings with uniform noise between them. part: of the fit that is over."""
+    latents: list[Tensor], masks: list[Tensor], settings: FitSettings, part: float,
+    generator: torch.Generator | None,
+) -> list[Tensor]:  # fmt: skip
+    """Two soft roundings, with uniform noise between them if there is a generator. masks: 1 where
+    latents are coded; part: of the fit that is over."""
     temperature, noise = (
         start + (end - start) * part for start, end in (settings.temperature, settings.noise)
     )
-    uniform = torch.rand(y.shape, generator=generator).to(y.device) * 2 - 1
-    return soft_round(soft_round(y, temperature) + noise * uniform, temperature)
+    out = []
+    for y, mask in zip(latents, masks, strict=True):
+        once = soft_round(y, temperature)
+        if generator is not None:
+            uniform = torch.rand(y.shape, generator=generator).to(y.device) * 2 - 1
+            once = once + noise * uniform
+        out.append(soft_round(once, temperature) * mask)
+    return out
 
 
 def soft_round(x: Float[Tensor, "..."], temperature: float) -> Float[Tensor, "..."]:
@@ -213,6 +223,12 @@ def _outputs(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
             low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
         parents, grandparents = bands, parents
     return out
+
+
+def _distortion(problem: FitProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
+    """Squared error in steps, a sum over the image."""
+    lost = (_linear(problem, latents) + correction - problem.opponent)[:, : problem.colours]
+    return lost.square().sum() / problem.step**2
 
 
 def _linear(problem: FitProblem, latents: list[Tensor]) -> Tensor:

@@ -23,8 +23,8 @@ from pranc_codec.quantize import rate_bits, round_straight_through
 from pranc_codec.synthesis import SynthesisNetwork
 from pranc_codec.wavelet import Pyramid
 
-LEARNING_RATE: Final = 0.2
-WINDOW_CELLS: Final = 128
+LEARNING_RATE: Final = 0.1
+WINDOW_CELLS: Final = 32
 REPORTS: Final = 20  # calls of the progress callback
 
 

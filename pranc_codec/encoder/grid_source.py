@@ -29,9 +29,9 @@ PRICE: Final = 0.1
 FIT_PRICE: Final = 0.115
 FIRST_FITTING_EFFORT: Final = 3
 """Below it only the residual network's coefficients are fitted."""
-LOOKS: Final = 6
+LOOKS: Final = 4
 """At the networks, of a fit of latents at that effort; twice as many at the next."""
-OFFSETS_ITERATIONS: Final = 40
+OFFSETS_ITERATIONS: Final = 80
 """Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
 for the symbols that they became."""
 MOST_FITTED_PIXELS: Final = 3 << 20
