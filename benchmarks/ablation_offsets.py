@@ -1,15 +1,15 @@
 """What fitting and the PRANC coefficients of the grid profile bring, net of their own bytes.
 
-python benchmarks/ablation_offsets.py [--effort 4] [--side 512]
+python benchmarks/ablation_offsets.py [IMAGE ...] [--effort 4] [--side 512]
 
-Photographs of scikit-image, three qualities. Loss is MSE + lmbda * bpp of the real file, lmbda as
-the encoder's at that step; gains are against the file without fitting at the same step.
+Three photographs of scikit-image, or the images given; three qualities. Loss is MSE + lmbda * bpp
+of the real file, lmbda as the encoder's at that step; gains are against the file without fitting at
+the same step.
 """
 
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 from PIL import Image
@@ -29,8 +29,7 @@ QUALITIES = (15, 35, 55)
 IMAGES = ("astronaut", "coffee", "chelsea")
 
 
-def source_of(image: np.ndarray, side: int, effort: int) -> grid_source.Source:
-    picture = Image.fromarray(image)
+def source_of(picture: Image.Image, side: int, effort: int) -> grid_source.Source:
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     job = Job(
         picture=load_picture(picture), effort=effort, seed=0, device=torch.device("cpu"),
@@ -43,7 +42,15 @@ def gain_percent(coded: Coded, plain: Coded) -> str:
     return f"{100 * (1 - coded.loss(FIT_PRICE) / plain.loss(FIT_PRICE)):.2f}"
 
 
+def pictures_of(paths: list[Path] | None) -> dict[str, Image.Image]:
+    """By name."""
+    if paths:
+        return {path.stem: Image.open(path).convert("RGB") for path in paths}
+    return {name: Image.fromarray(getattr(skimage_data, name)()) for name in IMAGES}
+
+
 def main(
+    images: Annotated[list[Path] | None, typer.Argument(help="Default: scikit-image's.")] = None,
     effort: Annotated[int, typer.Option(help="1 to 7.")] = 4,
     side: Annotated[int, typer.Option(help="Longest side of the images.")] = 512,
     output: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
@@ -53,8 +60,8 @@ def main(
         "image", "quality", "bpp", "PSNR dB", "fit: loss -%", "with coefficients: loss -%",
         "their bytes", "their dB",
     )  # fmt: skip
-    for name in track(IMAGES, description="fitting"):
-        source = source_of(getattr(skimage_data, name)(), side, effort)
+    for name, picture in track(pictures_of(images).items(), description="fitting"):
+        source = source_of(picture, side, effort)
         for quality in QUALITIES:
             step_code = grid.step_code_of_quality(quality)
             plain = source.coded(step_code)

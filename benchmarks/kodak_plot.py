@@ -92,7 +92,6 @@ def main() -> None:
     for part, whole in (
         ("mlp-max-five-images", "mlp-default"),
         (BEST, "grid-effort-default"),
-        ("grid-effort-default-three-images", "grid-effort-default"),
     ):
         compare(on_images(part, images_of(part)), on_images(whole, images_of(part)), table, None)
     for image in images_of(BEST):

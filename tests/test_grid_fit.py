@@ -84,7 +84,7 @@ def test_networks_look_at_latents_without_noise(monkeypatch):
 
 def test_noise_and_temperature_end_near_rounding():
     y, mask = torch.linspace(-3, 3, 1001)[None], torch.ones(1, 1001)
-    settings = FitSettings(looks=1)
+    settings = FitSettings(looks=1, learning_rate=0)
     generator = torch.Generator().manual_seed(0)
     first, last = (
         (grid_fit.softly_rounded([y], [mask], settings, part, generator)[0] - y.round()).abs()

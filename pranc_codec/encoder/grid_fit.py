@@ -46,8 +46,8 @@ class FitSettings:
     """
 
     looks: int
+    learning_rate: float
     iterations_per_look: int = 16
-    learning_rate: float = 0.02
     coefficients_learning_rate: float = 0.2
     temperature: tuple[float, float] = (0.2, 0.02)
     noise: tuple[float, float] = (0.22, 0.05)

@@ -31,6 +31,9 @@ FIRST_FITTING_EFFORT: Final = 3
 """Below it only the residual network's coefficients are fitted."""
 LOOKS: Final = 4
 """At the networks, of a fit of latents at that effort; twice as many at the next."""
+LEARNING_RATE: Final = 0.02
+LOOKS_OF_RATE: Final = 8
+"""Of latents, in a fit of that many looks."""
 OFFSETS_ITERATIONS: Final = 80
 """Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
 for the symbols that they became."""
@@ -43,6 +46,12 @@ def looks_of(effort: int, pixels: int) -> int:
     if effort < FIRST_FITTING_EFFORT or pixels > MOST_FITTED_PIXELS:
         return 0
     return LOOKS << effort - FIRST_FITTING_EFFORT
+
+
+def fit_settings(looks: int) -> FitSettings:
+    """Of latents. Longer fits move them faster: of the rates 0.01, 0.02, 0.035 and 0.06, 64 looks
+    gained most on photographs with 0.035 (`benchmarks/ablation_fit.py`)."""
+    return FitSettings(looks=looks, learning_rate=LEARNING_RATE * (looks / LOOKS_OF_RATE) ** 0.25)
 
 
 def offsets_iterations(effort: int, pixels: int) -> int:
@@ -120,7 +129,7 @@ class Source:
     def with_latents(self, step_code: int) -> "list[Fitted]":
         """Fitted latents, with the coefficients that were fitted beside them and without."""
         found = fit(
-            self.latents_problem(step_code), FitSettings(looks=self.looks), seed=self.job.seed,
+            self.latents_problem(step_code), fit_settings(self.looks), seed=self.job.seed,
             progress=self.job.progress,
         )  # fmt: skip
         rounded = Fitted(job=self.job, y=found.y, step_code=step_code, price=0)
