@@ -24,7 +24,7 @@ def encode(
         str,
         typer.Option(
             help="0 (grid: no fit, a second or so) to 7 (max: minutes), fast (2) or default (4); "
-            "from 3 on each takes about twice as long as the one before."
+            "from 3 on each takes two to three times as long as the one before."
         ),
     ] = "default",
     profile: Annotated[

@@ -47,7 +47,7 @@ def encode(
         2 %) or psnr (dB on 8-bit samples, at most 0.1 dB under): one of them.
     profile: "grid" (wavelet latents and a small network: the best rate-distortion) or "mlp" (one
         coordinate network and nothing else: the method itself, for very low rates).
-    effort: 0-7, each twice the steps of the one before, or "fast" (2), "default" (4), "max" (7).
+    effort: 0-7, each two to three times the work, or "fast" (2), "default" (4), "max" (7).
         grid: 0 does not fit at all, and is done in about a second for 768x512; 1 and 2 fit the
         network's coefficients only, and so does every effort for images of more than three
         megapixels; from 3 on latents are fitted with them.

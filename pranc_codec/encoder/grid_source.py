@@ -29,8 +29,8 @@ PRICE: Final = 0.1
 FIT_PRICE: Final = 0.115
 FIRST_FITTING_EFFORT: Final = 3
 """Below it only the residual network's coefficients are fitted."""
-LOOKS: Final = 4
-"""At the networks, of a fit of latents at that effort; twice as many at the next."""
+LOOKS: Final = (4, 8, 20, 50, 128)
+"""At the networks, of a fit of latents at that effort, at the next one, ..."""
 LEARNING_RATE: Final = 0.02
 LOOKS_OF_RATE: Final = 8
 """Of latents, in a fit of that many looks."""
@@ -45,7 +45,7 @@ def looks_of(effort: int, pixels: int) -> int:
     """At the networks, of the fit of latents; 0 for none."""
     if effort < FIRST_FITTING_EFFORT or pixels > MOST_FITTED_PIXELS:
         return 0
-    return LOOKS << effort - FIRST_FITTING_EFFORT
+    return LOOKS[effort - FIRST_FITTING_EFFORT]
 
 
 def fit_settings(looks: int) -> FitSettings:
