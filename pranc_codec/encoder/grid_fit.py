@@ -112,7 +112,8 @@ def fit(
             group["lr"] = group["peak"] * (1 - part) ** 2
         optimizer.zero_grad()
         if iteration % settings.iterations_per_look == 0:
-            soft = softly_rounded(latents, masks, settings, part, None)
+            with torch.no_grad():
+                soft = softly_rounded(latents, masks, settings, part, None)
             symbols = round_straight_through(coefficients / problem.coefficient_step)
             with offsets.using([symbols * problem.coefficient_step]):
                 seen = look(problem, soft, problem.price * rate_bits(symbols))
