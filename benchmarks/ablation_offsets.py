@@ -50,7 +50,10 @@ def pictures_of(paths: list[Path] | None) -> dict[str, Image.Image]:
 
 
 def main(
-    images: Annotated[list[Path] | None, typer.Argument(help="Default: scikit-image's.")] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Default: scikit-image's.", exists=True, dir_okay=False),
+    ] = None,
     effort: Annotated[int, typer.Option(help="1 to 7.")] = 4,
     side: Annotated[int, typer.Option(help="Longest side of the images.")] = 512,
     output: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
