@@ -10,7 +10,7 @@ that. Goes on where it was interrupted.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
@@ -19,7 +19,7 @@ from typing import Annotated, Any, Final
 
 import torch
 import typer
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -34,9 +34,8 @@ from pranc_codec.context import (
 from pranc_codec.files import check_settings, write_atomically
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_context import bpp_of, loss_of
-from pranc_codec.training.grid_symbols import data_of, training_batch, validation_means
+from pranc_codec.training.grid_symbols import ChosenSymbols, validation_means
 from pranc_codec.training.loop import Schedule, train
-from pranc_codec.training.photographs import load_photographs
 
 AS_SHIPPED: Final = "as shipped"
 CROPS: Final = 2
@@ -46,7 +45,6 @@ LARGEST_RATE: Final = 5e-4
 LARGE_LOGIT: Final = 20.0
 CELL_PIXELS: Final = 16
 """Of a cell of the finest level."""
-Photographs = Sequence[UInt8[Tensor, "_ _ 3"]]
 HIDDEN_LAYERS: Final = ("first", "second", "third", "last")
 """Each with what follows; the last one has the outputs."""
 ALL_LEVELS: Final = 4 / 3
@@ -104,7 +102,7 @@ def model_of(
 ) -> ContextModel:
     """The shipped model, of networks of another kind or width."""
     torch.manual_seed(0)
-    model = priors.newest().float_context()
+    model = priors.plain().float_context()
     for networks in model.networks:
         assert isinstance(networks, nn.ModuleList)
         for colour, channels in enumerate(hidden):
@@ -176,21 +174,19 @@ def kmacs_per_pixel(model: ContextModel) -> float:
     return weights / CELL_PIXELS * ALL_LEVELS / 1000
 
 
-def result_of(
-    name: str, output: Path, steps: int, images: Photographs, held_out: Photographs
-) -> dict[str, Any]:
+def result_of(name: str, output: Path, steps: int, examples: ChosenSymbols) -> dict[str, Any]:
     """A variant's costs, and bpp of held-out photographs after its training, which is done once."""
     stem = output / f"{name.replace(' ', '-')}-{steps}"
     result = stem.with_suffix(".json")
     schedule = Schedule(
         steps=steps, validate_every=steps, warmup=max(1, steps // 10), learning_rate=LARGEST_RATE
     )  # fmt: skip
-    data = data_of(images, crops=CROPS, side=SIDE, from_prior=True) | dict(variant=name)
+    data = examples.data() | dict(prior=priors.plain().number, variant=name)
     settings = asdict(schedule) | data
     if not result.exists():
-        model = train_variant(name, stem.with_suffix(".pt"), schedule, images, data)
+        model = train_variant(name, stem.with_suffix(".pt"), schedule, examples, data)
         with torch.no_grad():
-            rates = validation_means(held_out, shipped(), partial(bpp_of, model))
+            rates = validation_means(examples, partial(bpp_of, model))
         made = dict(kmacs_per_pixel=kmacs_per_pixel(model), bpp=rates, settings=settings)
         with write_atomically(result) as file:
             file.write((json.dumps(made) + "\n").encode())
@@ -200,21 +196,20 @@ def result_of(
 
 
 def train_variant(
-    name: str, checkpoint: Path, schedule: Schedule, images: Photographs, data: dict[str, object]
+    name: str,
+    checkpoint: Path,
+    schedule: Schedule,
+    examples: ChosenSymbols,
+    data: dict[str, object],
 ) -> ContextModel:
     """Train a variant on the symbols that the shipped model chooses."""
-    model, chooser = VARIANTS[name](), shipped()
+    model = VARIANTS[name]()
 
     def loss(generator: torch.Generator) -> Tensor:
-        return loss_of(model, training_batch(images, chooser, generator, crops=CROPS, side=SIDE))
+        return loss_of(model, examples.batch(generator))
 
     train(model, loss, lambda _: "", schedule, checkpoint, data)
     return model
-
-
-def shipped() -> ContextModel:
-    """The shipped model, not to be trained."""
-    return priors.newest().float_context().requires_grad_(False)
 
 
 def main(
@@ -226,11 +221,11 @@ def main(
     """Train all variants; a table of their rates and costs."""
     torch.set_num_threads(threads)
     output.mkdir(parents=True, exist_ok=True)
-    images = load_photographs(photos, 1024)
-    held_out = load_photographs(photos, 1024, held_out=True)
+    chooser = priors.plain().float_context().requires_grad_(False)
+    examples = ChosenSymbols.load(photos, chooser, crops=CROPS, side=SIDE)
     table = Table("context model", "kMAC a pixel", "bpp at 2**-2, -3, -4, -5", "against as shipped")
     results = {
-        name: result_of(name, output, steps, images, held_out)
+        name: result_of(name, output, steps, examples)
         for name in track(VARIANTS, description="training")
     }
     whole = results[AS_SHIPPED]["bpp"]

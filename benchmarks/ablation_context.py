@@ -94,7 +94,7 @@ def main(
 ) -> None:
     """Print a table of gains."""
     torch.set_num_threads(threads)
-    rate = Rate(priors.newest().float_context()).requires_grad_(False)
+    rate = Rate(priors.plain().float_context()).requires_grad_(False)
     biases = [name for name, _ in rate.named_parameters() if name.endswith("bias")]
     choices: dict[str, list[str]] = {"last": [n for n in biases if ".last." in n], "all": biases}
     held_out = load_photographs(photos, side, held_out=True)

@@ -27,6 +27,7 @@ from pranc_codec.encoder.grid_source import FIT_PRICE, Fitted, Source
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.plan import Rule
 from pranc_codec.image import load_picture
+from pranc_codec.priors import grid as priors
 from pranc_codec.training.photographs import load_photographs
 
 LMBDAS: Final = (0.0118, 0.0019, 0.0003)
@@ -51,7 +52,12 @@ def gain_of(source: Source, step_code: int, settings: FitSettings) -> tuple[floa
     found = fit(problem, settings, seed=0, progress=None)
     seconds = time.process_time() - start
     fitted = Fitted(
-        job=source.job, y=found.y, step_code=step_code, price=0, coefficients=found.coefficients
+        job=source.job,
+        prior=priors.fitted(),
+        y=found.y,
+        step_code=step_code,
+        price=0,
+        coefficients=found.coefficients,
     )
     return 1 - fitted.coded.loss(FIT_PRICE) / plain, seconds
 

@@ -177,7 +177,7 @@ def test_synthesis_mixes_no_devices(fake):
 
 def test_offsets_with_coefficients_mix_no_devices(fake):
     with unset_fake_temporarily():
-        network = grid.build_network(priors.newest().number, 100, seed=0)
+        network = grid.build_network(priors.plain().number, 100, seed=0)
     on_fake_gpu(network)
     (layer,) = network.offsets.layers
     count = grid.offsets_count()

@@ -57,7 +57,7 @@ class Known:
 
 def run(symbols: Pyramid, step_code: int, *, size=(63, 95), **options) -> Known:
     known = Known(symbols, size)
-    context = priors.newest().context(CPU)
+    context = priors.plain().context(CPU)
     exact.code_bands(context, symbols.low, size, step_code, known, **options)
     return known
 
@@ -107,7 +107,7 @@ def test_sums_are_exact_at_the_bound(size):
 
 
 def test_sums_that_could_be_inexact_are_refused():
-    tensors = dict(priors.newest().tensors)
+    tensors = dict(priors.plain().tensors)
     step = exact_network.step_of(tensors, 0, 0, 0, CPU)
     assert step.first.shape[2:] == (3, 3)
     tensors["context.0.0.first.bias"] = tensors["context.0.0.first.bias"] + (1 << 24)
@@ -126,12 +126,12 @@ def test_integers_and_floats_are_one_model(step_code):
         log2_step=torch.tensor([step_code / 64]),
     )
     with torch.no_grad():
-        floats = float(bpp_of(priors.newest().float_context(), batch)) * 128 * 192
+        floats = float(bpp_of(priors.plain().float_context(), batch)) * 128 * 192
     assert integers == pytest.approx(floats, rel=0.005)
 
 
 def test_packing_a_model_gives_its_integers_back():
-    prior = priors.newest()
+    prior = priors.plain()
     again = context_tensors(prior.float_context())
     assert all(torch.equal(prior.tensors[name], tensor) for name, tensor in again.items())
 

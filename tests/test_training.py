@@ -7,9 +7,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from skimage import data as skimage_data
 
+from pranc_codec import wavelet
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.exact_network import ExactContext
-from pranc_codec.training import grid_context, grid_prior, grid_synthesis
+from pranc_codec.priors import grid as priors
+from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
+from pranc_codec.training.grid_fitted import FittedWindows
 from pranc_codec.training.loop import Schedule, learning_rate, train
 from pranc_codec.training.photographs import load_photographs, random_crops
 
@@ -35,6 +38,31 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path):
     assert tensors["synthesis.offsets.values"].dtype == torch.float16
     step = ExactContext(tensors, torch.device("cpu")).step(0, 0, 3)
     assert step.first.abs().max() <= 127
+
+
+def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path):
+    windows, context = tmp_path / "windows", tmp_path / "context.pt"
+    with pytest.raises(InvalidArgument, match="0 fitted windows to train on and 0 held out"):
+        FittedWindows.load(windows, crops=2)
+    for held_out in (False, True):
+        grid_fitted.main(folder, windows, count=2, side=32, held_out=held_out)
+    stored = sorted(windows.glob("*/*.safetensors"))
+    assert len(stored) == 4
+    stored[0].unlink()
+    kept = [path.read_bytes() for path in stored[1:]]
+    grid_fitted.main(folder, windows, count=2, side=32)
+    assert [path.read_bytes() for path in stored[1:]] == kept
+    batch = FittedWindows.load(windows, crops=2).batch(torch.Generator().manual_seed(0))
+    assert batch.opponent.shape == (2, 3, 32, 32)
+    step = torch.exp2(batch.log2_step)
+    scaled = batch.symbols.map(lambda t: t * step.view(-1, *[1] * (t.dim() - 1)))
+    error = (wavelet.synthesize(scaled, 32, 32) - batch.opponent).square().flatten(1).mean(1)
+    assert (error < step.square()).all()
+    options = dict(steps=2, crops=2, from_prior=True, fitted=windows)
+    grid_context.main(folder, context, **options)
+    grid_synthesis.main(folder, context, tmp_path / "synthesis.pt", **options)
+    grid_prior.main(context, tmp_path / "synthesis.pt", tmp_path / "grid.safetensors")
+    assert load_file(tmp_path / "grid.safetensors").keys() == priors.fitted().tensors.keys()
 
 
 def test_training_goes_on_from_its_checkpoint(tmp_path):

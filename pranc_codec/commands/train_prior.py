@@ -17,6 +17,10 @@ def train_prior(
     ] = 15000,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
     from_prior: Annotated[bool, typer.Option(help="Start from the shipped prior.")] = False,
+    fitted: Annotated[
+        int,
+        typer.Option(min=0, help="Fit that many windows first, and train on their symbols."),
+    ] = 0,
     seed: Annotated[
         int, typer.Option(help="Another one, and another folder, for another round.")
     ] = 0,
@@ -25,13 +29,23 @@ def train_prior(
 
     Takes hours; logs its validation to OUTPUT/*.log, and goes on where it was interrupted.
 
+    Two priors ship: one for transform coefficients as they are, and one, trained on from it with
+    `--fitted`, for latents that were fitted (effort 3 and above).
+
     Example: `pranc train-prior photographs/ -o runs/prior --steps 20000`
     """
-    from pranc_codec.training import grid_context, grid_prior, grid_synthesis
+    from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
 
     output.mkdir(parents=True, exist_ok=True)
     context, synthesis = output / "context.pt", output / "synthesis.pt"
     options: dict[str, Any] = dict(steps=steps, threads=threads, from_prior=from_prior, seed=seed)
+    if fitted:
+        windows = output / "fitted"
+        for count, held_out in ((fitted, False), (max(8, fitted // 20), True)):
+            grid_fitted.main(
+                folder, windows, count=count, held_out=held_out, threads=threads, seed=seed
+            )
+        options |= dict(fitted=windows)
     grid_context.main(folder, context, **options)
     grid_synthesis.main(folder, context, synthesis, **options)
     grid_prior.main(context, synthesis, output / "grid.safetensors")

@@ -15,7 +15,7 @@ from pranc_codec.image import to_samples
 from pranc_codec.limits import DEFAULT_LIMITS
 from pranc_codec.metrics import psnr_db
 from pranc_codec.parameters import GridParameters, LayerCode
-from pranc_codec.priors import grid as priors
+from pranc_codec.priors.grid import GridPrior
 from pranc_codec.wavelet import Pyramid
 
 COEFFICIENT_STEP_CODE: Final = 68
@@ -23,8 +23,9 @@ COEFFICIENT_STEP_CODE: Final = 68
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Latents:
-    """Chosen symbols at a step, and the range-coded stream that they are."""
+    """Chosen symbols at a step, and the range-coded stream that they are under a prior."""
 
+    prior: GridPrior
     symbols: Pyramid
     step_code: int
     low_rows: tuple[int, ...]
@@ -35,7 +36,7 @@ class Latents:
         return float(2.0 ** (self.step_code / 64))
 
 
-def code_latents(job: Job, y: Pyramid, step_code: int, price: float) -> Latents:
+def code_latents(job: Job, prior: GridPrior, y: Pyramid, step_code: int, price: float) -> Latents:
     """Choose and code the symbols of wavelet coefficients or latents y, which are in steps."""
     colours, (height, width) = job.colours, job.picture.colours.shape[:2]
     low = y.low.round().to(torch.int32)
@@ -47,12 +48,13 @@ def code_latents(job: Job, y: Pyramid, step_code: int, price: float) -> Latents:
     grid_latents.pack_low(encoder, planes, low_rows)
     chooser = Chooser(y=y, size=(height, width), price=price, encoder=encoder)
     bands = exact.code_bands(
-        priors.newest().context(job.device), low, (height, width), step_code, chooser.code,
-        colours=colours,
+        prior.context(job.device), low, (height, width), step_code, chooser.code, colours=colours,
     )  # fmt: skip
     symbols = Pyramid(low=low, bands=tuple(bands))
     stream = encoder.finish()
-    return Latents(symbols=symbols, step_code=step_code, low_rows=low_rows, stream=stream)
+    return Latents(
+        prior=prior, symbols=symbols, step_code=step_code, low_rows=low_rows, stream=stream
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +73,7 @@ class Coded:
             k, layer = len(self.coefficients), LayerCode(step_code=COEFFICIENT_STEP_CODE, row=row)
             sections[bitstream.SYMBOLS] = entropy.encode_symbols([(self.coefficients, row)])
         parameters = GridParameters(
-            prior=priors.newest().number, step_code=self.latents.step_code,
+            prior=self.latents.prior.number, step_code=self.latents.step_code,
             low_rows=self.latents.low_rows, k=k, layer=layer,
         )  # fmt: skip
         return writer.assemble(self.job.picture, "grid", self.job.seed, parameters, sections)

@@ -21,6 +21,7 @@ from pranc_codec.encoder.grid_offsets import OffsetsProblem, fit_offsets
 from pranc_codec.encoder.job import Job
 from pranc_codec.parameters import step_of_code
 from pranc_codec.priors import grid as priors
+from pranc_codec.priors.grid import GridPrior
 from pranc_codec.synthesis import SynthesisNetwork
 from pranc_codec.wavelet import Pyramid
 
@@ -109,7 +110,9 @@ class Source:
             if len(self._tried) == 2:
                 del self._tried[next(iter(self._tried))]
             y = self.in_steps(step_code)
-            self._tried[step_code] = Fitted(job=self.job, y=y, step_code=step_code, price=PRICE)
+            self._tried[step_code] = Fitted(
+                job=self.job, prior=priors.plain(), y=y, step_code=step_code, price=PRICE
+            )
         return self._tried[step_code]
 
     def in_steps(self, step_code: int) -> Pyramid:
@@ -132,7 +135,9 @@ class Source:
             self.latents_problem(step_code), fit_settings(self.looks), seed=self.job.seed,
             progress=self.job.progress,
         )  # fmt: skip
-        rounded = Fitted(job=self.job, y=found.y, step_code=step_code, price=0)
+        rounded = Fitted(
+            job=self.job, prior=priors.fitted(), y=found.y, step_code=step_code, price=0
+        )
         return [replace(rounded, coefficients=found.coefficients), rounded]
 
     def latents_problem(self, step_code: int) -> FitProblem:
@@ -144,8 +149,8 @@ class Source:
             colours=self.job.colours,
             step_code=step_code,
             price=FIT_PRICE,
-            context=priors.newest().float_context().requires_grad_(False).to(self.job.device),
-            synthesis=self._network(),
+            context=priors.fitted().float_context().requires_grad_(False).to(self.job.device),
+            synthesis=self._network(priors.fitted()),
             coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
         )
 
@@ -158,7 +163,7 @@ class Source:
             symbols=latents.symbols,
             step=latents.step,
             price=FIT_PRICE,
-            synthesis=self._network(),
+            synthesis=self._network(fitted.prior),
             coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
             bits=8 * len(latents.stream),
         )
@@ -171,17 +176,18 @@ class Source:
         )
         return replace(fitted, coefficients=found)
 
-    def _network(self) -> SynthesisNetwork:
-        network = grid.build_network(priors.newest().number, grid.offsets_count(), self.job.seed)
+    def _network(self, prior: GridPrior) -> SynthesisNetwork:
+        network = grid.build_network(prior.number, grid.offsets_count(), self.job.seed)
         return network.to(self.job.device)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fitted:
-    """Latents in steps, the price that their symbols are chosen at, and symbols of the residual
-    network's coefficients."""
+    """Latents in steps, the prior and the price that their symbols are chosen at, and symbols of
+    the residual network's coefficients."""
 
     job: Job
+    prior: GridPrior
     y: Pyramid
     step_code: int
     price: float
@@ -192,7 +198,7 @@ class Fitted:
     def latents(self) -> Latents:
         """Chosen symbols."""
         if not self._latents:
-            self._latents.append(code_latents(self.job, self.y, self.step_code, self.price))
+            self._latents.append(self._code(self.price))
         return self._latents[0]
 
     @cached_property
@@ -203,8 +209,10 @@ class Fitted:
     def priced(self, surcharge: float) -> Coded:
         """With a surcharge on the price, which takes more away. Not remembered: of a large image
         it takes hundreds of megabytes."""
-        price = self.price + surcharge
-        return self._coded_with(code_latents(self.job, self.y, self.step_code, price))
+        return self._coded_with(self._code(self.price + surcharge))
+
+    def _code(self, price: float) -> Latents:
+        return code_latents(self.job, self.prior, self.y, self.step_code, price)
 
     def _coded_with(self, latents: Latents) -> Coded:
         return Coded(job=self.job, latents=latents, coefficients=self.coefficients)

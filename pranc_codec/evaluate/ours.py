@@ -12,7 +12,7 @@ from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.codec import Codec, Settings
-from pranc_codec.priors.grid import newest
+from pranc_codec.priors import grid as priors
 
 PARAMETERS: Final = {  # by profile: what varies, and its values
     "grid": ("quality", (1, 4, 10, 18, 27, 37, 48, 60)),
@@ -42,7 +42,8 @@ def pranc(profile: str) -> Codec:
             f"{name} has no version, because the package {error.name} is not installed: "
             "run 'pip install -e .' in its source tree"
         ) from error
-    prior = f", prior {newest().number:08x}" if profile == "grid" else ""
+    shipped = f", priors {priors.plain().number:08x} and {priors.fitted().number:08x}"
+    prior = shipped if profile == "grid" else ""
     parameter, points = PARAMETERS[profile]
     return Codec(
         name=name,

@@ -3,6 +3,9 @@
 One safetensors file holds the context model in integers (`exact_network.step_of` says how) and the
 residual network in float16. A file names its prior by the hash of that file, so a prior never
 changes: a better one is another file, and the old ones stay.
+
+The encoder has two: `plain` for transform coefficients as they are, `fitted` for latents that a fit
+has changed, whose symbols are distributed otherwise.
 """
 
 import hashlib
@@ -21,6 +24,8 @@ from pranc_codec.exact_network import ExactContext
 
 SHIPPED: Final = ("grid-1.safetensors", "grid-3.safetensors", "grid-4.safetensors")
 """Files beside this one, the newest last."""
+PLAIN: Final = "grid-4.safetensors"
+FITTED: Final = "grid-4.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,9 +69,14 @@ def _context_of(prior: GridPrior, device: torch.device) -> ExactContext:
     return ExactContext(prior.tensors, device)
 
 
-def newest() -> GridPrior:
-    """What the encoder uses."""
-    return _shipped(SHIPPED[-1])
+def plain() -> GridPrior:
+    """What the encoder uses for transform coefficients as they are."""
+    return _shipped(PLAIN)
+
+
+def fitted() -> GridPrior:
+    """What the encoder uses for fitted latents."""
+    return _shipped(FITTED)
 
 
 def load(number: int) -> GridPrior:

@@ -3,27 +3,26 @@
 python -m pranc_codec.training.grid_context PHOTOS context.pt --steps 18000
 """
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from pranc_codec import density
 from pranc_codec.context import ColourContext, ContextModel
 from pranc_codec.priors import grid as priors
+from pranc_codec.training.grid_fitted import FittedWindows
 from pranc_codec.training.grid_symbols import (
     Batch,
-    data_of,
+    ChosenSymbols,
+    Examples,
     outputs_of_levels,
-    training_batch,
     validation_means,
 )
 from pranc_codec.training.loop import Schedule, train
-from pranc_codec.training.photographs import load_photographs
 
 FLAT_BELOW_BPP: Final = 0.1
 FLATNESS: Final = 0.6
@@ -43,10 +42,10 @@ def loss_of(model: ContextModel, batch: Batch) -> Float[Tensor, ""]:
     return (bpp / (bpp.detach() + FLAT_BELOW_BPP) ** FLATNESS).mean()
 
 
-def validation_rates(model: nn.Module, images: Sequence[UInt8[Tensor, "_ _ 3"]]) -> str:
+def validation_rates(model: nn.Module, examples: Examples) -> str:
     """bpp at each validation step, for the log."""
     assert isinstance(model, ContextModel)
-    rates = validation_means(images, model, partial(bpp_of, model))
+    rates = validation_means(examples, partial(bpp_of, model))
     return f"validation bpp {' '.join(f'{rate:.4f}' for rate in rates)}"
 
 
@@ -59,25 +58,35 @@ def main(
     threads: int = 1,
     rounded: bool = False,
     from_prior: bool = False,
+    fitted: Path | None = None,
     seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
-    with `from_prior`; `rounded`: as in the integer form."""
+    of such symbols with `from_prior`; `rounded`: as in the integer form; `fitted`: on a folder of
+    fitted windows in place of photographs."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    images = load_photographs(photos, 1024)
-    held_out = load_photographs(photos, 1024, held_out=True)
-    model = priors.newest().float_context() if from_prior else ContextModel()
+    shipped = priors.fitted() if fitted else priors.plain()
+    model = shipped.float_context() if from_prior else ContextModel()
     for module in model.modules():
         if isinstance(module, ColourContext):
             module.rounded = rounded
-
-    def loss(generator: torch.Generator) -> Tensor:
-        return loss_of(model, training_batch(images, model, generator, crops=crops, side=side))
-
-    schedule = Schedule(steps=steps, seed=seed, learning_rate=1e-3 if from_prior else 2e-3)
-    data = data_of(images, crops=crops, side=side, from_prior=from_prior) | dict(rounded=rounded)
-    train(model, loss, lambda m: validation_rates(m, held_out), schedule, output, data)
+    examples: Examples
+    if fitted is None:
+        examples = ChosenSymbols.load(photos, model, crops=crops, side=side)
+    else:
+        examples = FittedWindows.load(fitted, crops=crops)
+    rate = 5e-4 if fitted else 1e-3 if from_prior else 2e-3
+    schedule = Schedule(steps=steps, seed=seed, learning_rate=rate)
+    prior = shipped.number if from_prior else None
+    train(
+        model,
+        lambda generator: loss_of(model, examples.batch(generator)),
+        lambda m: validation_rates(m, examples),
+        schedule,
+        output,
+        examples.data() | dict(prior=prior, rounded=rounded),
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Symbols as the encoder would choose them, for training: photographs -> integers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
@@ -13,8 +14,7 @@ from pranc_codec import density, wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.grid import MID_GREY
 from pranc_codec.precision import bfloat16_products
-from pranc_codec.priors import grid as priors
-from pranc_codec.training.photographs import random_crops
+from pranc_codec.training.photographs import load_photographs, random_crops
 from pranc_codec.wavelet import Pyramid
 
 LOG2_STEPS: Final = (-6.5, -1.0)
@@ -39,15 +39,6 @@ class Batch:
         return int(self.opponent.shape[2] * self.opponent.shape[3])
 
 
-def data_of(
-    images: Sequence[UInt8[Tensor, "_ _ 3"]], *, crops: int, side: int, from_prior: bool
-) -> dict[str, Any]:
-    """What a training rests on, for its checkpoint."""
-    pixels = sum(image.shape[0] * image.shape[1] for image in images)
-    prior = priors.newest().number if from_prior else None
-    return dict(photographs=len(images), pixels=pixels, crops=crops, side=side, prior=prior)
-
-
 def batch_of(
     rgb: Float[Tensor, "n 3 h w"],
     log2_step: Float[Tensor, " n"],
@@ -63,23 +54,6 @@ def batch_of(
     )
 
 
-def training_batch(
-    images: Sequence[UInt8[Tensor, "_ _ 3"]],
-    chooser: ContextModel,
-    generator: torch.Generator,
-    *,
-    crops: int,
-    side: int,
-) -> Batch:
-    """Random windows at random steps and prices."""
-    rgb = random_crops(images, crops, side, generator)
-    log2_step, price = (
-        low + (high - low) * torch.rand(crops, generator=generator)
-        for low, high in (LOG2_STEPS, PRICES)
-    )
-    return batch_of(rgb, log2_step, price, chooser)
-
-
 def validation_batch(
     image: UInt8[Tensor, "_ _ 3"], log2_step: float, chooser: ContextModel
 ) -> Batch:
@@ -91,17 +65,61 @@ def validation_batch(
     return batch_of(rgb, step, price, chooser)
 
 
-def validation_means(
-    images: Sequence[UInt8[Tensor, "_ _ 3"]],
-    chooser: ContextModel,
-    measure: Callable[[Batch], Tensor],
-) -> list[float]:
-    """A measure at each validation step, mean over the images' middle parts."""
-    out = []
-    for log2_step in VALIDATION_LOG2_STEPS:
-        batches = (validation_batch(image, log2_step, chooser) for image in images)
-        out.append(fmean(float(measure(batch).detach()) for batch in batches))
-    return out
+@runtime_checkable
+class Examples(Protocol):
+    """What networks are trained on."""
+
+    def batch(self, generator: torch.Generator) -> Batch:
+        """Of one training step."""
+
+    def validation(self) -> Iterable[Iterable[Batch]]:
+        """Single images that are not trained on, in groups of falling step."""
+
+    def data(self) -> dict[str, Any]:
+        """What a training rests on, for its checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenSymbols:
+    """Windows of photographs, whose symbols `chooser` chooses when they are asked for."""
+
+    images: Sequence[UInt8[Tensor, "_ _ 3"]]
+    held_out: Sequence[UInt8[Tensor, "_ _ 3"]]
+    chooser: ContextModel
+    crops: int
+    side: int
+
+    @classmethod
+    def load(cls, photos: Path, chooser: ContextModel, *, crops: int, side: int) -> "ChosenSymbols":
+        """Of a folder of photographs."""
+        images, held_out = (load_photographs(photos, 1024, held_out=held) for held in (False, True))
+        return cls(images=images, held_out=held_out, chooser=chooser, crops=crops, side=side)
+
+    def batch(self, generator: torch.Generator) -> Batch:
+        """Random windows at random steps and prices."""
+        rgb = random_crops(self.images, self.crops, self.side, generator)
+        log2_step, price = (
+            low + (high - low) * torch.rand(self.crops, generator=generator)
+            for low, high in (LOG2_STEPS, PRICES)
+        )
+        return batch_of(rgb, log2_step, price, self.chooser)
+
+    def validation(self) -> Iterable[Iterable[Batch]]:
+        """The middle parts of the photographs held out, at each of `VALIDATION_LOG2_STEPS`."""
+        for log2_step in VALIDATION_LOG2_STEPS:
+            yield (validation_batch(image, log2_step, self.chooser) for image in self.held_out)
+
+    def data(self) -> dict[str, Any]:
+        """Sizes."""
+        pixels = sum(image.shape[0] * image.shape[1] for image in self.images)
+        return dict(photographs=len(self.images), pixels=pixels, crops=self.crops, side=self.side)
+
+
+def validation_means(examples: Examples, measure: Callable[[Batch], Tensor]) -> list[float]:
+    """A measure of each group of the validation, mean over its images."""
+    return [
+        fmean(float(measure(batch).detach()) for batch in group) for group in examples.validation()
+    ]
 
 
 @torch.no_grad()

@@ -4,12 +4,11 @@ python -m pranc_codec.training.grid_synthesis PHOTOS context.pt synthesis.pt
 """
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from pranc_codec import wavelet
@@ -18,14 +17,9 @@ from pranc_codec.files import sha256_of
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.synthesis import SynthesisNetwork, corrected
-from pranc_codec.training.grid_symbols import (
-    Batch,
-    data_of,
-    training_batch,
-    validation_means,
-)
+from pranc_codec.training.grid_fitted import FittedWindows
+from pranc_codec.training.grid_symbols import Batch, ChosenSymbols, Examples, validation_means
 from pranc_codec.training.loop import Schedule, train
-from pranc_codec.training.photographs import load_photographs
 
 
 def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
@@ -43,11 +37,9 @@ def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
     return torch.log(after / before)
 
 
-def validation_gains(
-    network: nn.Module, images: Sequence[UInt8[Tensor, "_ _ 3"]], chooser: ContextModel
-) -> str:
+def validation_gains(network: nn.Module, examples: Examples) -> str:
     """Gain in dB at each validation step, for the log."""
-    errors = validation_means(images, chooser, partial(log_errors, network))
+    errors = validation_means(examples, partial(log_errors, network))
     gains_db = (-10 / math.log(10) * error for error in errors)
     return f"validation gain dB {' '.join(f'{gain:.4f}' for gain in gains_db)}"
 
@@ -61,32 +53,34 @@ def main(
     side: int = 256,
     threads: int = 1,
     from_prior: bool = False,
+    fitted: Path | None = None,
     seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
-    with `from_prior`; symbols are chosen by the `context` model."""
+    of such symbols with `from_prior`; symbols are chosen by the `context` model, or those of a
+    folder of `fitted` windows."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    images = load_photographs(photos, 1024)
-    held_out = load_photographs(photos, 1024, held_out=True)
-    chooser = ContextModel()
-    chooser.load_state_dict(torch.load(context, weights_only=True)["average"])
+    examples: Examples
+    if fitted is None:
+        chooser = ContextModel()
+        chooser.load_state_dict(torch.load(context, weights_only=True)["average"])
+        examples = ChosenSymbols.load(photos, chooser, crops=crops, side=side)
+        data = examples.data() | dict(context=sha256_of(context))
+    else:
+        examples = FittedWindows.load(fitted, crops=crops)
+        data = examples.data()
     network = SynthesisNetwork()
+    shipped = priors.fitted() if fitted else priors.plain()
     if from_prior:
-        network.load_state_dict(priors.newest().synthesis())
-
-    def loss(generator: torch.Generator) -> Tensor:
-        batch = training_batch(images, chooser, generator, crops=crops, side=side)
-        return log_errors(network, batch).mean()
-
+        network.load_state_dict(shipped.synthesis())
     train(
         network,
-        loss,
-        lambda n: validation_gains(n, held_out, chooser),
-        Schedule(steps=steps, seed=seed, learning_rate=1e-3),
+        lambda generator: log_errors(network, examples.batch(generator)).mean(),
+        lambda n: validation_gains(n, examples),
+        Schedule(steps=steps, seed=seed, learning_rate=5e-4 if fitted else 1e-3),
         output,
-        data_of(images, crops=crops, side=side, from_prior=from_prior)
-        | dict(context=sha256_of(context)),
+        data | dict(prior=shipped.number if from_prior else None),
     )
 
 

@@ -45,6 +45,7 @@ def train(
     first = _resume(checkpoint, network, optimizer, average, settings)
     saved, recent, log = time.monotonic(), [], checkpoint.with_suffix(".log")
     started = time.monotonic()
+    every = min(schedule.validate_every, max(1, schedule.steps // 10))
     for step in range(first, schedule.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(schedule, step)
@@ -56,7 +57,7 @@ def train(
             optimizer.step()
         _average(average, network, min(schedule.average, (step + 1) / (step + 10)))
         recent.append(float(loss.detach()))
-        if (step + 1) % schedule.validate_every == 0 or step + 1 == schedule.steps:
+        if (step + 1) % every == 0 or step + 1 == schedule.steps:
             found = _with(network, average, validate)
             seconds = (time.monotonic() - started) / (step + 1 - first)
             line = f"step {step + 1} loss {sum(recent) / len(recent):.5f} {found} {seconds:.3f} s"

@@ -1,0 +1,151 @@
+"""Symbols as fits of latents leave them, for training: photographs -> a folder of fitted windows.
+
+python -m pranc_codec.training.grid_fitted PHOTOS runs/fitted --count 600
+
+A fit takes symbols away where the context model and the residual network can bear it, so that
+fitted symbols are distributed unlike rounded coefficients. One file for each window: it is fitted
+once, and each of its many uses in a training costs what reading it costs. An interrupted run goes
+on with the windows that are missing; runs with other `--first` fill the same folder side by side.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from rich.progress import track
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from pranc_codec import wavelet
+from pranc_codec.encoder.grid_fit import fit
+from pranc_codec.encoder.grid_source import Source, fit_settings, looks_of
+from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.plan import Rule
+from pranc_codec.errors import InvalidArgument
+from pranc_codec.files import write_atomically
+from pranc_codec.grid import MID_GREY
+from pranc_codec.image import load_picture
+from pranc_codec.training.grid_symbols import Batch
+from pranc_codec.training.photographs import load_photographs, random_crops
+from pranc_codec.wavelet import Pyramid
+
+LOG2_STEPS: Final = (-5.5, -0.5)
+EFFORT: Final = 4
+PARTS: Final = ("training", "held-out")
+GROUPS: Final = 4
+"""Of the validation."""
+
+
+def fitted_window(window: UInt8[Tensor, "side side 3"], step_code: int) -> dict[str, Tensor]:
+    """What is stored of a window: itself, its step and its symbols at the default effort."""
+    picture = load_picture(Image.fromarray(window.numpy()))
+    job = Job(
+        picture=picture, effort=EFFORT, seed=0, device=torch.device("cpu"), progress=None,
+        rule=Rule(),
+    )  # fmt: skip
+    settings = fit_settings(looks_of(EFFORT, job.pixels))
+    y = fit(Source(job=job).latents_problem(step_code), settings, seed=0, progress=None).y
+    tensors = {"window": window, "step_code": torch.tensor(step_code, dtype=torch.int32)}
+    for number, symbols in enumerate(y.tensors):
+        tensors[f"symbols.{number}"] = symbols.round().to(torch.int16)
+    return tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedWindows:
+    """Windows of one size whose latents were fitted once."""
+
+    windows: Sequence[dict[str, Tensor]]
+    held_out: Sequence[dict[str, Tensor]]
+    crops: int
+
+    @classmethod
+    def load(cls, folder: Path, *, crops: int) -> "FittedWindows":
+        """All of a folder that `main` filled."""
+        windows, held_out = (
+            [load_file(path) for path in sorted((folder / part).glob("*.safetensors"))]
+            for part in PARTS
+        )
+        if not windows or not held_out:
+            raise InvalidArgument(
+                f"{folder} holds {len(windows)} fitted windows to train on and {len(held_out)} "
+                "held out: make some of both with pranc_codec.training.grid_fitted"
+            )
+        return cls(windows=windows, held_out=held_out, crops=crops)
+
+    def batch(self, generator: torch.Generator) -> Batch:
+        """Random windows as they are: mirrored or transposed, symbols would not be those that a
+        fit comes to."""
+        drawn = torch.randint(len(self.windows), (self.crops,), generator=generator).tolist()
+        return stacked([batch_of_one(self.windows[number]) for number in drawn])
+
+    def validation(self) -> Iterable[Iterable[Batch]]:
+        """The windows held out, in up to `GROUPS` groups."""
+        in_order = sorted(self.held_out, key=lambda window: -int(window["step_code"]))
+        size = -(-len(in_order) // GROUPS)
+        for start in range(0, len(in_order), size):
+            yield map(batch_of_one, in_order[start : start + size])
+
+    def data(self) -> dict[str, Any]:
+        """Numbers of windows."""
+        return dict(fitted=len(self.windows), held_out=len(self.held_out), crops=self.crops)
+
+
+def batch_of_one(window: dict[str, Tensor]) -> Batch:
+    """A stored window, ready to train on."""
+    rgb = window["window"].permute(2, 0, 1)[None].float() / 255
+    count = sum(name.startswith("symbols.") for name in window)
+    low, *bands = (window[f"symbols.{number}"].float() for number in range(count))
+    return Batch(
+        opponent=wavelet.to_opponent(rgb - MID_GREY),
+        symbols=Pyramid(low=low, bands=tuple(bands)),
+        log2_step=window["step_code"].view(1) / 64,
+    )
+
+
+def stacked(batches: Sequence[Batch]) -> Batch:
+    """One batch of several."""
+    pyramids = [batch.symbols.tensors for batch in batches]
+    low, *bands = (torch.cat(tensors) for tensors in zip(*pyramids, strict=True))
+    return Batch(
+        opponent=torch.cat([batch.opponent for batch in batches]),
+        symbols=Pyramid(low=low, bands=tuple(bands)),
+        log2_step=torch.cat([batch.log2_step for batch in batches]),
+    )
+
+
+def main(
+    photos: Path,
+    output: Path,
+    count: int = 600,
+    first: int = 0,
+    side: int = 256,
+    threads: int = 1,
+    held_out: bool = False,
+    seed: int = 0,
+) -> None:
+    """Fit windows FIRST .. FIRST + COUNT - 1 of the photographs to train on, or of those held out,
+    at random steps."""
+    torch.set_num_threads(threads)
+    images = load_photographs(photos, 1024, held_out=held_out)
+    low, high = LOG2_STEPS
+    for number in track(range(first, first + count), description="fitting"):
+        path = output / PARTS[held_out] / f"{number:06}.safetensors"
+        if path.exists():
+            continue
+        generator = torch.Generator().manual_seed((seed << 32) + number)
+        rgb = random_crops(images, 1, side, generator)[0]
+        window = (rgb.permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
+        log2_step = low + (high - low) * float(torch.rand((), generator=generator))
+        with write_atomically(path) as file:
+            file.write(save(fitted_window(window, round(64 * log2_step))))
+
+
+if __name__ == "__main__":
+    import typer
+
+    typer.run(main)
