@@ -8,7 +8,7 @@ tables of integers made from the same formula (`tables`).
 """
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -21,18 +21,24 @@ LARGEST_LOCATION: Final = 4.0
 FLOOR: Final = 2.0**-22
 
 
-def parameters_of(
-    outputs: Float[Tensor, "3 ..."],
-) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """Location, scale, shape from a network's outputs."""
+class Mixture(NamedTuple):
+    """Distributions of symbols, one each."""
+
+    location: Float[Tensor, "..."]
+    scale: Float[Tensor, "..."]
+    shape: Float[Tensor, "..."]
+
+
+def mixture_of(outputs: Float[Tensor, "3 ..."]) -> Mixture:
+    """What a network's outputs mean."""
     scale = torch.exp2(outputs[1].clamp(LOG2_SMALLEST, LOG2_LARGEST))
     location = outputs[0].clamp(-LARGEST_LOCATION, LARGEST_LOCATION) * scale
-    return location, scale, torch.sigmoid(outputs[2])
+    return Mixture(location=location, scale=scale, shape=torch.sigmoid(outputs[2]))
 
 
 def bits(symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]) -> Float[Tensor, "..."]:
     """Ideal code length of each symbol; differentiable in symbols and outputs."""
-    location, scale, shape = parameters_of(outputs)
+    location, scale, shape = mixture_of(outputs)
     near, far = _edges(symbols - location, scale)
     logistic = torch.sigmoid(near) - torch.sigmoid(far)
     laplace = _laplace(near / 2) - _laplace(far / 2)
@@ -40,20 +46,22 @@ def bits(symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]) -> Floa
 
 
 def bits_and_slopes(
-    symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]
+    symbols: Float[Tensor, "..."], mixture: Mixture
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """`bits`, and their derivatives with respect to the symbols, without autograd: in less
-    than half the time."""
-    location, scale, shape = parameters_of(outputs)
+    """`bits`, and their derivatives with respect to the symbols, without autograd and with one
+    exponential for both distributions at each edge: in a third of the time."""
+    location, scale, shape = mixture
     distance = symbols - location
     near, far = _edges(distance, scale)
-    a, b = torch.sigmoid(near), torch.sigmoid(far)
-    c, d = _laplace(near / 2), _laplace(far / 2)
-    mass = torch.lerp(a - b, c - d, shape) + FLOOR
-    logistic = a * (1 - a) - b * (1 - b)
-    laplace = (torch.minimum(c, 1 - c) - torch.minimum(d, 1 - d)) / 2
-    slope = torch.lerp(logistic, laplace, shape) / (scale * mass * math.log(2))
-    return -torch.log2(mass), slope * distance.sign()
+    logistic_near, laplace_near = _tails(near.abs())
+    logistic_far, laplace_far = _tails(far.neg())
+    logistic, laplace = (
+        torch.where(near < 0, tail, 1 - tail) for tail in (logistic_near, laplace_near)
+    )
+    mass = torch.lerp(logistic - logistic_far, laplace - laplace_far, shape) + FLOOR
+    logistic = logistic_near * (1 - logistic_near) - logistic_far * (1 - logistic_far)
+    slope = torch.lerp(logistic, (laplace_near - laplace_far) / 2, shape)
+    return -torch.log2(mass), slope / (scale * mass * math.log(2)) * distance.sign()
 
 
 def _edges(distance: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,3 +74,10 @@ def _laplace(x: Tensor) -> Tensor:
     """CDF of the Laplace distribution of scale 1."""
     tail = torch.exp(-x.abs()) / 2
     return torch.where(x < 0, tail, 1 - tail)
+
+
+def _tails(x: Tensor) -> tuple[Tensor, Tensor]:
+    """P(X < -x) for x >= 0 of the logistic distribution of scale 1 and of Laplace's of scale 2."""
+    root = torch.exp(x / -2)
+    square = root.square()
+    return square / (1 + square), root / 2

@@ -2,9 +2,8 @@
 
     colours       orthonormal: luminance (1, 1, 1) / sqrt 3, then (1, 0, -1) / sqrt 2 and
                   (1, -2, 1) / sqrt 6
-    transform     CDF 9/7 by lifting (Daubechies & Sweldens, "Factoring wavelet transforms into
-                  lifting steps", 1998) with symmetric extension, for any size from 1x1, scaled
-                  so that every synthesis function has a norm near 1: one quantization step then
+    transform     CDF 9/7 (`lifting`) with symmetric extension, for any size from 1x1, scaled so
+                  that every synthesis function has a norm near 1: one quantization step then
                   serves all bands
 
 An axis of length 1 passes through unchanged. Level 1 is the finest. The bands of a level lie on
@@ -24,15 +23,12 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-LIFTING: Final = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
-GAIN: Final = 1.149604398860241
+from pranc_codec.lifting import merge, split
+
 MOST_LEVELS: Final = 7
 SMALLEST_SIDE_LOG2: Final = 2
 """A longest side of 2**n .. 2**(n + 1) - 1 has n - SMALLEST_SIDE_LOG2 levels, so that of the low
 band has 4 to 8 samples (more at the most levels)."""
-FIXED_BITS: Final = 16
-"""Fraction bits of the lifting coefficients in `synthesize_level` on integers."""
-
 OPPONENT: Final = (
     (1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)),
     (1 / math.sqrt(2), 0.0, -1 / math.sqrt(2)),
@@ -132,9 +128,9 @@ def synthesize_level(
     (h, w), (fh, fw) = size, (size[0] // 2, size[1] // 2)
     horizontal, vertical, diagonal = bands.unbind(2)
     if h > 1:
-        low = _merge(low, vertical[:, :, :fh], 2)
-        horizontal = _merge(horizontal, diagonal[:, :, :fh], 2)
-    return _merge(low, horizontal[..., :fw], 3) if w > 1 else low
+        low = merge(low, vertical[:, :, :fh], 2)
+        horizontal = merge(horizontal, diagonal[:, :, :fh], 2)
+    return merge(low, horizontal[..., :fw], 3) if w > 1 else low
 
 
 def enlarge(
@@ -150,51 +146,6 @@ def _pad(band: Tensor, grid: torch.Size) -> Tensor:
     return torch.nn.functional.pad(band, missing) if any(missing) else band
 
 
-def _neighbours(odd: Tensor, count: int, dim: int) -> Tensor:
-    """Sum of the two odd samples around each of `count` even ones, mirrored at the ends."""
-    n = odd.shape[dim]
-    before = torch.cat([odd.narrow(dim, 0, 1), odd.narrow(dim, 0, count - 1)], dim)
-    after = odd if n == count else torch.cat([odd, odd.narrow(dim, n - 1, 1)], dim)
-    return before + after
-
-
-def _around(even: Tensor, count: int, dim: int) -> Tensor:
-    """Sum of the two even samples around each of `count` odd ones, mirrored at the end."""
-    n = even.shape[dim]
-    after = even.narrow(dim, 1, n - 1)
-    if n == count:
-        after = torch.cat([after, even.narrow(dim, n - 1, 1)], dim)
-    return even.narrow(dim, 0, count) + after
-
-
-def _times(x: Tensor, factor: float) -> Tensor:
-    """Product with a constant; on integers rounded to the nearest, in fixed point."""
-    if x.is_floating_point():
-        return x * factor
-    return (x * round(factor * 2**FIXED_BITS) + (1 << FIXED_BITS - 1)) >> FIXED_BITS
-
-
 def _split(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """One analysis step along an axis: low and high band; `_merge` is the inverse."""
-    length = x.shape[dim]
-    if length == 1:
-        return x, x.narrow(dim, 0, 0)
-    even = x[..., ::2] if dim == 3 else x[..., ::2, :]
-    odd = x[..., 1::2] if dim == 3 else x[..., 1::2, :]
-    n, m = even.shape[dim], odd.shape[dim]
-    for predict, update in (LIFTING[:2], LIFTING[2:]):
-        odd = odd + _times(_around(even, m, dim), predict)
-        even = even + _times(_neighbours(odd, n, dim), update)
-    return _times(even, GAIN), _times(odd, 1 / GAIN)
-
-
-def _merge(low: Tensor, high: Tensor, dim: int) -> Tensor:
-    """Inverse of `_split`."""
-    n, m = low.shape[dim], high.shape[dim]
-    even, odd = _times(low, 1 / GAIN), _times(high, GAIN)
-    for predict, update in (LIFTING[2:], LIFTING[:2]):
-        even = even - _times(_neighbours(odd, n, dim), update)
-        odd = odd - _times(_around(even, m, dim), predict)
-    if n > m:
-        odd = torch.cat([odd, odd.narrow(dim, 0, 1)], dim)
-    return torch.stack([even, odd], dim=dim + 1).flatten(dim, dim + 1).narrow(dim, 0, n + m)
+    """Low and high band along an axis; one sample passes through."""
+    return (x, x.narrow(dim, 0, 0)) if x.shape[dim] == 1 else split(x, dim)

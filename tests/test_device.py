@@ -208,7 +208,8 @@ def test_fits_mix_no_devices(fake_context_model, fake):
     correction = grid_fit._correction(problem, latents)
     found = grid_fit.losses(problem, latents, outputs, correction)
     assert all(t.is_cuda for t in found)
-    assert all(t.is_cuda for t in density.bits_and_slopes(latents[-1], outputs[-1]))
+    mixture = density.mixture_of(outputs[-1])
+    assert all(t.is_cuda for t in density.bits_and_slopes(latents[-1], mixture))
 
 
 def test_exact_steps_mix_no_devices(fake):

@@ -51,10 +51,10 @@ def test_at_a_look_the_gradient_is_that_of_the_whole_loss():
     rate = rate_bits(coefficients / problem.coefficient_step)
     with problem.synthesis.offsets.using([coefficients]):
         seen = grid_fit.look(problem, latents, problem.price * rate)
-    distortion, bits = grid_fit.follow(problem, latents, seen)
+    distortion, bits, gradients = grid_fit.follow(problem, latents, seen)
     torch.testing.assert_close(distortion + problem.price * (bits + rate), loss)
-    for tensor, gradient in zip([*latents, coefficients], wanted, strict=True):
-        torch.testing.assert_close(tensor.grad, gradient, rtol=1e-4, atol=1e-5)
+    for found, gradient in zip([*gradients, coefficients.grad], wanted, strict=True):
+        torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_networks_look_at_latents_without_noise(monkeypatch):
@@ -76,10 +76,27 @@ def test_networks_look_at_latents_without_noise(monkeypatch):
     masks = grid_fit._masks(problem)
     bands = list(problem.y.bands)
     for part, seen in zip((0, 0.5), looked, strict=True):
-        wanted = grid_fit.softly_rounded(bands, masks, settings, part, None)
+        wanted, _ = grid_fit.softly_rounded(bands, masks, settings, part, None)
         torch.testing.assert_close(seen, wanted)
     assert len(followed) == settings.iterations
     assert all(not torch.equal(a[-1], b[-1]) for a, b in itertools.pairwise(followed))
+
+
+def test_slopes_of_soft_rounding_are_autograds():
+    x = torch.linspace(-3.02, 2.96, 300, dtype=torch.float64, requires_grad=True)
+    for temperature in (0.05, 0.3, 5):
+        value, slope = grid_fit.soft_round(x, temperature)
+        torch.testing.assert_close(slope, torch.autograd.grad(value.sum(), x)[0])
+    problem, settings = problem_of(), FitSettings(looks=1, learning_rate=0)
+    masks = grid_fit._masks(problem)
+    at, around = (
+        grid_fit.softly_rounded(
+            [band + shift for band in problem.y.bands], masks, settings, 0, None
+        )
+        for shift in (0, 1e-3)
+    )
+    for before, slope, after in zip(*at, around[0], strict=True):
+        torch.testing.assert_close(after - before, 1e-3 * slope, rtol=0.05, atol=1e-4)
 
 
 def test_noise_and_temperature_end_near_rounding():
@@ -87,7 +104,7 @@ def test_noise_and_temperature_end_near_rounding():
     settings = FitSettings(looks=1, learning_rate=0)
     generator = torch.Generator().manual_seed(0)
     first, last = (
-        (grid_fit.softly_rounded([y], [mask], settings, part, generator)[0] - y.round()).abs()
+        (grid_fit.softly_rounded([y], [mask], settings, part, generator)[0][0] - y.round()).abs()
         for part in (0, 1)
     )
     assert 3 * last.mean() < first.mean() < 0.1

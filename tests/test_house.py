@@ -25,7 +25,7 @@ FLOORS = [
         "model_file", "pranc", "precision", "quantize", "metrics", "image",
     },
     {
-        "coordinate", "wavelet", "context", "density", "sums", "exact_network", "exact",
+        "coordinate", "lifting", "wavelet", "context", "density", "sums", "exact_network", "exact",
         "synthesis", "priors",
     },
     {"extras", "mlp", "grid_latents", "grid", "decoder", "analysis"},

@@ -66,6 +66,16 @@ def test_integer_synthesis_follows_the_real_one(size):
     assert float((exact / 64 - real).abs().max()) < 0.2
 
 
+@pytest.mark.parametrize("size", [(1, 8), (9, 2), (8, 9), (11, 17)])
+def test_gradients_are_those_of_differences(size):
+    def synthesized(low, *bands):
+        return wavelet.synthesize(wavelet.Pyramid(low=low, bands=bands), *size)
+
+    pyramid = wavelet.analyze(image_of(*size))
+    assert pyramid.bands
+    torch.autograd.gradcheck(synthesized, [t.requires_grad_() for t in pyramid.tensors])
+
+
 def test_gradients_reach_every_coefficient():
     pyramid = wavelet.analyze(image_of(20, 30)).map(lambda t: t.clone().requires_grad_())
     wavelet.synthesize(pyramid, 20, 30).square().sum().backward()

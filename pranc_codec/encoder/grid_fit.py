@@ -25,6 +25,7 @@ from torch import Tensor
 
 from pranc_codec import density, grid, wavelet
 from pranc_codec.context import ContextModel
+from pranc_codec.density import Mixture
 from pranc_codec.encoder.job import Progress, ProgressCallback
 from pranc_codec.image import to_samples
 from pranc_codec.pranc import Pranc
@@ -112,13 +113,14 @@ def fit(
             group["lr"] = group["peak"] * (1 - part) ** 2
         optimizer.zero_grad()
         if iteration % settings.iterations_per_look == 0:
-            with torch.no_grad():
-                soft = softly_rounded(latents, masks, settings, part, None)
+            soft, _ = softly_rounded(latents, masks, settings, part, None)
             symbols = round_straight_through(coefficients / problem.coefficient_step)
             with offsets.using([symbols * problem.coefficient_step]):
                 seen = look(problem, soft, problem.price * rate_bits(symbols))
-        soft = softly_rounded(latents, masks, settings, part, generator)
-        distortion, bits = follow(problem, soft, seen)
+        soft, slopes = softly_rounded(latents, masks, settings, part, generator)
+        distortion, bits, gradients = follow(problem, soft, seen)
+        for y, slope, gradient in zip(latents, slopes, gradients, strict=True):
+            y.grad = slope * gradient
         optimizer.step()
         if progress is not None and (
             iteration % every == 0 or iteration + 1 == settings.iterations
@@ -126,16 +128,16 @@ def fit(
             rounded = [y.detach().round() for y in latents]
             progress(_report(problem, settings, iteration, distortion, bits, rounded))
     symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
-    y = Pyramid(low=problem.y.low, bands=tuple(y.detach() for y in latents))
-    return FitResult(y=y, coefficients=symbols.cpu().numpy())
+    fitted = Pyramid(low=problem.y.low, bands=tuple(y.detach() for y in latents))
+    return FitResult(y=fitted, coefficients=symbols.cpu().numpy())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What the networks said of latents: the context model's outputs by level, the residual
+    """What the networks said of latents: the context model's distributions by level, the residual
     network's correction; and the loss's gradients with respect to the latents through both."""
 
-    outputs: list[Float[Tensor, "outputs 1 3 3 _ _"]]
+    mixtures: list[Mixture]
     correction: Float[Tensor, "1 3 h w"]
     gradients: list[Float[Tensor, "1 3 3 _ _"]]
 
@@ -154,23 +156,26 @@ def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tens
         [*said, price_of_coefficients], [*gradients, torch.ones_like(price_of_coefficients)]
     )
     return Look(
-        outputs=[t.detach() for t in outputs],
+        mixtures=[density.mixture_of(t.detach()) for t in outputs],
         correction=correction.detach(),
         gradients=[_gradient(t) for t in leaves],
     )
 
 
-def follow(problem: FitProblem, latents: list[Tensor], seen: Look) -> tuple[Tensor, Tensor]:
-    """Leave the loss's gradient with the latents, as far as it is known since the last look; error
-    and bits."""
-    bits, gradients = torch.zeros_like(problem.y.low[0, 0, 0, 0]), []
-    for t, said, gradient in zip(latents, seen.outputs, seen.gradients, strict=True):
-        of_each, slopes = density.bits_and_slopes(t.detach(), said)
+def follow(
+    problem: FitProblem, latents: list[Tensor], seen: Look
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Error, bits, and the loss's gradient with respect to latents, as far as it is known since the
+    last look."""
+    leaves = [t.detach().requires_grad_() for t in latents]
+    distortion = _distortion(problem, leaves, seen.correction)
+    gradients = list(torch.autograd.grad(distortion, leaves))
+    bits = torch.zeros_like(distortion)
+    for number, (t, mixture) in enumerate(zip(latents, seen.mixtures, strict=True)):
+        of_each, slopes = density.bits_and_slopes(t.detach(), mixture)
         bits = bits + of_each[:, : problem.colours].sum()
-        gradients.append(gradient + problem.price * slopes)
-    distortion = _distortion(problem, latents, seen.correction)
-    torch.autograd.backward([distortion, *latents], [torch.ones_like(distortion), *gradients])
-    return distortion.detach(), bits
+        gradients[number] += problem.price * slopes + seen.gradients[number]
+    return distortion.detach(), bits.detach(), gradients
 
 
 def losses(
@@ -184,30 +189,38 @@ def losses(
     return _distortion(problem, latents, correction), torch.stack(bits).sum()
 
 
+@torch.no_grad()
 def softly_rounded(
     latents: list[Tensor], masks: list[Tensor], settings: FitSettings, part: float,
     generator: torch.Generator | None,
-) -> list[Tensor]:  # fmt: skip
-    """Two soft roundings, with uniform noise between them if there is a generator. masks: 1 where
-    latents are coded; part: of the fit that is over."""
+) -> tuple[list[Tensor], list[Tensor]]:  # fmt: skip
+    """Two soft roundings, with uniform noise between them if there is a generator, and their
+    derivatives. masks: 1 where latents are coded; part: of the fit that is over."""
     temperature, noise = (
         start + (end - start) * part for start, end in (settings.temperature, settings.noise)
     )
-    out = []
+    values, slopes = [], []
     for y, mask in zip(latents, masks, strict=True):
-        once = soft_round(y, temperature)
+        once, slope = soft_round(y, temperature)
         if generator is not None:
             uniform = torch.rand(y.shape, generator=generator).to(y.device) * 2 - 1
             once = once + noise * uniform
-        out.append(soft_round(once, temperature) * mask)
-    return out
+        twice, second_slope = soft_round(once, temperature)
+        values.append(twice * mask)
+        slopes.append(slope * second_slope * mask)
+    return values, slopes
 
 
-def soft_round(x: Float[Tensor, "..."], temperature: float) -> Float[Tensor, "..."]:
-    """Between the identity (high temperatures) and rounding (0); the paper's 1 / alpha."""
-    middle = x.detach().floor() + 0.5
+def soft_round(
+    x: Float[Tensor, "..."], temperature: float
+) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+    """Between the identity (high temperatures) and rounding (0), and its derivative; temperature
+    is the paper's 1 / alpha."""
     sharpness = 1 / temperature
-    return middle + torch.tanh(sharpness * (x - middle)) / (2 * math.tanh(sharpness / 2))
+    gain = 1 / (2 * math.tanh(sharpness / 2))
+    middle = x.floor() + 0.5
+    bent = torch.tanh(sharpness * (x - middle))
+    return middle + gain * bent, gain * sharpness * (1 - bent.square())
 
 
 def _outputs(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:

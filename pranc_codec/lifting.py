@@ -1,0 +1,146 @@
+"""One axis of the CDF 9/7 wavelet, by lifting.
+
+Daubechies & Sweldens, "Factoring wavelet transforms into lifting steps", 1998. Even and odd samples
+change each other in turn: an odd one by the two even ones around it (predict), an even one by the
+two odd ones around it (update), mirrored at the ends. On real numbers it happens in place, and so
+does its adjoint, which gradients of `merge` go through; on integers each step is rounded, the same
+on every machine.
+"""
+
+from typing import Any, Final
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+LIFTING: Final = (
+    (-1.586134342059924, -0.052980118572961),
+    (0.882911075530934, 0.443506852043971),
+)
+"""Predict and update, twice."""
+GAIN: Final = 1.149604398860241
+FIXED_BITS: Final = 16
+"""Fraction bits of these factors on integers."""
+Links = list[tuple[Tensor, Tensor]]
+
+
+def split(x: Float[Tensor, "..."], dim: int) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+    """Low and high band along an axis; `merge` is the inverse."""
+    even, odd = _even_and_odd(x, dim)
+    for predict, update in LIFTING:
+        for e, o in _links_to_odd(even, odd, dim):
+            o.add_(e, alpha=predict)
+        for e, o in _links_to_even(even, odd, dim):
+            e.add_(o, alpha=update)
+    return even * GAIN, odd / GAIN
+
+
+def merge(
+    low: Shaped[Tensor, "..."], high: Shaped[Tensor, "..."], dim: int
+) -> Shaped[Tensor, "..."]:
+    """Inverse of `split`, along an axis of at least two samples; differentiable."""
+    if not low.is_floating_point():
+        return _merge_integers(low, high, dim)
+    out: Tensor = _Merge.apply(low, high, dim)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Merge(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, low: Tensor, high: Tensor, dim: int) -> Tensor:
+        ctx.dim = dim
+        even, odd = low / GAIN, high * GAIN
+        for predict, update in reversed(LIFTING):
+            for e, o in _links_to_even(even, odd, dim):
+                e.sub_(o, alpha=update)
+            for e, o in _links_to_odd(even, odd, dim):
+                o.sub_(e, alpha=predict)
+        return _interleaved(even, odd, dim)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        """The adjoint: the steps backwards, each link the other way."""
+        even, odd = _even_and_odd(gradient, ctx.dim)
+        for predict, update in LIFTING:
+            for e, o in _links_to_odd(even, odd, ctx.dim):
+                e.sub_(o, alpha=predict)
+            for e, o in _links_to_even(even, odd, ctx.dim):
+                o.sub_(e, alpha=update)
+        return even / GAIN, odd * GAIN, None
+
+
+def _even_and_odd(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Copies of the samples, to change in place."""
+    if dim == 3:
+        return x[..., ::2].contiguous(), x[..., 1::2].contiguous()
+    return x[..., ::2, :].contiguous(), x[..., 1::2, :].contiguous()
+
+
+def _interleaved(even: Tensor, odd: Tensor, dim: int) -> Tensor:
+    """Inverse of `_even_and_odd`."""
+    n, m = even.shape[dim], odd.shape[dim]
+    if n > m:
+        odd = torch.cat([odd, odd.narrow(dim, 0, 1)], dim)
+    return torch.stack([even, odd], dim=dim + 1).flatten(dim, dim + 1).narrow(dim, 0, n + m)
+
+
+def _links_to_even(even: Tensor, odd: Tensor, dim: int) -> Links:
+    """Samples that are neighbours, as views of equal size: each even sample occurs with the odd
+    ones before and after it, at an end with the same one twice."""
+    n, m = even.shape[dim], odd.shape[dim]
+    links = [(even.narrow(dim, 0, 1), odd.narrow(dim, 0, 1)), *_inner_links(even, odd, dim)]
+    if n > m:
+        links.append((even.narrow(dim, m, 1), odd.narrow(dim, m - 1, 1)))
+    return links
+
+
+def _links_to_odd(even: Tensor, odd: Tensor, dim: int) -> Links:
+    """The same for each odd sample."""
+    n, m = even.shape[dim], odd.shape[dim]
+    links = _inner_links(even, odd, dim)
+    if n == m:
+        links.append((even.narrow(dim, n - 1, 1), odd.narrow(dim, m - 1, 1)))
+    return links
+
+
+def _inner_links(even: Tensor, odd: Tensor, dim: int) -> Links:
+    n, m = even.shape[dim], odd.shape[dim]
+    return [
+        (even.narrow(dim, 0, m), odd),
+        (even.narrow(dim, 1, n - 1), odd.narrow(dim, 0, n - 1)),
+    ]
+
+
+def _merge_integers(
+    low: Int[Tensor, "..."], high: Int[Tensor, "..."], dim: int
+) -> Int[Tensor, "..."]:
+    n, m = low.shape[dim], high.shape[dim]
+    even, odd = _times(low, 1 / GAIN), _times(high, GAIN)
+    for predict, update in reversed(LIFTING):
+        even = even - _times(_neighbours(odd, n, dim), update)
+        odd = odd - _times(_around(even, m, dim), predict)
+    return _interleaved(even, odd, dim)
+
+
+def _times(x: Int[Tensor, "..."], factor: float) -> Int[Tensor, "..."]:
+    """Product with a constant, in fixed point, rounded to the nearest."""
+    return (x * round(factor * 2**FIXED_BITS) + (1 << FIXED_BITS - 1)) >> FIXED_BITS
+
+
+def _neighbours(odd: Tensor, count: int, dim: int) -> Tensor:
+    """Sum of the two odd samples around each of `count` even ones, mirrored at the ends."""
+    n = odd.shape[dim]
+    before = torch.cat([odd.narrow(dim, 0, 1), odd.narrow(dim, 0, count - 1)], dim)
+    after = odd if n == count else torch.cat([odd, odd.narrow(dim, n - 1, 1)], dim)
+    return before + after
+
+
+def _around(even: Tensor, count: int, dim: int) -> Tensor:
+    """Sum of the two even samples around each of `count` odd ones, mirrored at the end."""
+    n = even.shape[dim]
+    after = even.narrow(dim, 1, n - 1)
+    if n == count:
+        after = torch.cat([after, even.narrow(dim, n - 1, 1)], dim)
+    return even.narrow(dim, 0, count) + after
