@@ -25,7 +25,6 @@ from pranc_codec.encoder.grid import step_code_of_lmbda
 from pranc_codec.encoder.grid_fit import FitSettings, fit
 from pranc_codec.encoder.grid_source import FIT_PRICE, Fitted, Source
 from pranc_codec.encoder.job import Job
-from pranc_codec.encoder.plan import Rule
 from pranc_codec.image import load_picture
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.photographs import load_photographs
@@ -65,13 +64,7 @@ def gain_of(source: Source, step_code: int, settings: FitSettings) -> tuple[floa
 def sources_of(photos: Path, count: int, side: int) -> Sequence[Source]:
     """Photographs, ready to fit."""
     images = load_photographs(photos, side, held_out=True)[: 4 * count : 4]
-    jobs = (
-        Job(
-            picture=load_picture(Image.fromarray(image.numpy())), effort=4, seed=0,
-            device=torch.device("cpu"), progress=None, rule=Rule(),
-        )
-        for image in images
-    )  # fmt: skip
+    jobs = (Job(picture=load_picture(Image.fromarray(image.numpy())), effort=4) for image in images)
     return [Source(job=job) for job in jobs]
 
 

@@ -10,7 +10,6 @@ the same step.
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from PIL import Image
 from rich.console import Console
@@ -22,7 +21,6 @@ from pranc_codec.encoder import grid, grid_source
 from pranc_codec.encoder.grid_coded import Coded
 from pranc_codec.encoder.grid_source import FIT_PRICE
 from pranc_codec.encoder.job import Job
-from pranc_codec.encoder.plan import Rule
 from pranc_codec.image import load_picture
 
 QUALITIES = (15, 35, 55)
@@ -31,11 +29,7 @@ IMAGES = ("astronaut", "coffee", "chelsea")
 
 def source_of(picture: Image.Image, side: int, effort: int) -> grid_source.Source:
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    job = Job(
-        picture=load_picture(picture), effort=effort, seed=0, device=torch.device("cpu"),
-        progress=None, rule=Rule(),
-    )  # fmt: skip
-    return grid_source.Source(job=job)
+    return grid_source.Source(job=Job(picture=load_picture(picture), effort=effort))
 
 
 def gain_percent(coded: Coded, plain: Coded) -> str:

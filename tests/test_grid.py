@@ -15,7 +15,6 @@ import pranc_codec
 from pranc_codec import bitstream, decoder, grid, grid_latents, latents
 from pranc_codec.encoder import grid as encoder, grid_choice, grid_rate, grid_source
 from pranc_codec.encoder.job import Job
-from pranc_codec.encoder.plan import Rule
 from pranc_codec.entropy import Decoder, Encoder
 from pranc_codec.image import load_picture
 from pranc_codec.latents import Distributions
@@ -340,11 +339,7 @@ def test_a_fit_of_grey_counts_grey_only(photo):
 
 def test_estimates_follow_the_files(photo):
     """Ratios of bpp and differences of PSNR, from step to step, which is what the search needs."""
-    source = grid_source.Source(
-        job=Job(
-            picture=load_picture(photo), effort=0, seed=0, device=CPU, progress=None, rule=Rule()
-        )
-    )
+    source = grid_source.Source(job=Job(picture=load_picture(photo), effort=0))
     coded = [source.coded(code) for code in (-320, -256, -192)]
     guessed = [source.estimates.bpp(code) for code in (-320, -256, -192)]
     for (a, b), (x, y) in zip(pairwise(coded), pairwise(guessed), strict=True):
@@ -371,11 +366,7 @@ def test_sections_that_do_not_belong_are_refused(grid_file):
 
 def test_coefficients_change_the_network_and_are_accounted_for(photo):
     """A file with coefficients: kept where they pay, here put in by hand."""
-    source = grid_source.Source(
-        job=Job(
-            picture=load_picture(photo), effort=0, seed=3, device=CPU, progress=None, rule=Rule()
-        )
-    )
+    source = grid_source.Source(job=Job(picture=load_picture(photo), effort=0, seed=3))
     symbols = np.random.default_rng(0).integers(-9, 10, 100).astype(np.int32)
     plain = source.coded(-250)
     coded = replace(plain, coefficients=symbols)

@@ -8,7 +8,6 @@ from skimage import data as skimage_data
 from pranc_codec.encoder import grid_fit, grid_source
 from pranc_codec.encoder.grid_fit import FitProblem, FitSettings
 from pranc_codec.encoder.job import Job
-from pranc_codec.encoder.plan import Rule
 from pranc_codec.image import load_picture
 from pranc_codec.quantize import rate_bits
 
@@ -17,9 +16,7 @@ STEP_CODE = -200
 
 def problem_of(height: int = 63, width: int = 95) -> FitProblem:
     picture = load_picture(skimage_data.astronaut()[:height, 200 : 200 + width].copy())
-    job = Job(
-        picture=picture, effort=4, seed=0, device=torch.device("cpu"), progress=None, rule=Rule()
-    )
+    job = Job(picture=picture, effort=4)
     return grid_source.Source(job=job).latents_problem(STEP_CODE)
 
 

@@ -32,10 +32,10 @@ class Job:
 
     picture: Picture
     effort: int
-    seed: int
-    device: torch.device
-    progress: ProgressCallback | None
-    rule: Rule
+    seed: int = 0
+    device: torch.device = torch.device("cpu")
+    progress: ProgressCallback | None = None
+    rule: Rule = Rule()
 
     @property
     def pixels(self) -> int:

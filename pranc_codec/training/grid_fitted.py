@@ -24,7 +24,6 @@ from pranc_codec import wavelet
 from pranc_codec.encoder.grid_fit import fit
 from pranc_codec.encoder.grid_source import Source, fit_settings, looks_of
 from pranc_codec.encoder.job import Job
-from pranc_codec.encoder.plan import Rule
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import write_atomically
 from pranc_codec.grid import MID_GREY
@@ -42,11 +41,7 @@ GROUPS: Final = 4
 
 def fitted_window(window: UInt8[Tensor, "side side 3"], step_code: int) -> dict[str, Tensor]:
     """What is stored of a window: itself, its step and its symbols at the default effort."""
-    picture = load_picture(Image.fromarray(window.numpy()))
-    job = Job(
-        picture=picture, effort=EFFORT, seed=0, device=torch.device("cpu"), progress=None,
-        rule=Rule(),
-    )  # fmt: skip
+    job = Job(picture=load_picture(Image.fromarray(window.numpy())), effort=EFFORT)
     settings = fit_settings(looks_of(EFFORT, job.pixels))
     y = fit(Source(job=job).latents_problem(step_code), settings, seed=0, progress=None).y
     tensors = {"window": window, "step_code": torch.tensor(step_code, dtype=torch.int32)}
