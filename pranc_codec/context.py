@@ -26,6 +26,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pranc_codec import wavelet
+from pranc_codec.wavelet import Pyramid
+
 PHASES: Final = (0, 3, 1, 2)
 """Cells are 2x2; phase 2 * dy + dx. The diagonal neighbour of the first comes second."""
 OUTPUTS: Final = 3
@@ -193,6 +196,22 @@ class ContextModel(nn.Module):
             )
             for _ in range(OWN_NETWORKS + 1)
         )
+
+    def outputs(
+        self, symbols: Pyramid, log2_step: Float[Tensor, " n"]
+    ) -> list[Float[Tensor, "outputs n colours 3 _ _"]]:
+        """Outputs for all bands, coarse to fine."""
+        low, parents, grandparents = symbols.low, None, None
+        out = []
+        for number, bands in enumerate(symbols.bands):
+            finest = len(symbols.bands) - 1 - number
+            outputs = self.level(bands, low, parents, grandparents, log2_step, finest)
+            out.append(outputs.movedim(3, 0).float())
+            if finest:
+                size = symbols.bands[number + 1].shape[3:]
+                low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
+            parents, grandparents = bands, parents
+        return out
 
     def level(
         self,

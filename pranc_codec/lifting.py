@@ -26,7 +26,7 @@ Links = list[tuple[Tensor, Tensor]]
 
 
 def split(x: Float[Tensor, "..."], dim: int) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """Low and high band along an axis; `merge` is the inverse."""
+    """Low and high band along axis 2 or 3 of 4; `merge` is the inverse."""
     even, odd = _even_and_odd(x, dim)
     for predict, update in LIFTING:
         for e, o in _links_to_odd(even, odd, dim):
@@ -73,9 +73,11 @@ class _Merge(torch.autograd.Function):
 
 def _even_and_odd(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Copies of the samples, to change in place."""
-    if dim == 3:
-        return x[..., ::2].contiguous(), x[..., 1::2].contiguous()
-    return x[..., ::2, :].contiguous(), x[..., 1::2, :].contiguous()
+    even, odd = (x[..., n::2] if dim == 3 else x[..., n::2, :] for n in (0, 1))
+    return (
+        even.clone(memory_format=torch.contiguous_format),
+        odd.clone(memory_format=torch.contiguous_format),
+    )
 
 
 def _interleaved(even: Tensor, odd: Tensor, dim: int) -> Tensor:

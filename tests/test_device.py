@@ -25,6 +25,7 @@ from pranc_codec import (
     wavelet,
 )
 from pranc_codec.encoder import grid_fit
+from pranc_codec.encoder.soft_rounding import Softness, softly_rounded
 from pranc_codec.parameters import MlpParameters
 from pranc_codec.priors import grid as priors
 
@@ -204,10 +205,12 @@ def test_fits_mix_no_devices(fake_context_model, fake):
         coefficient_step=2.0,
     )  # fmt: skip
     latents = list(problem.y.bands)
-    outputs = grid_fit._outputs(problem, latents)
+    outputs = grid_fit.outputs_of(problem, latents)
     correction = grid_fit._correction(problem, latents)
     found = grid_fit.losses(problem, latents, outputs, correction)
     assert all(t.is_cuda for t in found)
+    soft = softly_rounded(latents, grid_fit._masks(problem), Softness(0.2, 0.1), None)
+    assert all(t.is_cuda for part in soft for t in part)
     mixture = density.mixture_of(outputs[-1])
     assert all(t.is_cuda for t in density.bits_and_slopes(latents[-1], mixture))
 
@@ -258,8 +261,8 @@ def test_cuda_bases_are_the_same():
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("profile", ["grid", "mlp"])
-def test_cuda_encodes(photo, profile):
-    data = pranc_codec.encode(photo, profile=profile, bpp=1.0, effort=1, device="cuda")
+@pytest.mark.parametrize(("profile", "effort"), [("grid", 1), ("grid", 3), ("mlp", 1)])
+def test_cuda_encodes(photo, profile, effort):
+    data = pranc_codec.encode(photo, profile=profile, bpp=1.0, effort=effort, device="cuda")
     cpu = pranc_codec.decode_array(data, device="cpu").astype(int)
     assert np.abs(cpu - pranc_codec.decode_array(data, device="cuda")).max() <= 1

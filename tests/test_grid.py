@@ -57,7 +57,13 @@ def test_fitting_pays(photo, fitted):
 def test_coefficients_alone_pay_where_latents_are_not_fitted():
     """Low efforts, and images of any effort that are too large: the latents stay as they are."""
     image = np.ascontiguousarray(skimage_data.coffee()[:320, :384])
-    plain, fitted = (pranc_codec.encode(image, quality=30, effort=effort) for effort in (0, 1))
+    seen = []
+    plain, fitted = (
+        pranc_codec.encode(image, quality=30, effort=effort, progress=seen.append)
+        for effort in (0, 1)
+    )
+    assert np.array_equal(seen[-1].preview(), pranc_codec.decode_array(fitted))
+    assert not np.array_equal(seen[0].preview(), seen[-1].preview())
     assert pranc_codec.inspect(fitted).grid.k == grid.offsets_count()
     payloads = [decoder.open_file(data, Limits())[1][bitstream.LATENTS] for data in (plain, fitted)]
     assert payloads[0] == payloads[1]

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from skimage import data as skimage_data
 
 from pranc_codec import wavelet
+from pranc_codec.encoder.grid_fit import fit
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.exact_network import ExactContext
 from pranc_codec.priors import grid as priors
@@ -40,25 +41,32 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path):
     assert step.first.abs().max() <= 127
 
 
-def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path):
+def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
     windows, context = tmp_path / "windows", tmp_path / "context.pt"
+    threads = torch.get_num_threads()
     with pytest.raises(InvalidArgument, match="0 fitted windows to train on and 0 held out"):
         FittedWindows.load(windows, crops=2)
     for held_out in (False, True):
-        grid_fitted.main(folder, windows, count=2, side=32, held_out=held_out)
+        grid_fitted.main(folder, windows, count=2, side=32, held_out=held_out, threads=threads)
     stored = sorted(windows.glob("*/*.safetensors"))
     assert len(stored) == 4
-    stored[0].unlink()
-    kept = [path.read_bytes() for path in stored[1:]]
-    grid_fitted.main(folder, windows, count=2, side=32)
-    assert [path.read_bytes() for path in stored[1:]] == kept
+    lost = windows / "training" / "000001.safetensors"
+    made = lost.read_bytes()
+    lost.unlink()
+    fits = []
+    monkeypatch.setattr(grid_fitted, "fit", lambda *a, **o: fits.append(1) or fit(*a, **o))
+    grid_fitted.main(folder, windows, count=2, side=32, threads=threads)
+    assert len(fits) == 1
+    assert lost.read_bytes() == made
+    with pytest.raises(InvalidArgument, match="side 32 there, 48 here"):
+        grid_fitted.main(folder, windows, count=2, side=48, threads=threads)
     batch = FittedWindows.load(windows, crops=2).batch(torch.Generator().manual_seed(0))
     assert batch.opponent.shape == (2, 3, 32, 32)
     step = torch.exp2(batch.log2_step)
     scaled = batch.symbols.map(lambda t: t * step.view(-1, *[1] * (t.dim() - 1)))
     error = (wavelet.synthesize(scaled, 32, 32) - batch.opponent).square().flatten(1).mean(1)
     assert (error < step.square()).all()
-    options = dict(steps=2, crops=2, from_prior=True, fitted=windows)
+    options = dict(steps=2, crops=2, threads=threads, from_prior=True, fitted=windows)
     grid_context.main(folder, context, **options)
     grid_synthesis.main(folder, context, tmp_path / "synthesis.pt", **options)
     grid_prior.main(context, tmp_path / "synthesis.pt", tmp_path / "grid.safetensors")
@@ -119,5 +127,5 @@ def test_crops_are_parts_of_photographs(folder):
 
 
 def test_an_empty_folder_is_named(tmp_path):
-    with pytest.raises(InvalidArgument, match="holds no images"):
+    with pytest.raises(InvalidArgument, match="holds 0 images: at least 2"):
         load_photographs(tmp_path, 100)

@@ -1,6 +1,7 @@
 """`pranc encode`"""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +49,9 @@ def encode(
     options: dict[str, Any] = dict(
         quality=quality, bpp=bpp, psnr=psnr, lmbda=lmbda, profile=profile, seed=seed, device=device
     )
-    options["effort"] = int(effort) if effort.lstrip("-").isdigit() else effort
+    options["effort"] = effort
+    with suppress(ValueError):  # a name
+        options["effort"] = int(effort)
     options["metadata"] = Metadata() if no_metadata else None
 
     def work(source: Path, bar: Callable[..., None]) -> bytes:

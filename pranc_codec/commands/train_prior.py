@@ -16,7 +16,9 @@ def train_prior(
         int, typer.Option(min=1, help="Training steps of each of the two networks.")
     ] = 15000,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
-    from_prior: Annotated[bool, typer.Option(help="Start from the shipped prior.")] = False,
+    from_prior: Annotated[
+        bool, typer.Option(help="Start from the shipped prior of such symbols.")
+    ] = False,
     fitted: Annotated[
         int,
         typer.Option(min=0, help="Fit that many windows first, and train on their symbols."),
@@ -29,13 +31,19 @@ def train_prior(
 
     Takes hours; logs its validation to OUTPUT/*.log, and goes on where it was interrupted.
 
-    Two priors ship: one for transform coefficients as they are, and one, trained on from it with
-    `--fitted`, for latents that were fitted (effort 3 and above).
+    The encoder has two: one for transform coefficients as they are, trained without `--fitted`, and
+    one for latents that were fitted (effort 3 and above), which goes on from it or from its own
+    last round with `--from-prior --fitted`.
 
-    Example: `pranc train-prior photographs/ -o runs/prior --steps 20000`
+    Examples:
+
+    - `pranc train-prior photographs/ -o runs/prior --steps 20000`
+    - `pranc train-prior photographs/ -o runs/fitted --from-prior --fitted 1000 --steps 500`
     """
     from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
 
+    if fitted and not from_prior:
+        raise typer.BadParameter("fitted windows are too few to begin with: add --from-prior")
     output.mkdir(parents=True, exist_ok=True)
     context, synthesis = output / "context.pt", output / "synthesis.pt"
     options: dict[str, Any] = dict(steps=steps, threads=threads, from_prior=from_prior, seed=seed)

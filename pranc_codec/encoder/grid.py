@@ -74,6 +74,7 @@ def _encode_bpp(source: Source, target: Target) -> bytes:
         lambda code: math.log2(wanted / source.estimates.bpp(code)),
         CLOSE_OCTAVES,
         math.inf,
+        math.log2(1 + BPP_TOLERANCE),
     )
     spare_bytes = wanted * source.job.pixels / 8 - len(found.file)
     if abs(found.bpp / wanted - 1) > BPP_TOLERANCE and not abs(spare_bytes) <= 4:
@@ -93,7 +94,7 @@ def _encode_psnr(source: Source, target: Target) -> bytes:
 
     found = _meet(
         source, error, lambda code: wanted - source.estimates.psnr_db(code), CLOSE_DB,
-        PSNR_TOLERANCE_DB / 2,
+        PSNR_TOLERANCE_DB / 2, PSNR_TOLERANCE_DB / 2,
     )  # fmt: skip
     if found.psnr_db < target.psnr - PSNR_TOLERANCE_DB:
         raise TargetUnreachable(
@@ -105,13 +106,15 @@ def _encode_psnr(source: Source, target: Target) -> bytes:
 
 def _meet(
     source: Source, error: Callable[[Coded], float], estimate: Callable[[int], float],
-    close: float, slack: float,
+    close: float, slack: float, tolerance: float,
 ) -> Coded:  # fmt: skip
     """The step is searched without fitting; the fit happens there, and once more at a finer step
-    if it takes too much away; what is too good after it pays a price."""
-    code = grid_rate.nearest_step(lambda c: error(source.coded(c)), estimate, close, slack)
+    if it takes too much away; what is too good after it pays a price. Where neither fit is within
+    `tolerance`, the first file goes on without one."""
+    first = grid_rate.nearest_step(lambda c: error(source.coded(c)), estimate, close, slack)
     if not source.offsets_iterations:
-        return source.coded(code)
+        return source.coded(first)
+    code = first
     for _ in range(2):
         fitted = source.fitted(code)
         left = error(fitted.coded)
@@ -120,6 +123,8 @@ def _meet(
         code = grid_rate.clipped(
             grid_rate.next_step(estimate, left - estimate(code)) - REFIT_MARGIN
         )
+    if left > tolerance >= error(source.coded(first)):
+        fitted = source.plain(first)
     return grid_rate.at_largest_price(fitted.priced, error, fitted.coded)
 
 

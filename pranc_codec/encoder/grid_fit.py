@@ -2,9 +2,8 @@
 
 The loss is that of the decisions in `grid_choice`, over the whole image: squared error of the
 corrected reconstruction in steps, plus price * bits. Real-valued latents are seen through two soft
-roundings with noise between them, which sharpen as the fit goes on (Agustsson & Theis, "Universally
-quantized neural compression", NeurIPS 2020, section 4; C3, Kim et al., CVPR 2024, section 3.3). The
-residual network's PRANC coefficients are fitted with them, rounded, gradients straight through.
+roundings with noise between them (`soft_rounding`), which sharpen as the fit goes on. The residual
+network's PRANC coefficients are fitted with them, rounded, gradients straight through.
 
 Nearly all time goes to the two networks, so most iterations do without them. What they said at the
 last look (the context model's outputs, the residual network's correction) stands still until the
@@ -14,7 +13,9 @@ sample of it would stand still as long.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,7 @@ from pranc_codec import density, grid, wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.density import Mixture
 from pranc_codec.encoder.job import Progress, ProgressCallback
+from pranc_codec.encoder.soft_rounding import Softness, softly_rounded
 from pranc_codec.image import to_samples
 from pranc_codec.pranc import Pranc
 from pranc_codec.precision import bfloat16_products
@@ -56,6 +58,10 @@ class FitSettings:
     @property
     def iterations(self) -> int:
         return self.looks * self.iterations_per_look
+
+    def softness(self, part: float) -> Softness:
+        """Of the rounding. part: of the fit that is over."""
+        return Softness(*(a + (b - a) * part for a, b in (self.temperature, self.noise)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +101,7 @@ def fit(
     problem: FitProblem, settings: FitSettings, *, seed: int, progress: ProgressCallback | None
 ) -> FitResult:
     """Minimize error + price * bits of the latents and of the coefficients."""
-    latents = [band.clone().requires_grad_() for band in problem.y.bands]
+    latents = [band.clone() for band in problem.y.bands]
     offsets = problem.synthesis.offsets
     assert isinstance(offsets, Pranc)
     coefficients = torch.zeros_like(next(offsets.parameters())).requires_grad_()
@@ -113,11 +119,12 @@ def fit(
             group["lr"] = group["peak"] * (1 - part) ** 2
         optimizer.zero_grad()
         if iteration % settings.iterations_per_look == 0:
-            soft, _ = softly_rounded(latents, masks, settings, part, None)
+            soft, _ = softly_rounded(latents, masks, settings.softness(part), None)
             symbols = round_straight_through(coefficients / problem.coefficient_step)
-            with offsets.using([symbols * problem.coefficient_step]):
+            used = symbols * problem.coefficient_step
+            with offsets.using([used]):
                 seen = look(problem, soft, problem.price * rate_bits(symbols))
-        soft, slopes = softly_rounded(latents, masks, settings, part, generator)
+        soft, slopes = softly_rounded(latents, masks, settings.softness(part), generator)
         distortion, bits, gradients = follow(problem, soft, seen)
         for y, slope, gradient in zip(latents, slopes, gradients, strict=True):
             y.grad = gradient.mul_(slope)
@@ -125,10 +132,11 @@ def fit(
         if progress is not None and (
             iteration % every == 0 or iteration + 1 == settings.iterations
         ):
-            rounded = [y.detach().round() for y in latents]
-            progress(_report(problem, settings, iteration, distortion, bits, rounded))
+            rounded = [y.round() for y in latents]
+            shown = partial(_preview, problem, rounded, used.detach())
+            progress(_report(problem, settings, iteration, float(distortion), float(bits), shown))
     symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
-    fitted = Pyramid(low=problem.y.low, bands=tuple(y.detach() for y in latents))
+    fitted = Pyramid(low=problem.y.low, bands=tuple(latents))
     return FitResult(y=fitted, coefficients=symbols.cpu().numpy())
 
 
@@ -148,7 +156,7 @@ def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tens
     price of, is left with them."""
     leaves = [t.detach().requires_grad_() for t in latents]
     with bfloat16_products(problem.opponent.device):
-        said = [*_outputs(problem, leaves), _correction(problem, leaves)]
+        said = [*outputs_of(problem, leaves), _correction(problem, leaves)]
     known = [t.detach().requires_grad_() for t in said]
     outputs, correction = known[:-1], known[-1]
     distortion, bits = losses(problem, [t.detach() for t in leaves], outputs, correction)
@@ -177,7 +185,7 @@ def follow(
     for t, mixture, gradient, known in zip(
         latents, seen.mixtures, gradients, seen.gradients, strict=True
     ):
-        of_each, slopes = density.bits_and_slopes(t.detach(), mixture)
+        of_each, slopes = density.bits_and_slopes(t, mixture)
         bits += of_each[:, : problem.colours].sum()
         gradient.add_(slopes, alpha=problem.price).add_(known)
     return distortion, bits, list(gradients)
@@ -194,58 +202,11 @@ def losses(
     return _distortion(problem, latents, correction), torch.stack(bits).sum()
 
 
-@torch.no_grad()
-def softly_rounded(
-    latents: list[Tensor], masks: list[Tensor], settings: FitSettings, part: float,
-    generator: torch.Generator | None,
-) -> tuple[list[Tensor], list[Tensor]]:  # fmt: skip
-    """Two soft roundings, with uniform noise between them if there is a generator, and their
-    derivatives. masks: 1 where latents are coded; part: of the fit that is over."""
-    temperature, noise = (
-        start + (end - start) * part for start, end in (settings.temperature, settings.noise)
-    )
-    values, slopes = [], []
-    for y, mask in zip(latents, masks, strict=True):
-        once, slope = soft_round(y, temperature)
-        if generator is not None:
-            uniform = torch.rand(y.shape, generator=generator).to(y.device)
-            once.add_(uniform.sub_(0.5), alpha=2 * noise)
-        twice, second_slope = soft_round(once, temperature)
-        values.append(twice.mul_(mask))
-        slopes.append(slope.mul_(second_slope).mul_(mask))
-    return values, slopes
-
-
-def soft_round(
-    x: Float[Tensor, "..."], temperature: float
-) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """Between the identity (high temperatures) and rounding (0), and its derivative; temperature
-    is the paper's 1 / alpha."""
-    sharpness = 1 / temperature
-    gain = 1 / (2 * math.tanh(sharpness / 2))
-    middle = x.floor().add_(0.5)
-    bent = (x - middle).mul_(sharpness).tanh_()
-    steepest = x.new_tensor(gain * sharpness)
-    return (
-        torch.add(middle, bent, alpha=gain),
-        torch.addcmul(steepest, bent, bent, value=-gain * sharpness),
-    )
-
-
-def _outputs(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
+def outputs_of(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
     """The context model's, by level."""
-    low, parents, grandparents = problem.y.low, None, None
-    log2_step = low.new_full((1,), problem.step_code / 64)
-    out = []
-    for number, bands in enumerate(latents):
-        finest = len(latents) - 1 - number
-        outputs = problem.context.level(bands, low, parents, grandparents, log2_step, finest)
-        out.append(outputs.movedim(3, 0).float())
-        if finest:
-            size = latents[number + 1].shape[3:]
-            low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
-        parents, grandparents = bands, parents
-    return out
+    symbols = Pyramid(low=problem.y.low, bands=tuple(latents))
+    log2_step = problem.y.low.new_full((1,), problem.step_code / 64)
+    return problem.context.outputs(symbols, log2_step)
 
 
 def _distortion(problem: FitProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
@@ -284,25 +245,27 @@ def _masks(problem: FitProblem) -> list[Tensor]:
     return out
 
 
+@torch.no_grad()
+def _preview(problem: FitProblem, latents: list[Tensor], coefficients: Tensor) -> np.ndarray:
+    """The image of integer latents, uint8."""
+    assert isinstance(problem.synthesis.offsets, Pranc)
+    with problem.synthesis.offsets.using([coefficients]):
+        image = _linear(problem, latents) + _correction(problem, latents)
+    colours = grid.to_colours(image[0].float(), problem.colours).permute(1, 2, 0)
+    return to_samples(colours.cpu().numpy(), "uint8")
+
+
 def _report(
-    problem: FitProblem, settings: FitSettings, iteration: int, distortion: Tensor, bits: Tensor,
-    rounded: list[Tensor],
+    problem: FitProblem, settings: FitSettings, iteration: int, distortion: float, bits: float,
+    preview: Callable[[], np.ndarray],
 ) -> Progress:  # fmt: skip
     pixels = problem.opponent[0, 0].numel()
-    mse = float(distortion.detach()) * problem.step**2 / (3 * pixels)
-
-    def preview() -> np.ndarray:
-        with torch.no_grad():
-            image = _linear(problem, rounded) + _correction(problem, rounded)
-        colours = grid.to_colours(image[0].float(), problem.colours).permute(1, 2, 0)
-        return to_samples(colours.cpu().numpy(), "uint8")
-
-    bpp = float(bits.detach()) / pixels
+    mse = distortion * problem.step**2 / (3 * pixels)
     return Progress(
         step=iteration + 1,
         steps=settings.iterations,
-        loss=mse + problem.price * problem.step**2 / 3 * bpp,
-        bpp_estimate=bpp,
+        loss=mse + problem.price * problem.step**2 / 3 * bits / pixels,
+        bpp_estimate=bits / pixels,
         psnr_db_estimate=-10 * math.log10(max(mse, 1e-10)),
         preview=preview,
     )

@@ -5,7 +5,9 @@ Each iteration sees one random window; what it loses there is taken for the whol
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -73,7 +75,9 @@ def fit_offsets(
         optimizer.step()
         if progress is not None and (iteration % every == 0 or iteration + 1 == iterations):
             bits = problem.bits + float(rate_bits(symbols.detach()))
-            progress(_report(problem, iteration + 1, iterations, float(error.detach()), bits))
+            shown = partial(_preview, problem, symbols.detach() * problem.coefficient_step)
+            lost = float(error.detach())
+            progress(_report(problem, iteration + 1, iterations, lost, bits, shown))
     symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
     return symbols.cpu().numpy()
 
@@ -90,26 +94,28 @@ def _error(problem: OffsetsProblem, linear: Tensor, generator: torch.Generator) 
     return error * (problem.opponent[0].numel() / wanted.numel())
 
 
+@torch.no_grad()
+def _preview(problem: OffsetsProblem, coefficients: Tensor) -> np.ndarray:
+    """The image with these coefficients, uint8."""
+    size = (problem.opponent.shape[2], problem.opponent.shape[3])
+    assert isinstance(problem.synthesis.offsets, Pranc)
+    with problem.synthesis.offsets.using([coefficients]):
+        image = grid.reconstruct(problem.symbols, problem.synthesis, size, problem.step)
+    colours = grid.to_colours(image, problem.colours).permute(1, 2, 0)
+    return to_samples(colours.cpu().numpy(), "uint8")
+
+
 def _report(
-    problem: OffsetsProblem, iteration: int, iterations: int, error: float, bits: float
-) -> Progress:
-    height, width = problem.opponent.shape[2:]
-    mse = error * problem.step**2 / (3 * height * width)
-    bpp = bits / (height * width)
-
-    def preview() -> np.ndarray:
-        with torch.no_grad():
-            image = grid.reconstruct(
-                problem.symbols, problem.synthesis, (height, width), problem.step
-            )
-        colours = grid.to_colours(image, problem.colours).permute(1, 2, 0)
-        return to_samples(colours.cpu().numpy(), "uint8")
-
+    problem: OffsetsProblem, iteration: int, iterations: int, error: float, bits: float,
+    preview: Callable[[], np.ndarray],
+) -> Progress:  # fmt: skip
+    pixels = problem.opponent[0, 0].numel()
+    mse = error * problem.step**2 / (3 * pixels)
     return Progress(
         step=iteration,
         steps=iterations,
-        loss=mse + problem.price * problem.step**2 / 3 * bpp,
-        bpp_estimate=bpp,
+        loss=mse + problem.price * problem.step**2 / 3 * bits / pixels,
+        bpp_estimate=bits / pixels,
         psnr_db_estimate=-10 * math.log10(max(mse, 1e-10)),
         preview=preview,
     )

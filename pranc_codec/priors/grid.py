@@ -23,7 +23,7 @@ from pranc_codec.errors import UnsupportedVersion
 from pranc_codec.exact_network import ExactContext
 
 SHIPPED: Final = ("grid-1.safetensors", "grid-3.safetensors", "grid-4.safetensors")
-"""Files beside this one, the newest last."""
+"""Files beside this one: what can be decoded."""
 PLAIN: Final = "grid-4.safetensors"
 FITTED: Final = "grid-4.safetensors"
 
@@ -55,7 +55,7 @@ class GridPrior:
         return model
 
     def context(self, device: torch.device) -> ExactContext:
-        """The context model, ready to code with; made once for each device."""
+        """The context model, ready to code with; remembered for each device."""
         return _context_of(self, device)
 
 
@@ -64,7 +64,7 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
 
 
-@lru_cache(maxsize=len(SHIPPED))
+@lru_cache(maxsize=2 * len(SHIPPED))
 def _context_of(prior: GridPrior, device: torch.device) -> ExactContext:
     return ExactContext(prior.tensors, device)
 

@@ -1,4 +1,5 @@
-"""Train the context model of the grid profile: density estimation on chosen symbols.
+"""Train the context model of the grid profile: density estimation on symbols that were chosen, or
+fitted.
 
 python -m pranc_codec.training.grid_context PHOTOS context.pt --steps 18000
 """
@@ -13,13 +14,13 @@ from torch import Tensor, nn
 
 from pranc_codec import density
 from pranc_codec.context import ColourContext, ContextModel
+from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_fitted import FittedWindows
 from pranc_codec.training.grid_symbols import (
     Batch,
     ChosenSymbols,
     Examples,
-    outputs_of_levels,
     validation_means,
 )
 from pranc_codec.training.loop import Schedule, train
@@ -30,7 +31,8 @@ FLATNESS: Final = 0.6
 
 def bpp_of(model: ContextModel, batch: Batch) -> Float[Tensor, " n"]:
     """Ideal code length of all bands, image by image (the low band is not counted)."""
-    outputs = outputs_of_levels(model, batch.symbols, batch.log2_step)
+    with bfloat16_products(batch.opponent.device):
+        outputs = model.outputs(batch.symbols, batch.log2_step)
     levels = zip(batch.symbols.bands, outputs, strict=True)
     bits = [density.bits(bands, o).flatten(1).sum(1) for bands, o in levels]
     return torch.stack(bits).sum(0) / batch.pixels
@@ -43,7 +45,7 @@ def loss_of(model: ContextModel, batch: Batch) -> Float[Tensor, ""]:
 
 
 def validation_rates(model: nn.Module, examples: Examples) -> str:
-    """bpp at each validation step, for the log."""
+    """bpp of each group of the validation, for the log."""
     assert isinstance(model, ContextModel)
     rates = validation_means(examples, partial(bpp_of, model))
     return f"validation bpp {' '.join(f'{rate:.4f}' for rate in rates)}"

@@ -8,6 +8,8 @@ once, and each of its many uses in a training costs what reading it costs. An in
 on with the windows that are missing; runs with other `--first` fill the same folder side by side.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 from rich.progress import track
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -24,16 +27,18 @@ from pranc_codec import wavelet
 from pranc_codec.encoder.grid_fit import fit
 from pranc_codec.encoder.grid_source import Source, fit_settings, looks_of
 from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.target import EFFORTS
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.files import write_atomically
+from pranc_codec.files import check_settings, sha256_of, write_atomically
 from pranc_codec.grid import MID_GREY
 from pranc_codec.image import load_picture
+from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_symbols import Batch
 from pranc_codec.training.photographs import load_photographs, random_crops
 from pranc_codec.wavelet import Pyramid
 
 LOG2_STEPS: Final = (-5.5, -0.5)
-EFFORT: Final = 4
+EFFORT: Final = EFFORTS["default"]
 PARTS: Final = ("training", "held-out")
 GROUPS: Final = 4
 """Of the validation."""
@@ -58,19 +63,22 @@ class FittedWindows:
     held_out: Sequence[dict[str, Tensor]]
     crops: int
 
+    digest: str
+    """Of all windows' files."""
+
     @classmethod
     def load(cls, folder: Path, *, crops: int) -> "FittedWindows":
         """All of a folder that `main` filled."""
-        windows, held_out = (
-            [load_file(path) for path in sorted((folder / part).glob("*.safetensors"))]
-            for part in PARTS
-        )
+        paths = {part: sorted((folder / part).glob("*.safetensors")) for part in PARTS}
+        windows, held_out = ([load_file(path) for path in paths[part]] for part in PARTS)
         if not windows or not held_out:
             raise InvalidArgument(
                 f"{folder} holds {len(windows)} fitted windows to train on and {len(held_out)} "
                 "held out: make some of both with pranc_codec.training.grid_fitted"
             )
-        return cls(windows=windows, held_out=held_out, crops=crops)
+        hashes = [sha256_of(path) for part in PARTS for path in paths[part]]
+        digest = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+        return cls(windows=windows, held_out=held_out, crops=crops, digest=digest)
 
     def batch(self, generator: torch.Generator) -> Batch:
         """Random windows as they are: mirrored or transposed, symbols would not be those that a
@@ -86,8 +94,8 @@ class FittedWindows:
             yield map(batch_of_one, in_order[start : start + size])
 
     def data(self) -> dict[str, Any]:
-        """Numbers of windows."""
-        return dict(fitted=len(self.windows), held_out=len(self.held_out), crops=self.crops)
+        """Their digest."""
+        return dict(windows=len(self.windows), windows_sha256=self.digest, crops=self.crops)
 
 
 def batch_of_one(window: dict[str, Tensor]) -> Batch:
@@ -113,6 +121,24 @@ def stacked(batches: Sequence[Batch]) -> Batch:
     )
 
 
+def random_window(
+    images: Sequence[UInt8[Tensor, "_ _ 3"]], side: int, generator: torch.Generator
+) -> tuple[UInt8[Tensor, "side side 3"], int]:
+    """A window and a step code."""
+    rgb = random_crops(images, 1, side, generator)[0]
+    window = (rgb.permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
+    low, high = LOG2_STEPS
+    log2_step = low + (high - low) * float(torch.rand((), generator=generator))
+    return window, round(64 * log2_step)
+
+
+def settings_of(path: Path) -> dict[str, Any]:
+    """What a window was fitted with."""
+    with safe_open(path, framework="pt") as file:
+        found: dict[str, Any] = json.loads((file.metadata() or {}).get("settings", "{}"))
+    return found
+
+
 def main(
     photos: Path,
     output: Path,
@@ -127,17 +153,19 @@ def main(
     at random steps."""
     torch.set_num_threads(threads)
     images = load_photographs(photos, 1024, held_out=held_out)
-    low, high = LOG2_STEPS
+    settings = dict(
+        photographs=len(images), side=side, seed=seed, effort=EFFORT, log2_steps=list(LOG2_STEPS),
+        prior=priors.fitted().number,
+    )  # fmt: skip
     for number in track(range(first, first + count), description="fitting"):
         path = output / PARTS[held_out] / f"{number:06}.safetensors"
         if path.exists():
+            check_settings(path, settings_of(path), settings)
             continue
         generator = torch.Generator().manual_seed((seed << 32) + number)
-        rgb = random_crops(images, 1, side, generator)[0]
-        window = (rgb.permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
-        log2_step = low + (high - low) * float(torch.rand((), generator=generator))
+        tensors = fitted_window(*random_window(images, side, generator))
         with write_atomically(path) as file:
-            file.write(save(fitted_window(window, round(64 * log2_step))))
+            file.write(save(tensors, metadata={"settings": json.dumps(settings)}))
 
 
 if __name__ == "__main__":

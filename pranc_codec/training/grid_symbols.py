@@ -132,32 +132,16 @@ def chosen(
         low=y.low.round(),
         bands=tuple((b.abs() + 1 - FIRST_THRESHOLD).floor() * b.sign() for b in y.bands),
     )
+    with bfloat16_products(y.low.device):
+        outputs_of_levels = model.outputs(first, log2_step)
     bands = []
-    for exact, outputs in zip(y.bands, outputs_of_levels(model, first, log2_step), strict=True):
+    for exact, outputs in zip(y.bands, outputs_of_levels, strict=True):
         nearest = exact.round()
         candidates = torch.stack([nearest, nearest - nearest.sign(), torch.zeros_like(nearest)])
         bits = torch.stack([density.bits(c, outputs) for c in candidates])
         loss = (candidates - exact).square() + _wide(price, exact) * bits
         bands.append(candidates.gather(0, loss.argmin(0, keepdim=True))[0])
     return Pyramid(low=first.low, bands=tuple(bands))
-
-
-def outputs_of_levels(
-    model: ContextModel, symbols: Pyramid, log2_step: Float[Tensor, " n"]
-) -> list[Float[Tensor, "outputs n colours 3 _ _"]]:
-    """The context model's outputs for all bands, coarse to fine."""
-    low, parents, grandparents = symbols.low, None, None
-    out = []
-    count = len(symbols.bands)
-    for number, bands in enumerate(symbols.bands):
-        with bfloat16_products(symbols.low.device):
-            outputs = model.level(bands, low, parents, grandparents, log2_step, count - 1 - number)
-        out.append(outputs.movedim(3, 0).float())
-        if number + 1 < count:
-            size = symbols.bands[number + 1].shape[3:]
-            low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
-        parents, grandparents = bands, parents
-    return out
 
 
 def _wide(x: Float[Tensor, " n"], like: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Train the residual network of the grid profile on chosen symbols.
+"""Train the residual network of the grid profile on symbols that were chosen, or fitted.
 
 python -m pranc_codec.training.grid_synthesis PHOTOS context.pt synthesis.pt
 """
@@ -38,7 +38,7 @@ def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
 
 
 def validation_gains(network: nn.Module, examples: Examples) -> str:
-    """Gain in dB at each validation step, for the log."""
+    """Gain in dB of each group of the validation, for the log."""
     errors = validation_means(examples, partial(log_errors, network))
     gains_db = (-10 / math.log(10) * error for error in errors)
     return f"validation gain dB {' '.join(f'{gain:.4f}' for gain in gains_db)}"

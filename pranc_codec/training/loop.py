@@ -42,6 +42,7 @@ def train(
     settings = asdict(schedule) | dict(data)
     optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99), eps=1e-10)
     average = {name: p.detach().clone() for name, p in network.state_dict().items()}
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     first = _resume(checkpoint, network, optimizer, average, settings)
     saved, recent, log = time.monotonic(), [], checkpoint.with_suffix(".log")
     started = time.monotonic()

@@ -23,9 +23,12 @@ def load_photographs(
     """Images of a folder as RGB, reduced to a longest side. Every tenth is held out to validate:
     these, or all the others."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in Image.registered_extensions())
+    if len(paths) < 2:
+        raise InvalidArgument(
+            f"{folder} holds {len(paths)} images: at least 2 are needed, because every "
+            f"{HOLD_OUT_EVERY}th is held out to validate"
+        )
     paths = [p for number, p in enumerate(paths) if (number % HOLD_OUT_EVERY == 0) == held_out]
-    if not paths:
-        raise InvalidArgument(f"{folder} holds no images")
     out = []
     for path in paths:
         with Image.open(path) as opened:
