@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import pranc_codec
+from pranc_codec.priors import grid as priors
 from tests.golden.check import check_file
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -18,6 +20,13 @@ FILES = sorted(GOLDEN.glob("*.pranc"))
 
 def test_there_are_golden_files():
     assert len(FILES) == len(json.loads((GOLDEN / "expected.json").read_text())) >= 5
+
+
+def test_the_encoders_priors_are_among_them():
+    named = {
+        pranc_codec.inspect(path.read_bytes()).grid.prior for path in GOLDEN.glob("*grid*.pranc")
+    }
+    assert {priors.plain().number, priors.fitted().number} <= named
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -21,6 +21,7 @@ from pranc_codec.latents import Distributions
 from pranc_codec.limits import Limits
 from pranc_codec.metrics import psnr_db
 from pranc_codec.parameters import GridParameters, LayerCode
+from pranc_codec.priors import grid as priors
 from pranc_codec.sections import pack_sections, unpack_sections
 
 CPU = torch.device("cpu")
@@ -35,6 +36,11 @@ def test_small_and_good(photo, grid_file):
     decoded = pranc_codec.decode_array(grid_file)
     assert psnr_db(np.asarray(photo), decoded) > 27
     assert 8 * len(grid_file) / (96 * 64) == pytest.approx(1.0, rel=0.02)
+
+
+def test_files_name_the_prior_of_their_symbols(grid_file, fitted):
+    assert pranc_codec.inspect(grid_file).grid.prior == priors.plain().number
+    assert pranc_codec.inspect(fitted).grid.prior == priors.fitted().number
 
 
 def test_same_input_and_settings_give_the_same_bytes(photo, grid_file, fitted):

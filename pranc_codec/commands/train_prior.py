@@ -31,9 +31,9 @@ def train_prior(
 
     Takes hours; logs its validation to OUTPUT/*.log, and goes on where it was interrupted.
 
-    The encoder has two: one for transform coefficients as they are, trained without `--fitted`, and
-    one for latents that were fitted (effort 3 and above), which goes on from it or from its own
-    last round with `--from-prior --fitted`.
+    The encoder may have two: one for transform coefficients as they are, trained without
+    `--fitted`, and one for latents that were fitted (effort 3 and above), which goes on from it or
+    from its own last round with `--from-prior --fitted`.
 
     Examples:
 

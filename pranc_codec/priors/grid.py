@@ -4,8 +4,8 @@ One safetensors file holds the context model in integers (`exact_network.step_of
 residual network in float16. A file names its prior by the hash of that file, so a prior never
 changes: a better one is another file, and the old ones stay.
 
-The encoder has two: `plain` for transform coefficients as they are, `fitted` for latents that a fit
-has changed, whose symbols are distributed otherwise.
+The encoder asks for two: `plain` for transform coefficients as they are, `fitted` for latents that
+a fit has changed, whose symbols are distributed otherwise.
 """
 
 import hashlib
@@ -26,6 +26,7 @@ SHIPPED: Final = ("grid-1.safetensors", "grid-3.safetensors", "grid-4.safetensor
 """Files beside this one: what can be decoded."""
 PLAIN: Final = "grid-4.safetensors"
 FITTED: Final = "grid-4.safetensors"
+"""The same at present: the model card says what one of its own would bring."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

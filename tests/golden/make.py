@@ -2,7 +2,8 @@
 
     python tests/golden/make.py
 
-Run it when the format gets a new version, and add to the list; files that exist are a promise.
+Run it when the format gets a new version or the encoder a new prior, and add to the list; files
+that exist are a promise.
 """
 
 import json
@@ -44,6 +45,8 @@ def cases() -> dict[str, tuple[np.ndarray, dict]]:
         "grid-float": (photo[::-1].astype(np.float32) / 255, dict(bpp=2)),
         "grid-line": (photo[:1], dict(quality=50)),
         "grid-pixel": (photo[:1, :1], dict()),
+        "grid-4": (photo, dict(quality=45, effort=1, seed=8)),
+        "grid-4-fitted": (larger, dict(quality=60, effort=4, seed=9)),
     }
     return {
         name: (image, dict(profile=profile, effort=2) | options)
