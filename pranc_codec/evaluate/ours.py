@@ -42,8 +42,8 @@ def pranc(profile: str) -> Codec:
             f"{name} has no version, because the package {error.name} is not installed: "
             "run 'pip install -e .' in its source tree"
         ) from error
-    shipped = f", priors {priors.plain().number:08x} and {priors.fitted().number:08x}"
-    prior = shipped if profile == "grid" else ""
+    used = dict.fromkeys([priors.plain().number, priors.fitted().number])
+    prior = f", prior {' '.join(f'{n:08x}' for n in used)}" if profile == "grid" else ""
     parameter, points = PARAMETERS[profile]
     return Codec(
         name=name,
