@@ -22,11 +22,10 @@ from rich.progress import track
 from rich.table import Table
 
 from pranc_codec.encoder.grid import step_code_of_lmbda
-from pranc_codec.encoder.grid_fit import FitSettings, fit
-from pranc_codec.encoder.grid_source import FIT_PRICE, Fitted, Source
+from pranc_codec.encoder.grid_fit import FitSettings
+from pranc_codec.encoder.grid_source import FIT_PRICE, Source
 from pranc_codec.encoder.job import Job
 from pranc_codec.image import load_picture
-from pranc_codec.priors import grid as priors
 from pranc_codec.training.photographs import load_photographs
 
 LMBDAS: Final = (0.0118, 0.0019, 0.0003)
@@ -46,18 +45,9 @@ def settings_of(schedule: str) -> FitSettings:
 def gain_of(source: Source, step_code: int, settings: FitSettings) -> tuple[float, float]:
     """Part of the loss that a fit saves, and its seconds of a processor."""
     plain = source.coded(step_code).loss(FIT_PRICE)
-    problem = source.latents_problem(step_code)
     start = time.process_time()
-    found = fit(problem, settings, seed=0, progress=None)
+    fitted, _ = source.with_latents(step_code, settings)
     seconds = time.process_time() - start
-    fitted = Fitted(
-        job=source.job,
-        prior=priors.fitted(),
-        y=found.y,
-        step_code=step_code,
-        price=0,
-        coefficients=found.coefficients,
-    )
     return 1 - fitted.coded.loss(FIT_PRICE) / plain, seconds
 
 

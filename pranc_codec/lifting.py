@@ -122,31 +122,19 @@ def _inner_links(even: Tensor, odd: Tensor, dim: int) -> Links:
 def _merge_integers(
     low: Int[Tensor, "..."], high: Int[Tensor, "..."], dim: int
 ) -> Int[Tensor, "..."]:
-    n, m = low.shape[dim], high.shape[dim]
     even, odd = _times(low, 1 / GAIN), _times(high, GAIN)
     for predict, update in reversed(LIFTING):
-        even = even - _times(_neighbours(odd, n, dim), update)
-        odd = odd - _times(_around(even, m, dim), predict)
+        around = torch.zeros_like(even)
+        for e, o in _links_to_even(around, odd, dim):
+            e.add_(o)
+        even -= _times(around, update)
+        around = torch.zeros_like(odd)
+        for e, o in _links_to_odd(even, around, dim):
+            o.add_(e)
+        odd -= _times(around, predict)
     return _interleaved(even, odd, dim)
 
 
 def _times(x: Int[Tensor, "..."], factor: float) -> Int[Tensor, "..."]:
     """Product with a constant, in fixed point, rounded to the nearest."""
     return (x * round(factor * 2**FIXED_BITS) + (1 << FIXED_BITS - 1)) >> FIXED_BITS
-
-
-def _neighbours(odd: Tensor, count: int, dim: int) -> Tensor:
-    """Sum of the two odd samples around each of `count` even ones, mirrored at the ends."""
-    n = odd.shape[dim]
-    before = torch.cat([odd.narrow(dim, 0, 1), odd.narrow(dim, 0, count - 1)], dim)
-    after = odd if n == count else torch.cat([odd, odd.narrow(dim, n - 1, 1)], dim)
-    return before + after
-
-
-def _around(even: Tensor, count: int, dim: int) -> Tensor:
-    """Sum of the two even samples around each of `count` odd ones, mirrored at the end."""
-    n = even.shape[dim]
-    after = even.narrow(dim, 1, n - 1)
-    if n == count:
-        after = torch.cat([after, even.narrow(dim, n - 1, 1)], dim)
-    return even.narrow(dim, 0, count) + after

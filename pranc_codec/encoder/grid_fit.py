@@ -12,8 +12,6 @@ gradient of these, are of each iteration's latents. Networks look at latents wit
 sample of it would stand still as long.
 """
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -24,12 +22,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec import density, grid, wavelet
+from pranc_codec import density, wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.density import Mixture
-from pranc_codec.encoder.job import Progress, ProgressCallback
+from pranc_codec.encoder.grid_progress import progress_of, shown
+from pranc_codec.encoder.job import ProgressCallback
 from pranc_codec.encoder.soft_rounding import Softness, softly_rounded
-from pranc_codec.image import to_samples
 from pranc_codec.pranc import Pranc
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.quantize import rate_bits, round_straight_through
@@ -133,8 +131,9 @@ def fit(
             iteration % every == 0 or iteration + 1 == settings.iterations
         ):
             rounded = [y.round() for y in latents]
-            shown = partial(_preview, problem, rounded, used.detach())
-            progress(_report(problem, settings, iteration, float(distortion), float(bits), shown))
+            preview = partial(_preview, problem, rounded, used.detach())
+            now = (iteration, settings.iterations, float(distortion), float(bits))
+            progress(progress_of(problem, *now, preview))
     symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
     fitted = Pyramid(low=problem.y.low, bands=tuple(latents))
     return FitResult(y=fitted, coefficients=symbols.cpu().numpy())
@@ -251,21 +250,4 @@ def _preview(problem: FitProblem, latents: list[Tensor], coefficients: Tensor) -
     assert isinstance(problem.synthesis.offsets, Pranc)
     with problem.synthesis.offsets.using([coefficients]):
         image = _linear(problem, latents) + _correction(problem, latents)
-    colours = grid.to_colours(image[0].float(), problem.colours).permute(1, 2, 0)
-    return to_samples(colours.cpu().numpy(), "uint8")
-
-
-def _report(
-    problem: FitProblem, settings: FitSettings, iteration: int, distortion: float, bits: float,
-    preview: Callable[[], np.ndarray],
-) -> Progress:  # fmt: skip
-    pixels = problem.opponent[0, 0].numel()
-    mse = distortion * problem.step**2 / (3 * pixels)
-    return Progress(
-        step=iteration + 1,
-        steps=settings.iterations,
-        loss=mse + problem.price * problem.step**2 / 3 * bits / pixels,
-        bpp_estimate=bits / pixels,
-        psnr_db_estimate=-10 * math.log10(max(mse, 1e-10)),
-        preview=preview,
-    )
+    return shown(image[0].float(), problem.colours)

@@ -5,7 +5,6 @@ Each iteration sees one random window; what it loses there is taken for the whol
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -16,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pranc_codec import grid
-from pranc_codec.encoder.job import Progress, ProgressCallback
+from pranc_codec.encoder.grid_progress import progress_of, shown
+from pranc_codec.encoder.job import ProgressCallback
 from pranc_codec.entropy import Integers
-from pranc_codec.image import to_samples
 from pranc_codec.pranc import Pranc
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.quantize import rate_bits, round_straight_through
@@ -75,9 +74,9 @@ def fit_offsets(
         optimizer.step()
         if progress is not None and (iteration % every == 0 or iteration + 1 == iterations):
             bits = problem.bits + float(rate_bits(symbols.detach()))
-            shown = partial(_preview, problem, symbols.detach() * problem.coefficient_step)
-            lost = float(error.detach())
-            progress(_report(problem, iteration + 1, iterations, lost, bits, shown))
+            preview = partial(_preview, problem, symbols.detach() * problem.coefficient_step)
+            now = (iteration, iterations, float(error.detach()), bits)
+            progress(progress_of(problem, *now, preview))
     symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
     return symbols.cpu().numpy()
 
@@ -101,24 +100,7 @@ def _preview(problem: OffsetsProblem, coefficients: Tensor) -> np.ndarray:
     assert isinstance(problem.synthesis.offsets, Pranc)
     with problem.synthesis.offsets.using([coefficients]):
         image = grid.reconstruct(problem.symbols, problem.synthesis, size, problem.step)
-    colours = grid.to_colours(image, problem.colours).permute(1, 2, 0)
-    return to_samples(colours.cpu().numpy(), "uint8")
-
-
-def _report(
-    problem: OffsetsProblem, iteration: int, iterations: int, error: float, bits: float,
-    preview: Callable[[], np.ndarray],
-) -> Progress:  # fmt: skip
-    pixels = problem.opponent[0, 0].numel()
-    mse = error * problem.step**2 / (3 * pixels)
-    return Progress(
-        step=iteration,
-        steps=iterations,
-        loss=mse + problem.price * problem.step**2 / 3 * bits / pixels,
-        bpp_estimate=bits / pixels,
-        psnr_db_estimate=-10 * math.log10(max(mse, 1e-10)),
-        preview=preview,
-    )
+    return shown(image, problem.colours)
 
 
 def _window(cells: int, generator: torch.Generator) -> tuple[int, int]:

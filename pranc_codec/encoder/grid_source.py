@@ -129,11 +129,12 @@ class Source:
             choices.append(self.with_offsets(_least(choices)))
         return _least(choices)
 
-    def with_latents(self, step_code: int) -> "list[Fitted]":
-        """Fitted latents, with the coefficients that were fitted beside them and without."""
+    def with_latents(self, step_code: int, settings: FitSettings | None = None) -> "list[Fitted]":
+        """Fitted latents, with the coefficients that were fitted beside them and without. settings:
+        others than the effort's."""
         found = fit(
-            self.latents_problem(step_code), fit_settings(self.looks), seed=self.job.seed,
-            progress=self.job.progress,
+            self.latents_problem(step_code), settings or fit_settings(self.looks),
+            seed=self.job.seed, progress=self.job.progress,
         )  # fmt: skip
         rounded = Fitted(
             job=self.job, prior=priors.fitted(), y=found.y, step_code=step_code, price=0

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from rich.progress import track
 from safetensors import safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from pranc_codec import wavelet
@@ -29,7 +29,7 @@ from pranc_codec.encoder.grid_source import Source, fit_settings, looks_of
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.target import EFFORTS
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.files import check_settings, sha256_of, write_atomically
+from pranc_codec.files import check_settings, write_atomically
 from pranc_codec.grid import MID_GREY
 from pranc_codec.image import load_picture
 from pranc_codec.priors import grid as priors
@@ -62,23 +62,25 @@ class FittedWindows:
     windows: Sequence[dict[str, Tensor]]
     held_out: Sequence[dict[str, Tensor]]
     crops: int
-
     digest: str
     """Of all windows' files."""
 
     @classmethod
     def load(cls, folder: Path, *, crops: int) -> "FittedWindows":
         """All of a folder that `main` filled."""
-        paths = {part: sorted((folder / part).glob("*.safetensors")) for part in PARTS}
-        windows, held_out = ([load_file(path) for path in paths[part]] for part in PARTS)
+        digest, parts = hashlib.sha256(), []
+        for part in PARTS:
+            files = [p.read_bytes() for p in sorted((folder / part).glob("*.safetensors"))]
+            parts.append([load(data) for data in files])
+            for data in files:
+                digest.update(hashlib.sha256(data).digest())
+        windows, held_out = parts
         if not windows or not held_out:
             raise InvalidArgument(
                 f"{folder} holds {len(windows)} fitted windows to train on and {len(held_out)} "
                 "held out: make some of both with pranc_codec.training.grid_fitted"
             )
-        hashes = [sha256_of(path) for part in PARTS for path in paths[part]]
-        digest = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
-        return cls(windows=windows, held_out=held_out, crops=crops, digest=digest)
+        return cls(windows=windows, held_out=held_out, crops=crops, digest=digest.hexdigest())
 
     def batch(self, generator: torch.Generator) -> Batch:
         """Random windows as they are: mirrored or transposed, symbols would not be those that a
