@@ -1,17 +1,18 @@
-"""What each part of the context model is worth: the shipped one changed in one thing, trained on.
+"""What each part of the context model is worth: the shipped one changed in one thing, and trained.
 
-python benchmarks/ablation_capacity.py PHOTOS runs/capacity [--steps 100]
+python benchmarks/ablation_capacity.py PHOTOS runs/capacity [--steps 100] [--fresh]
 
-Every variant starts from the weights of the shipped prior, without one part of it or with more
-channels, and learns the density of the same symbols for the same steps. bpp: of held-out
-photographs at four quantization steps. What is left recovers with more steps, and more channels
-gain: so what a part is worth is at most what is shown, and what channels would bring is at least
-that. Goes on where it was interrupted.
+Every variant learns the density of the same symbols for the same steps. bpp: of held-out
+photographs at four quantization steps. A variant starts from the weights of the shipped prior,
+without one part of it or with more channels. What is left recovers with more steps, and more
+channels gain: so what a part is worth is at most what is shown, and what channels would bring is at
+least that. With `--fresh` all start from random weights, on equal terms, but small networks learn
+faster: short trainings flatter them. Goes on where it was interrupted.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -42,6 +43,8 @@ CROPS: Final = 2
 SIDE: Final = 256
 LARGEST_RATE: Final = 5e-4
 """Of the learning; the shipped weights come from the end of a training."""
+FRESH_RATE: Final = 2e-3
+"""From random weights."""
 LARGE_LOGIT: Final = 20.0
 CELL_PIXELS: Final = 16
 """Of a cell of the finest level."""
@@ -53,6 +56,11 @@ ALL_LEVELS: Final = 4 / 3
 
 class WithoutThird(ColourContext):
     """One 1x1 layer less: the third layer hands on what it gets."""
+
+    def __init__(self, given: int, hidden: int) -> None:
+        super().__init__(given, hidden)
+        nn.init.zeros_(self.third.bias)  # type: ignore[arg-type]
+        self.third.requires_grad_(False)
 
     def weights(self) -> dict[str, Tensor]:
         out = super().weights()
@@ -96,20 +104,25 @@ class Logistic(OneShape):
     logit = -LARGE_LOGIT
 
 
-def model_of(
-    kind: Callable[[int, int], ColourContext] = ColourContext,
-    hidden: tuple[int, ...] = HIDDEN,
-) -> ContextModel:
-    """The shipped model, of networks of another kind or width."""
-    torch.manual_seed(0)
-    model = priors.plain().float_context()
-    for networks in model.networks:
-        assert isinstance(networks, nn.ModuleList)
-        for colour, channels in enumerate(hidden):
-            network = kind(given_channels(3, colour), channels)
-            take_over(network, networks[colour], channels - HIDDEN[colour])
-            networks[colour] = network
-    return model
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A context model of networks of another kind or width."""
+
+    kind: Callable[[int, int], ColourContext] = ColourContext
+    hidden: tuple[int, ...] = HIDDEN
+
+    def model(self, fresh: bool) -> ContextModel:
+        """With the shipped model's weights, or random ones."""
+        torch.manual_seed(0)
+        model = priors.plain().float_context()
+        for networks in model.networks:
+            assert isinstance(networks, nn.ModuleList)
+            for colour, channels in enumerate(self.hidden):
+                network = self.kind(given_channels(3, colour), channels)
+                if not fresh:
+                    take_over(network, networks[colour], channels - HIDDEN[colour])
+                networks[colour] = network
+        return model
 
 
 @torch.no_grad()
@@ -125,7 +138,6 @@ def take_over(network: nn.Module, shipped: nn.Module, more: int) -> None:
     network.load_state_dict({name: t.flatten(0, 1) for name, t in weights.items()})
     if isinstance(network, WithoutThird):
         nn.init.zeros_(network.third.bias)  # type: ignore[arg-type]
-        network.third.requires_grad_(False)
 
 
 def by_step(network: nn.Module) -> dict[str, Tensor]:
@@ -155,15 +167,15 @@ def narrow(weights: dict[str, Tensor], layer: str, following: str, fewer: int) -
     )
 
 
-VARIANTS: Final[dict[str, Callable[[], ContextModel]]] = {
-    AS_SHIPPED: model_of,
-    "half the width": lambda: model_of(hidden=(32, 16, 16)),
-    "half as wide again": lambda: model_of(hidden=(96, 48, 48)),
-    "without the third layer": lambda: model_of(WithoutThird),
-    "window of 3x3 cells": lambda: model_of(SmallWindow),
-    "without the decoded low band": lambda: model_of(WithoutSlopes),
-    "Laplace only": lambda: model_of(OneShape),
-    "logistic only": lambda: model_of(Logistic),
+VARIANTS: Final = {
+    AS_SHIPPED: Variant(),
+    "half the width": Variant(hidden=(32, 16, 16)),
+    "half as wide again": Variant(hidden=(96, 48, 48)),
+    "without the third layer": Variant(kind=WithoutThird),
+    "window of 3x3 cells": Variant(kind=SmallWindow),
+    "without the decoded low band": Variant(kind=WithoutSlopes),
+    "Laplace only": Variant(kind=OneShape),
+    "logistic only": Variant(kind=Logistic),
 }
 
 
@@ -174,17 +186,21 @@ def kmacs_per_pixel(model: ContextModel) -> float:
     return weights / CELL_PIXELS * ALL_LEVELS / 1000
 
 
-def result_of(name: str, output: Path, steps: int, examples: ChosenSymbols) -> dict[str, Any]:
+def result_of(
+    name: str, output: Path, steps: int, examples: ChosenSymbols, fresh: bool
+) -> dict[str, Any]:
     """A variant's costs, and bpp of held-out photographs after its training, which is done once."""
-    stem = output / f"{name.replace(' ', '-')}-{steps}"
+    stem = output / f"{name.replace(' ', '-')}-{steps}{'-fresh' if fresh else ''}"
     result = stem.with_suffix(".json")
     schedule = Schedule(
-        steps=steps, validate_every=steps, warmup=max(1, steps // 10), learning_rate=LARGEST_RATE
+        steps=steps, validate_every=steps, warmup=max(1, steps // 10),
+        learning_rate=FRESH_RATE if fresh else LARGEST_RATE,
     )  # fmt: skip
-    data = examples.data() | dict(prior=priors.plain().number, variant=name)
+    data = examples.data() | dict(prior=priors.plain().number, variant=name, fresh=fresh)
     settings = asdict(schedule) | data
     if not result.exists():
-        model = train_variant(name, stem.with_suffix(".pt"), schedule, examples, data)
+        model = VARIANTS[name].model(fresh)
+        train_variant(model, stem.with_suffix(".pt"), schedule, examples, data)
         with torch.no_grad():
             rates = validation_means(examples, partial(bpp_of, model))
         made = dict(kmacs_per_pixel=kmacs_per_pixel(model), bpp=rates, settings=settings)
@@ -196,20 +212,18 @@ def result_of(name: str, output: Path, steps: int, examples: ChosenSymbols) -> d
 
 
 def train_variant(
-    name: str,
+    model: ContextModel,
     checkpoint: Path,
     schedule: Schedule,
     examples: ChosenSymbols,
     data: dict[str, object],
-) -> ContextModel:
+) -> None:
     """Train a variant on the symbols that the shipped model chooses."""
-    model = VARIANTS[name]()
 
     def loss(generator: torch.Generator) -> Tensor:
         return loss_of(model, examples.batch(generator))
 
     train(model, loss, lambda _: "", schedule, checkpoint, data)
-    return model
 
 
 def main(
@@ -217,6 +231,7 @@ def main(
     output: Annotated[Path, typer.Argument(help="Folder of checkpoints and results.")],
     steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 100,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="From random weights.")] = False,
 ) -> None:
     """Train all variants; a table of their rates and costs."""
     torch.set_num_threads(threads)
@@ -225,7 +240,7 @@ def main(
     examples = ChosenSymbols.load(photos, chooser, crops=CROPS, side=SIDE)
     table = Table("context model", "kMAC a pixel", "bpp at 2**-2, -3, -4, -5", "against as shipped")
     results = {
-        name: result_of(name, output, steps, examples)
+        name: result_of(name, output, steps, examples, fresh)
         for name in track(VARIANTS, description="training")
     }
     whole = results[AS_SHIPPED]["bpp"]

@@ -6,8 +6,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from skimage import data as skimage_data
+from typer.testing import CliRunner
 
 from pranc_codec import wavelet
+from pranc_codec.cli import app
 from pranc_codec.encoder.grid_fit import fit
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.exact_network import ExactContext
@@ -39,6 +41,20 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path):
     assert tensors["synthesis.offsets.values"].dtype == torch.float16
     step = ExactContext(tensors, torch.device("cpu")).step(0, 0, 3)
     assert step.first.abs().max() <= 127
+
+
+def test_the_command_trains_what_could_ship(folder, tmp_path):
+    def run(*options):
+        return CliRunner().invoke(app, ["train-prior", str(folder), "-o", str(tmp_path), *options])
+
+    assert run("--steps", "1", "--from-prior").exit_code == 0
+    made = {name: t.shape for name, t in load_file(tmp_path / "grid.safetensors").items()}
+    assert made == {name: t.shape for name, t in priors.plain().tensors.items()}
+    refused = run("--fitted", "9")
+    assert refused.exit_code == 2
+    assert "add --from-prior" in refused.output
+    changed = run("--steps", "2", "--from-prior")
+    assert "other settings" in str(changed.exception)
 
 
 def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
