@@ -3,12 +3,14 @@
 import itertools
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 import torch
 from skimage import data as skimage_data
 
 from pranc_codec.encoder import grid_fit, grid_source
 from pranc_codec.encoder.grid_fit import FitProblem, FitSettings
+from pranc_codec.encoder.grid_tiles import Span, fit_tiles, part_of, spans
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.soft_rounding import Softness, soft_round, softly_rounded
 from pranc_codec.image import load_picture
@@ -63,6 +65,58 @@ def test_at_a_look_the_gradient_is_that_of_the_whole_loss(height, width, grey, m
     for found, gradient, mask in zip(gradients, wanted, grid_fit._masks(problem), strict=False):
         difference = ((found - gradient) * mask).abs().max()
         assert difference < 1e-4 * gradient.abs().max()  # sums in other orders
+
+
+TILES = FitSettings(looks=3, learning_rate=0.02)
+
+
+def test_fitted_in_tiles_an_image_gains_what_it_does_as_a_whole(monkeypatch):
+    picture = load_picture(np.concatenate([skimage_data.astronaut()[:, 200:264]] * 2)[:-3])
+    source = grid_source.Source(job=Job(picture=picture, effort=4))
+    plain = source.coded(STEP_CODE).loss(grid_source.FIT_PRICE)
+
+    def gain() -> float:
+        _, alone = source.with_latents(STEP_CODE, TILES)
+        return 1 - alone.coded.loss(grid_source.FIT_PRICE) / plain
+
+    whole = gain()
+    reports = []
+    monkeypatch.setattr(grid_source, "MOST_PIXELS_AT_ONCE", 0)
+    options = dict(progress=reports.append, side=512)
+    monkeypatch.setattr(grid_source, "fit_tiles", lambda *a, **o: fit_tiles(*a, **o | options))
+    assert gain() > 0.9 * whole > 0.009
+    assert [r.step for r in reports] == sorted(r.step for r in reports)
+    assert reports[-1].step == reports[-1].steps == 2 * TILES.iterations
+
+
+def test_tiles_see_the_image_and_its_latents():
+    problem = problem_of(512, 200)
+    down, across = Span((0, 256), (0, 384)), Span((0, 200), (0, 200))
+    part = part_of(problem, down, across)
+    lost = part.opponent - problem.opponent[:, :, :384]
+    inside, margin = (
+        lost[:, :, :256].square().mean().sqrt(),
+        lost[:, :, 320:].square().mean().sqrt(),
+    )
+    assert inside < 0.3 * problem.step < margin
+    for whole, cut in zip(problem.y.bands, part.y.bands, strict=True):
+        assert torch.equal(whole[..., : cut.shape[3], :], cut)
+
+
+@pytest.mark.parametrize("length", [1, 100, 1024, 1025, 1800, 5000])
+def test_tiles_cover_an_axis(length):
+    found = spans(length, 1024)
+    tiles = [span.tile for span in found]
+    assert tiles[0][0] == 0
+    assert tiles[-1][1] == length
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(tiles))
+    assert all(begin % 128 == 0 and 0 < end - begin <= 1024 for begin, end in tiles)
+    for span in found:
+        first, last = span.part
+        assert first == max(0, span.tile[0] - 128)
+        assert last == min(length, span.tile[1] + 128)
+        # as many levels as the image has
+        assert last - first == length or last - first >= 512
 
 
 def test_networks_look_at_latents_without_noise(monkeypatch):

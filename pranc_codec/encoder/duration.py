@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pranc_codec.encoder.grid_source import looks_of, offsets_iterations
+from pranc_codec.encoder.grid_source import MOST_PIXELS_AT_ONCE, looks_of, offsets_iterations
 from pranc_codec.encoder.mlp import steps_of
 from pranc_codec.encoder.plan import Rule, bpp_of_quality, plan_for
 from pranc_codec.encoder.target import DEFAULT_QUALITY, check_profile, level_of_effort
@@ -12,6 +12,8 @@ GRID_S: Final = 3.5
 """Transform and coding of a megapixel."""
 LOOK_S: Final = 5.5
 """One look at the networks of a fit of latents, and its iterations, of a megapixel."""
+MARGINS: Final = 1.5
+"""Pixels of tiles with their margins over those of the image."""
 OFFSETS_ITERATION_S: Final = 0.02
 """One step of a fit of coefficients alone, on a window."""
 MLP_STEP_S: Final = (3e-3, 0.27e-6)
@@ -38,5 +40,7 @@ def estimate_seconds(
         weights = plan_for(rate, pixels, 3, Rule()).shape.weights
         return steps_of(level) * (MLP_STEP_S[0] + MLP_STEP_S[1] * weights)
     latents_s = LOOK_S * looks_of(level, pixels)
+    if pixels > MOST_PIXELS_AT_ONCE:
+        latents_s *= MARGINS
     offsets_s = OFFSETS_ITERATION_S * offsets_iterations(level, pixels)
     return pixels / MEGAPIXEL * (GRID_S + latents_s) + offsets_s

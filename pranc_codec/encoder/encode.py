@@ -49,8 +49,8 @@ def encode(
         coordinate network and nothing else: the method itself, for very low rates).
     effort: 0-7, each two to three times the work, or "fast" (2), "default" (4), "max" (7).
         grid: 0 does not fit at all, and is done in about a second for 768x512; 1 and 2 fit the
-        network's coefficients only, and so does every effort for images of more than three
-        megapixels; from 3 on latents are fitted with them.
+        network's coefficients only; from 3 on (for images of more than three megapixels: from 5
+        on) latents are fitted with them.
     seed: of the basis and of all that is random here; the same input, settings, seed and threads
         give the same bytes on the same processor.
     progress: called 20 to 150 times a fit, and so never at effort 0 of the grid profile; raise

@@ -18,6 +18,7 @@ from pranc_codec.encoder.grid_coded import COEFFICIENT_STEP_CODE, Coded, Latents
 from pranc_codec.encoder.grid_estimate import Estimates
 from pranc_codec.encoder.grid_fit import FitProblem, FitSettings, fit
 from pranc_codec.encoder.grid_offsets import OffsetsProblem, fit_offsets
+from pranc_codec.encoder.grid_tiles import fit_tiles
 from pranc_codec.encoder.job import Job
 from pranc_codec.parameters import step_of_code
 from pranc_codec.priors import grid as priors
@@ -38,13 +39,16 @@ LOOKS_OF_RATE: Final = 8
 OFFSETS_ITERATIONS: Final = 80
 """Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
 for the symbols that they became."""
-MOST_FITTED_PIXELS: Final = 3 << 20
-"""Latents of larger images are not fitted: it would take too much memory."""
+MOST_PIXELS_AT_ONCE: Final = 3 << 20
+"""Latents of larger images are fitted in tiles, which take less memory ..."""
+FIRST_EFFORT_IN_TILES: Final = 5
+"""... and are not fitted below this effort: the default is to take minutes."""
 
 
 def looks_of(effort: int, pixels: int) -> int:
     """At the networks, of the fit of latents; 0 for none."""
-    if effort < FIRST_FITTING_EFFORT or pixels > MOST_FITTED_PIXELS:
+    first = FIRST_FITTING_EFFORT if pixels <= MOST_PIXELS_AT_ONCE else FIRST_EFFORT_IN_TILES
+    if effort < first:
         return 0
     return LOOKS[effort - FIRST_FITTING_EFFORT]
 
@@ -132,7 +136,8 @@ class Source:
     def with_latents(self, step_code: int, settings: FitSettings | None = None) -> "list[Fitted]":
         """Fitted latents, with the coefficients that were fitted beside them and without. settings:
         others than the effort's."""
-        found = fit(
+        fit_ = fit if self.job.pixels <= MOST_PIXELS_AT_ONCE else fit_tiles
+        found = fit_(
             self.latents_problem(step_code), settings or fit_settings(self.looks),
             seed=self.job.seed, progress=self.job.progress,
         )  # fmt: skip
