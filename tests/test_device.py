@@ -207,8 +207,8 @@ def test_fits_mix_no_devices(fake_context_model, fake):
     latents = list(problem.y.bands)
     outputs = grid_fit.outputs_of(problem, latents)
     correction = grid_fit._correction(problem, latents)
-    found = grid_fit.losses(problem, latents, outputs, correction)
-    assert all(t.is_cuda for t in found)
+    assert grid_fit._lost(problem, latents, correction).is_cuda
+    assert grid_fit.bits_of(problem, latents, outputs).is_cuda
     soft = softly_rounded(latents, grid_fit._masks(problem), Softness(0.2, 0.1), None)
     assert all(t.is_cuda for part in soft for t in part)
     mixture = density.mixture_of(outputs[-1])

@@ -41,7 +41,8 @@ def whole_loss(
     with problem.synthesis.offsets.using([coefficients]):
         outputs = grid_fit.outputs_of(problem, latents)
         correction = grid_fit._correction(problem, latents)
-    distortion, bits = grid_fit.losses(problem, latents, outputs, correction)
+    distortion = grid_fit._lost(problem, latents, correction).square().sum() / problem.step**2
+    bits = grid_fit.bits_of(problem, latents, outputs)
     rate = rate_bits(coefficients / problem.coefficient_step)
     return distortion + problem.price * (bits + rate)
 

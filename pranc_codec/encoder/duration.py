@@ -12,7 +12,7 @@ GRID_S: Final = 3.5
 """Transform and coding of a megapixel."""
 LOOK_S: Final = 5.5
 """One look at the networks of a fit of latents, and its iterations, of a megapixel."""
-MARGINS: Final = 1.5
+MARGINS: Final = 1.7
 """Pixels of tiles with their margins over those of the image."""
 OFFSETS_ITERATION_S: Final = 0.02
 """One step of a fit of coefficients alone, on a window."""

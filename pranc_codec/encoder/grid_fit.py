@@ -155,14 +155,17 @@ def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tens
     price of, is left with them."""
     leaves = [t.detach().requires_grad_() for t in latents]
     with bfloat16_products(problem.opponent.device):
-        said = [*outputs_of(problem, leaves), _correction(problem, leaves)]
-    known = [t.detach().requires_grad_() for t in said]
-    outputs, correction = known[:-1], known[-1]
-    distortion, bits = losses(problem, [t.detach() for t in leaves], outputs, correction)
-    gradients = torch.autograd.grad(distortion + problem.price * bits, known)
+        correction = _correction(problem, leaves)
+    with torch.no_grad():
+        gradient = 2 * _lost(problem, latents, correction) / problem.step**2
     torch.autograd.backward(
-        [*said, price_of_coefficients], [*gradients, torch.ones_like(price_of_coefficients)]
+        [correction, price_of_coefficients], [gradient, torch.ones_like(price_of_coefficients)]
     )
+    with bfloat16_products(problem.opponent.device):
+        outputs = outputs_of(problem, leaves)
+    known = [t.detach().requires_grad_() for t in outputs]
+    of_bits = torch.autograd.grad(problem.price * bits_of(problem, latents, known), known)
+    torch.autograd.backward(outputs, of_bits)
     return Look(
         mixtures=[density.mixture_of(t.detach()) for t in outputs],
         wanted=(problem.opponent - correction.detach()) / problem.step,
@@ -190,15 +193,13 @@ def follow(
     return distortion, bits, list(gradients)
 
 
-def losses(
-    problem: FitProblem, latents: list[Tensor], outputs: list[Tensor], correction: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Squared error in steps, and bits; sums over the image, given what the networks said."""
-    bits = [
+def bits_of(problem: FitProblem, latents: list[Tensor], outputs: list[Tensor]) -> Tensor:
+    """Of the image, given what the context model said."""
+    of_levels = [
         density.bits(bands, said)[:, : problem.colours].sum()
         for bands, said in zip(latents, outputs, strict=True)
     ]
-    return _distortion(problem, latents, correction), torch.stack(bits).sum()
+    return torch.stack(of_levels).sum()
 
 
 def outputs_of(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
@@ -208,10 +209,11 @@ def outputs_of(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
     return problem.context.outputs(symbols, log2_step)
 
 
-def _distortion(problem: FitProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
-    """Squared error in steps, a sum over the image."""
-    lost = (_linear(problem, latents) + correction - problem.opponent)[:, : problem.colours]
-    return lost.square().sum() / problem.step**2
+def _lost(problem: FitProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
+    """Image as decoded minus image."""
+    lost = _linear(problem, latents) + correction - problem.opponent
+    lost[:, problem.colours :] = 0
+    return lost
 
 
 def _linear(problem: FitProblem, latents: list[Tensor]) -> Tensor:

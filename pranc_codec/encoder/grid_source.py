@@ -113,15 +113,12 @@ class Source:
         if step_code not in self._tried:
             if len(self._tried) == 2:
                 del self._tried[next(iter(self._tried))]
-            y = self.in_steps(step_code)
+            step = 2.0 ** (step_code / 64)
+            y = self.coefficients.map(lambda t: t / step)
             self._tried[step_code] = Fitted(
                 job=self.job, prior=priors.plain(), y=y, step_code=step_code, price=PRICE
             )
         return self._tried[step_code]
-
-    def in_steps(self, step_code: int) -> Pyramid:
-        step = 2.0 ** (step_code / 64)
-        return self.coefficients.map(lambda t: t / step)
 
     def fitted(self, step_code: int) -> "Fitted":
         """What loses least of all that the effort tries; the wavelet coefficients as they are,
@@ -148,7 +145,7 @@ class Source:
 
     def latents_problem(self, step_code: int) -> FitProblem:
         """What a fit of latents minimizes."""
-        y = self.in_steps(step_code)
+        y = self.plain(step_code).y
         return FitProblem(
             opponent=self.opponent,
             y=Pyramid(low=y.low.round(), bands=y.bands),

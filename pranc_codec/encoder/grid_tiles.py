@@ -17,7 +17,7 @@ from pranc_codec.encoder.grid_fit import FitProblem, FitResult, FitSettings, fit
 from pranc_codec.encoder.job import Progress, ProgressCallback
 from pranc_codec.wavelet import Pyramid
 
-SIDE: Final = 1024
+SIDE: Final = 768
 """Of the largest tiles, without margins."""
 CELL: Final = 1 << wavelet.MOST_LEVELS
 """Pixels between the coarsest latents: tiles begin and end there."""
