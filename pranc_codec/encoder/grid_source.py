@@ -39,16 +39,17 @@ LOOKS_OF_RATE: Final = 8
 OFFSETS_ITERATIONS: Final = 80
 """Of the coefficients alone, at effort 1; twice as many at the next. Also after latents are fitted,
 for the symbols that they became."""
-MOST_PIXELS_AT_ONCE: Final = 3 << 20
-"""Latents of larger images are fitted in tiles, which take less memory ..."""
-FIRST_EFFORT_IN_TILES: Final = 5
-"""... and are not fitted below this effort: the default is to take minutes."""
+MOST_PIXELS_AT_ONCE: Final = 2 << 20
+"""Latents of larger images are fitted in tiles: a fit takes two gigabytes a megapixel."""
+LARGE_PIXELS: Final = 3 << 20
+FIRST_FITTING_EFFORT_IF_LARGE: Final = 5
+"""The default takes a minute or two a megapixel, which is for larger images too much to ask."""
 
 
 def looks_of(effort: int, pixels: int) -> int:
     """At the networks, of the fit of latents; 0 for none."""
-    first = FIRST_FITTING_EFFORT if pixels <= MOST_PIXELS_AT_ONCE else FIRST_EFFORT_IN_TILES
-    if effort < first:
+    large = pixels > LARGE_PIXELS
+    if effort < (FIRST_FITTING_EFFORT_IF_LARGE if large else FIRST_FITTING_EFFORT):
         return 0
     return LOOKS[effort - FIRST_FITTING_EFFORT]
 
@@ -133,8 +134,8 @@ class Source:
     def with_latents(self, step_code: int, settings: FitSettings | None = None) -> "list[Fitted]":
         """Fitted latents, with the coefficients that were fitted beside them and without. settings:
         others than the effort's."""
-        fit_ = fit if self.job.pixels <= MOST_PIXELS_AT_ONCE else fit_tiles
-        found = fit_(
+        fit_latents = fit if self.job.pixels <= MOST_PIXELS_AT_ONCE else fit_tiles
+        found = fit_latents(
             self.latents_problem(step_code), settings or fit_settings(self.looks),
             seed=self.job.seed, progress=self.job.progress,
         )  # fmt: skip
