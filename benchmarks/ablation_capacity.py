@@ -13,7 +13,6 @@ faster: short trainings flatter them. Goes on where it was interrupted.
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -36,7 +35,7 @@ from pranc_codec.files import check_settings, write_atomically
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_context import bpp_of, loss_of
 from pranc_codec.training.grid_symbols import ChosenSymbols, validation_means
-from pranc_codec.training.loop import Schedule, train
+from pranc_codec.training.loop import Schedule, Task, train
 
 AS_SHIPPED: Final = "as shipped"
 CROPS: Final = 2
@@ -202,7 +201,7 @@ def result_of(
         model = VARIANTS[name].model(fresh)
         train_variant(model, stem.with_suffix(".pt"), schedule, examples, data)
         with torch.no_grad():
-            rates = validation_means(examples, partial(bpp_of, model))
+            rates = validation_means(examples, model, bpp_of)
         made = dict(kmacs_per_pixel=kmacs_per_pixel(model), bpp=rates, settings=settings)
         with write_atomically(result) as file:
             file.write((json.dumps(made) + "\n").encode())
@@ -219,11 +218,12 @@ def train_variant(
     data: dict[str, object],
 ) -> None:
     """Train a variant on the symbols that the shipped model chooses."""
-
-    def loss(generator: torch.Generator) -> Tensor:
-        return loss_of(model, examples.batch(generator))
-
-    train(model, loss, lambda _: "", schedule, checkpoint, data)
+    task = Task(
+        draw=examples.draw,
+        loss_of=lambda drawn: loss_of(model, examples.batch(drawn)),
+        validate=lambda _: "",
+    )
+    train(model, task, schedule, checkpoint, data)
 
 
 def main(

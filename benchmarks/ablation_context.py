@@ -26,7 +26,7 @@ from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.quantize import rate_bits, round_straight_through
 from pranc_codec.training.grid_context import bpp_of
-from pranc_codec.training.grid_symbols import Batch, batch_of
+from pranc_codec.training.grid_symbols import Batch, batch_of, opponent_of
 from pranc_codec.training.photographs import load_photographs
 
 LEARNING_RATE: Final = 0.04
@@ -82,7 +82,7 @@ def batch_at(image: Tensor, log2_step: float, chooser: ContextModel) -> Batch:
     """A whole photograph, its symbols chosen as the encoder does."""
     rgb = image.permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
-        return batch_of(rgb, torch.tensor([log2_step]), torch.tensor([PRICE]), chooser)
+        return batch_of(opponent_of(rgb), torch.tensor([log2_step]), torch.tensor([PRICE]), chooser)
 
 
 def main(

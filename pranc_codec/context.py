@@ -241,8 +241,8 @@ class ContextModel(nn.Module):
             ]
             raw = network(torch.cat(given, 1), own)
             done.append(own)
-            order = [PHASES.index(phase) for phase in range(4)]
-            maps = raw[:, order].permute(0, 2, 3, 1, 4, 5).flatten(1, 3)
+            steps = [raw[:, PHASES.index(phase)] for phase in range(4)]
+            maps = torch.stack(steps, dim=3).flatten(1, 3)
             out.append(unfold(maps, size).view(len(bands), 3, OUTPUTS, *size))
         return torch.stack(out, dim=1)
 

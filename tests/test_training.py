@@ -16,7 +16,7 @@ from pranc_codec.exact_network import ExactContext
 from pranc_codec.priors import grid as priors
 from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
 from pranc_codec.training.grid_fitted import FittedWindows
-from pranc_codec.training.loop import Schedule, learning_rate, train
+from pranc_codec.training.loop import Schedule, Task, learning_rate, train
 from pranc_codec.training.photographs import load_photographs, random_crops
 
 
@@ -76,7 +76,8 @@ def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
     assert lost.read_bytes() == made
     with pytest.raises(InvalidArgument, match="side 32 there, 48 here"):
         grid_fitted.main(folder, windows, count=2, side=48, threads=threads)
-    batch = FittedWindows.load(windows, crops=2).batch(torch.Generator().manual_seed(0))
+    examples = FittedWindows.load(windows, crops=2)
+    batch = examples.batch(examples.draw(torch.Generator().manual_seed(0)))
     assert batch.opponent.shape == (2, 3, 32, 32)
     step = torch.exp2(batch.log2_step)
     scaled = batch.symbols.map(lambda t: t * step.view(-1, *[1] * (t.dim() - 1)))
@@ -97,16 +98,20 @@ def test_training_goes_on_from_its_checkpoint(tmp_path):
         network = torch.nn.Linear(3, 1)
         calls = []
 
-        def loss(generator):
+        def draw(generator):
+            return (torch.randn(8, 3, generator=generator),)
+
+        def loss(drawn):
             if len(calls) == stop_after:
                 raise KeyboardInterrupt
             calls.append(1)
-            x = torch.randn(8, 3, generator=generator)
+            (x,) = drawn
             return (network(x) - x.sum(1, keepdim=True)).square().mean()
 
         schedule = Schedule(steps=steps, warmup=2, save_every_s=0, validate_every=4)
         data = dict(photographs=photographs)
-        return train(network, loss, lambda _: "fine", schedule, path, data), len(calls)
+        task = Task(draw=draw, loss_of=loss, validate=lambda _: "fine")
+        return train(network, task, schedule, path, data), len(calls)
 
     whole, _ = run(tmp_path / "whole.pt")
     with pytest.raises(KeyboardInterrupt):

@@ -15,7 +15,9 @@ def train_prior(
     steps: Annotated[
         int, typer.Option(min=1, help="Training steps of each of the two networks.")
     ] = 15000,
+    crops: Annotated[int, typer.Option(min=1, help="Windows of a step.")] = 4,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
     from_prior: Annotated[
         bool, typer.Option(help="Start from the shipped prior of such symbols.")
     ] = False,
@@ -38,6 +40,7 @@ def train_prior(
     Examples:
 
     - `pranc train-prior photographs/ -o runs/prior --steps 20000`
+    - `pranc train-prior photographs/ -o runs/prior --device cuda --crops 16`
     - `pranc train-prior photographs/ -o runs/fitted --from-prior --fitted 1000 --steps 500`
     """
     from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
@@ -46,7 +49,9 @@ def train_prior(
         raise typer.BadParameter("fitted windows are too few to begin with: add --from-prior")
     output.mkdir(parents=True, exist_ok=True)
     context, synthesis = output / "context.pt", output / "synthesis.pt"
-    options: dict[str, Any] = dict(steps=steps, threads=threads, from_prior=from_prior, seed=seed)
+    options: dict[str, Any] = dict(
+        steps=steps, crops=crops, threads=threads, device=device, from_prior=from_prior, seed=seed
+    )
     if fitted:
         windows = output / "fitted"
         for count, held_out in ((fitted, False), (max(8, fitted // 20), True)):

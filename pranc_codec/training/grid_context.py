@@ -23,14 +23,15 @@ from pranc_codec.training.grid_symbols import (
     Examples,
     validation_means,
 )
-from pranc_codec.training.loop import Schedule, train
+from pranc_codec.training.loop import Schedule, Task, train
 
 FLAT_BELOW_BPP: Final = 0.1
 FLATNESS: Final = 0.6
 
 
-def bpp_of(model: ContextModel, batch: Batch) -> Float[Tensor, " n"]:
+def bpp_of(model: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
     """Ideal code length of all bands, image by image (the low band is not counted)."""
+    assert isinstance(model, ContextModel)
     with bfloat16_products(batch.opponent.device):
         outputs = model.outputs(batch.symbols, batch.log2_step)
     levels = zip(batch.symbols.bands, outputs, strict=True)
@@ -46,8 +47,7 @@ def loss_of(model: ContextModel, batch: Batch) -> Float[Tensor, ""]:
 
 def validation_rates(model: nn.Module, examples: Examples) -> str:
     """bpp of each group of the validation, for the log."""
-    assert isinstance(model, ContextModel)
-    rates = validation_means(examples, partial(bpp_of, model))
+    rates = validation_means(examples, model, bpp_of)
     return f"validation bpp {' '.join(f'{rate:.4f}' for rate in rates)}"
 
 
@@ -58,18 +58,19 @@ def main(
     crops: int = 4,
     side: int = 256,
     threads: int = 1,
+    device: str = "cpu",
     rounded: bool = False,
     from_prior: bool = False,
     fitted: Path | None = None,
     seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
-    of such symbols with `from_prior`; `rounded`: as in the integer form; `fitted`: on a folder of
-    fitted windows in place of photographs."""
+    of such symbols with `from_prior`; `crops`: windows a step; `rounded`: as in the integer form;
+    `fitted`: on a folder of fitted windows in place of photographs."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     shipped = priors.fitted() if fitted else priors.plain()
-    model = shipped.float_context() if from_prior else ContextModel()
+    model = (shipped.float_context() if from_prior else ContextModel()).to(device)
     for module in model.modules():
         if isinstance(module, ColourContext):
             module.rounded = rounded
@@ -81,14 +82,12 @@ def main(
     rate = 5e-4 if fitted else 1e-3 if from_prior else 2e-3
     schedule = Schedule(steps=steps, seed=seed, learning_rate=rate)
     prior = shipped.number if from_prior else None
-    train(
-        model,
-        lambda generator: loss_of(model, examples.batch(generator)),
-        lambda m: validation_rates(m, examples),
-        schedule,
-        output,
-        examples.data() | dict(prior=prior, rounded=rounded),
+    task = Task(
+        draw=examples.draw,
+        loss_of=lambda drawn: loss_of(model, examples.batch(drawn)),
+        validate=partial(validation_rates, examples=examples),
     )
+    train(model, task, schedule, output, examples.data() | dict(prior=prior, rounded=rounded))
 
 
 if __name__ == "__main__":

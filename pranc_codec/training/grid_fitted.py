@@ -23,18 +23,17 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from pranc_codec import wavelet
 from pranc_codec.encoder.grid_fit import fit
 from pranc_codec.encoder.grid_source import Source, fit_settings, looks_of
 from pranc_codec.encoder.job import Job
 from pranc_codec.encoder.target import EFFORTS
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import check_settings, write_atomically
-from pranc_codec.grid import MID_GREY
 from pranc_codec.image import load_picture
 from pranc_codec.priors import grid as priors
-from pranc_codec.training.grid_symbols import Batch
+from pranc_codec.training.grid_symbols import Batch, opponent_of
 from pranc_codec.training.photographs import load_photographs, random_crops
+from pranc_codec.training.step import Tensors
 from pranc_codec.wavelet import Pyramid
 
 LOG2_STEPS: Final = (-5.5, -0.5)
@@ -82,45 +81,37 @@ class FittedWindows:
             )
         return cls(windows=windows, held_out=held_out, crops=crops, digest=digest.hexdigest())
 
-    def batch(self, generator: torch.Generator) -> Batch:
+    def draw(self, generator: torch.Generator) -> Tensors:
         """Random windows as they are: mirrored or transposed, symbols would not be those that a
         fit comes to."""
         drawn = torch.randint(len(self.windows), (self.crops,), generator=generator).tolist()
-        return stacked([batch_of_one(self.windows[number]) for number in drawn])
+        parts = zip(*(parts_of(self.windows[number]) for number in drawn), strict=True)
+        return tuple(torch.cat(part) for part in parts)
 
-    def validation(self) -> Iterable[Iterable[Batch]]:
+    def validation(self) -> Iterable[Iterable[Tensors]]:
         """The windows held out, in up to `GROUPS` groups."""
         in_order = sorted(self.held_out, key=lambda window: -int(window["step_code"]))
         size = -(-len(in_order) // GROUPS)
         for start in range(0, len(in_order), size):
-            yield map(batch_of_one, in_order[start : start + size])
+            yield map(parts_of, in_order[start : start + size])
+
+    def batch(self, drawn: Tensors) -> Batch:
+        """The windows with the symbols that they have."""
+        opponent, log2_step, low, *bands = drawn
+        symbols = Pyramid(low=low, bands=tuple(bands))
+        return Batch(opponent=opponent, symbols=symbols, log2_step=log2_step)
 
     def data(self) -> dict[str, Any]:
         """Their digest."""
         return dict(windows=len(self.windows), windows_sha256=self.digest, crops=self.crops)
 
 
-def batch_of_one(window: dict[str, Tensor]) -> Batch:
-    """A stored window, ready to train on."""
+def parts_of(window: dict[str, Tensor]) -> Tensors:
+    """Opponent colours, log2 of the step and symbols, coarse to fine, of a stored window."""
     rgb = window["window"].permute(2, 0, 1)[None].float() / 255
     count = sum(name.startswith("symbols.") for name in window)
-    low, *bands = (window[f"symbols.{number}"].float() for number in range(count))
-    return Batch(
-        opponent=wavelet.to_opponent(rgb - MID_GREY),
-        symbols=Pyramid(low=low, bands=tuple(bands)),
-        log2_step=window["step_code"].view(1) / 64,
-    )
-
-
-def stacked(batches: Sequence[Batch]) -> Batch:
-    """One batch of several."""
-    pyramids = [batch.symbols.tensors for batch in batches]
-    low, *bands = (torch.cat(tensors) for tensors in zip(*pyramids, strict=True))
-    return Batch(
-        opponent=torch.cat([batch.opponent for batch in batches]),
-        symbols=Pyramid(low=low, bands=tuple(bands)),
-        log2_step=torch.cat([batch.log2_step for batch in batches]),
-    )
+    symbols = (window[f"symbols.{number}"].float() for number in range(count))
+    return opponent_of(rgb), window["step_code"].view(1) / 64, *symbols
 
 
 def random_window(

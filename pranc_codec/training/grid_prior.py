@@ -12,6 +12,7 @@ from torch import Tensor
 from pranc_codec.context import UNIT, ColourContext, ContextModel, shifts_of
 from pranc_codec.files import write_atomically
 from pranc_codec.synthesis import SynthesisNetwork
+from pranc_codec.training.loop import averaged_weights
 
 
 def context_tensors(model: ContextModel) -> dict[str, Tensor]:
@@ -45,8 +46,8 @@ def colour_tensors(network: ColourContext) -> dict[str, Tensor]:
 def main(context: Path, synthesis: Path, output: Path) -> None:
     """Write the prior from two checkpoints' averaged weights."""
     model, network = ContextModel(), SynthesisNetwork()
-    model.load_state_dict(torch.load(context, weights_only=True)["average"])
-    network.load_state_dict(torch.load(synthesis, weights_only=True)["average"])
+    model.load_state_dict(averaged_weights(context))
+    network.load_state_dict(averaged_weights(synthesis))
     tensors = context_tensors(model)
     for name, p in network.state_dict().items():
         tensors[f"synthesis.{name}"] = p.half().contiguous()

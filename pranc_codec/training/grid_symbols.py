@@ -8,13 +8,14 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from pranc_codec import density, wavelet
 from pranc_codec.context import ContextModel
 from pranc_codec.grid import MID_GREY
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.training.photographs import load_photographs, random_crops
+from pranc_codec.training.step import Tensors, device_of, moved
 from pranc_codec.wavelet import Pyramid
 
 LOG2_STEPS: Final = (-6.5, -1.0)
@@ -40,13 +41,12 @@ class Batch:
 
 
 def batch_of(
-    rgb: Float[Tensor, "n 3 h w"],
+    opponent: Float[Tensor, "n 3 h w"],
     log2_step: Float[Tensor, " n"],
     price: Float[Tensor, " n"],
     chooser: ContextModel,
 ) -> Batch:
-    """Choose symbols of images in [0, 1]."""
-    opponent = wavelet.to_opponent(rgb - MID_GREY)
+    """Choose symbols of images."""
     scale = torch.exp2(-log2_step)
     y = wavelet.analyze(opponent).map(lambda t: t * _wide(scale, t))
     return Batch(
@@ -54,26 +54,32 @@ def batch_of(
     )
 
 
-def validation_batch(
-    image: UInt8[Tensor, "_ _ 3"], log2_step: float, chooser: ContextModel
-) -> Batch:
-    """The middle part of an image."""
+def opponent_of(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+    """Opponent colours around mid-grey of images in [0, 1]."""
+    return wavelet.to_opponent(rgb - MID_GREY)
+
+
+def middle_part(
+    image: UInt8[Tensor, "_ _ 3"],
+) -> Float[Tensor, "1 3 h w"]:
+    """What is validated of an image, in opponent colours."""
     top, left = (max(0, side - VALIDATION_SIDE) // 2 for side in image.shape[:2])
     part = image[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE]
-    rgb = part.permute(2, 0, 1)[None].float() / 255
-    step, price = torch.tensor([log2_step]), torch.tensor([VALIDATION_PRICE])
-    return batch_of(rgb, step, price, chooser)
+    return opponent_of(part.permute(2, 0, 1)[None].float() / 255)
 
 
 @runtime_checkable
 class Examples(Protocol):
-    """What networks are trained on."""
+    """What networks are trained on: drawn on the CPU, made ready on the networks' device."""
 
-    def batch(self, generator: torch.Generator) -> Batch:
-        """Of one training step."""
+    def draw(self, generator: torch.Generator) -> Tensors:
+        """What a training step uses."""
 
-    def validation(self) -> Iterable[Iterable[Batch]]:
+    def validation(self) -> Iterable[Iterable[Tensors]]:
         """Single images that are not trained on, in groups of falling step."""
+
+    def batch(self, drawn: Tensors) -> Batch:
+        """Of what was drawn."""
 
     def data(self) -> dict[str, Any]:
         """What a training rests on, for its checkpoint."""
@@ -95,19 +101,26 @@ class ChosenSymbols:
         images, held_out = (load_photographs(photos, 1024, held_out=held) for held in (False, True))
         return cls(images=images, held_out=held_out, chooser=chooser, crops=crops, side=side)
 
-    def batch(self, generator: torch.Generator) -> Batch:
-        """Random windows at random steps and prices."""
+    def draw(self, generator: torch.Generator) -> Tensors:
+        """Random windows, and a random step and price for each."""
         rgb = random_crops(self.images, self.crops, self.side, generator)
         log2_step, price = (
             low + (high - low) * torch.rand(self.crops, generator=generator)
             for low, high in (LOG2_STEPS, PRICES)
         )
-        return batch_of(rgb, log2_step, price, self.chooser)
+        return opponent_of(rgb), log2_step, price
 
-    def validation(self) -> Iterable[Iterable[Batch]]:
+    def validation(self) -> Iterable[Iterable[Tensors]]:
         """The middle parts of the photographs held out, at each of `VALIDATION_LOG2_STEPS`."""
+        price = torch.tensor([VALIDATION_PRICE])
         for log2_step in VALIDATION_LOG2_STEPS:
-            yield (validation_batch(image, log2_step, self.chooser) for image in self.held_out)
+            step = torch.tensor([log2_step])
+            yield ((middle_part(image), step, price) for image in self.held_out)
+
+    def batch(self, drawn: Tensors) -> Batch:
+        """Choose the windows' symbols."""
+        opponent, log2_step, price = drawn
+        return batch_of(opponent, log2_step, price, self.chooser)
 
     def data(self) -> dict[str, Any]:
         """Sizes."""
@@ -115,10 +128,17 @@ class ChosenSymbols:
         return dict(photographs=len(self.images), pixels=pixels, crops=self.crops, side=self.side)
 
 
-def validation_means(examples: Examples, measure: Callable[[Batch], Tensor]) -> list[float]:
-    """A measure of each group of the validation, mean over its images."""
+def validation_means(
+    examples: Examples, network: nn.Module, measure: Callable[[nn.Module, Batch], Tensor]
+) -> list[float]:
+    """A measure of a network and each group of the validation, mean over the group's images."""
+    device = device_of(network)
     return [
-        fmean(float(measure(batch).detach()) for batch in group) for group in examples.validation()
+        fmean(
+            float(measure(network, examples.batch(moved(drawn, device))).detach())
+            for drawn in group
+        )
+        for group in examples.validation()
     ]
 
 

@@ -19,7 +19,7 @@ from pranc_codec.priors import grid as priors
 from pranc_codec.synthesis import SynthesisNetwork, corrected
 from pranc_codec.training.grid_fitted import FittedWindows
 from pranc_codec.training.grid_symbols import Batch, ChosenSymbols, Examples, validation_means
-from pranc_codec.training.loop import Schedule, train
+from pranc_codec.training.loop import Schedule, Task, averaged_weights, train
 
 
 def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
@@ -39,7 +39,7 @@ def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
 
 def validation_gains(network: nn.Module, examples: Examples) -> str:
     """Gain in dB of each group of the validation, for the log."""
-    errors = validation_means(examples, partial(log_errors, network))
+    errors = validation_means(examples, network, log_errors)
     gains_db = (-10 / math.log(10) * error for error in errors)
     return f"validation gain dB {' '.join(f'{gain:.4f}' for gain in gains_db)}"
 
@@ -52,36 +52,37 @@ def main(
     crops: int = 4,
     side: int = 256,
     threads: int = 1,
+    device: str = "cpu",
     from_prior: bool = False,
     fitted: Path | None = None,
     seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
-    of such symbols with `from_prior`; symbols are chosen by the `context` model, or those of a
-    folder of `fitted` windows."""
+    of such symbols with `from_prior`; `crops`: windows a step; symbols are chosen by the `context`
+    model, or those of a folder of `fitted` windows."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     examples: Examples
     if fitted is None:
-        chooser = ContextModel()
-        chooser.load_state_dict(torch.load(context, weights_only=True)["average"])
+        chooser = ContextModel().to(device)
+        chooser.load_state_dict(averaged_weights(context))
         examples = ChosenSymbols.load(photos, chooser, crops=crops, side=side)
         data = examples.data() | dict(context=sha256_of(context))
     else:
         examples = FittedWindows.load(fitted, crops=crops)
         data = examples.data()
-    network = SynthesisNetwork()
+    network = SynthesisNetwork().to(device)
     shipped = priors.fitted() if fitted else priors.plain()
     if from_prior:
         network.load_state_dict(shipped.synthesis())
-    train(
-        network,
-        lambda generator: log_errors(network, examples.batch(generator)).mean(),
-        lambda n: validation_gains(n, examples),
-        Schedule(steps=steps, seed=seed, learning_rate=5e-4 if fitted else 1e-3),
-        output,
-        data | dict(prior=shipped.number if from_prior else None),
+    task = Task(
+        draw=examples.draw,
+        loss_of=lambda drawn: log_errors(network, examples.batch(drawn)).mean(),
+        validate=partial(validation_gains, examples=examples),
     )
+    schedule = Schedule(steps=steps, seed=seed, learning_rate=5e-4 if fitted else 1e-3)
+    data |= dict(prior=shipped.number if from_prior else None)
+    train(network, task, schedule, output, data)
 
 
 if __name__ == "__main__":

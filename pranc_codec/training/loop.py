@@ -1,9 +1,13 @@
 """A training loop that can be interrupted: Adam, cosine, averaged weights, checkpoints, a log."""
 
 import math
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pranc_codec.files import check_settings, write_atomically
+from pranc_codec.training.step import LossOf, Tensors, device_of, step_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +32,22 @@ class Schedule:
     validate_every: int = 500
 
 
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is trained. draw: what a step's random numbers give, on the CPU, called in threads;
+    loss_of: of that, on the network's device; validate: the network, as a line for the log."""
+
+    draw: Callable[[torch.Generator], Tensors]
+    loss_of: LossOf
+    validate: Callable[[nn.Module], str]
+
+
 def train(
-    network: nn.Module,
-    loss_of: Callable[[torch.Generator], Tensor],
-    validate: Callable[[nn.Module], str],
-    schedule: Schedule,
-    checkpoint: Path,
-    data: Mapping[str, Any],
+    network: nn.Module, task: Task, schedule: Schedule, checkpoint: Path, data: Mapping[str, Any]
 ) -> nn.Module:
-    """Minimize `loss_of` (given a generator of its step's random numbers); a second call with the
-    same checkpoint goes on from there. data: what the training rests on, as plain values; a
-    checkpoint with another schedule or other data is refused. Returns the network with averaged
-    weights."""
+    """Minimize the task's loss; a second call with the same checkpoint goes on from there. data:
+    what the training rests on, as plain values; a checkpoint with another schedule or other data is
+    refused. Returns the network with averaged weights."""
     settings = asdict(schedule) | dict(data)
     optimizer = torch.optim.Adam(network.parameters(), betas=(0.9, 0.99), eps=1e-10)
     average = {name: p.detach().clone() for name, p in network.state_dict().items()}
@@ -47,19 +56,19 @@ def train(
     saved, recent, log = time.monotonic(), [], checkpoint.with_suffix(".log")
     started = time.monotonic()
     every = min(schedule.validate_every, max(1, schedule.steps // 10))
-    for step in range(first, schedule.steps):
+    loss_and_gradients = step_of(network, task.loss_of)
+    drawers = 1 if device_of(network).type == "cpu" else os.cpu_count() or 1
+    for step, drawn in drawn_ahead(task.draw, schedule, first, drawers):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(schedule, step)
-        loss = loss_of(torch.Generator().manual_seed((schedule.seed << 32) + step))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = loss_and_gradients(drawn)
         norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         if math.isfinite(float(norm)):
             optimizer.step()
         _average(average, network, min(schedule.average, (step + 1) / (step + 10)))
-        recent.append(float(loss.detach()))
+        recent.append(float(loss))
         if (step + 1) % every == 0 or step + 1 == schedule.steps:
-            found = _with(network, average, validate)
+            found = _with(network, average, task.validate)
             seconds = (time.monotonic() - started) / (step + 1 - first)
             line = f"step {step + 1} loss {sum(recent) / len(recent):.5f} {found} {seconds:.3f} s"
             with log.open("a") as file:
@@ -72,6 +81,29 @@ def train(
     return network
 
 
+def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """Of a training, on the CPU."""
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    weights: dict[str, Tensor] = state["average"]
+    return weights
+
+
+def drawn_ahead(
+    draw: Callable[[torch.Generator], Tensors], schedule: Schedule, first: int, drawers: int
+) -> Iterator[tuple[int, Tensors]]:
+    """Each step from `first` on, and what it draws; so many threads draw for the next ones."""
+
+    def drawn(step: int) -> tuple[int, Tensors]:
+        return step, draw(torch.Generator().manual_seed((schedule.seed << 32) + step))
+
+    steps = iter(range(first, schedule.steps))
+    with ThreadPoolExecutor(drawers) as pool:
+        ahead = deque(pool.submit(drawn, step) for step in islice(steps, 2 * drawers))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(drawn, step) for step in islice(steps, 1))
+
+
 def learning_rate(schedule: Schedule, step: int) -> float:
     """Linear warm-up, then a cosine to zero."""
     cosine = (1 + math.cos(math.pi * step / schedule.steps)) / 2
@@ -79,8 +111,8 @@ def learning_rate(schedule: Schedule, step: int) -> float:
 
 
 def _average(average: dict[str, Tensor], network: nn.Module, keep: float) -> None:
-    for name, p in network.state_dict().items():
-        average[name].lerp_(p.detach(), 1 - keep)
+    now = network.state_dict()
+    torch._foreach_lerp_(list(average.values()), [now[name] for name in average], 1 - keep)
 
 
 def _with(network: nn.Module, weights: dict[str, Tensor], use: Callable[[nn.Module], str]) -> str:
@@ -112,7 +144,7 @@ def _resume(
 ) -> int:  # fmt: skip
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=device_of(network))
     check_settings(path, state.get("settings", {}), settings)
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
