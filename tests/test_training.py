@@ -43,6 +43,27 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path):
     assert step.first.abs().max() <= 127
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_trains_as_a_processor_does(folder, tmp_path):
+    """The same windows: losses differ by what bfloat16 leaves, and weights move the same way."""
+    start = priors.plain().float_context().state_dict()
+    losses, moves = [], []
+    for device in ("cpu", "cuda"):
+        context, synthesis = tmp_path / f"{device}.pt", tmp_path / f"{device}-synthesis.pt"
+        options = dict(steps=3, crops=2, side=64, device=device, from_prior=True)
+        grid_context.main(folder, context, **options)
+        grid_synthesis.main(folder, context, synthesis, **options)
+        words = context.with_suffix(".log").read_text().split()
+        losses.append([float(words[n + 1]) for n, word in enumerate(words) if word == "loss"])
+        weights = torch.load(context, weights_only=True, map_location="cpu")["network"]
+        moves.append(torch.cat([(weights[n] - start[n]).flatten() for n in start]))
+    assert len(losses[0]) == 3
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert moves[0].abs().max() > 1e-6
+    assert torch.nn.functional.cosine_similarity(*moves, dim=0) > 0.5
+
+
 def test_the_command_trains_what_could_ship(folder, tmp_path):
     def run(*options):
         return CliRunner().invoke(app, ["train-prior", str(folder), "-o", str(tmp_path), *options])
