@@ -108,7 +108,7 @@ def fit(
         dict(params=[coefficients], peak=settings.coefficients_learning_rate),
     ]
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(problem.opponent.device).manual_seed(seed)
     masks = _masks(problem)
     every = max(1, settings.iterations // REPORTS)
     for iteration in range(settings.iterations):

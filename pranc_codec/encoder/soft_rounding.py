@@ -31,7 +31,7 @@ def softly_rounded(
     for y, mask in zip(latents, masks, strict=True):
         once, slope = soft_round(y, softness.temperature)
         if generator is not None:
-            uniform = torch.rand(y.shape, generator=generator).to(y.device)
+            uniform = torch.rand(y.shape, generator=generator, device=y.device)
             once.add_(uniform.sub_(0.5), alpha=2 * softness.noise)
         twice, second_slope = soft_round(once, softness.temperature)
         values.append(twice.mul_(mask))

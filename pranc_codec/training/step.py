@@ -4,7 +4,8 @@ The context model consists of thousands of small operations. On a GPU their laun
 than they do, so there one step is recorded as a CUDA graph, and the graph is launched.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,10 @@ class RecordedStep:
 
     def _record(self, drawn: Tensors) -> None:
         """The graph reads `drawn`, and writes the loss and the gradients where it first did."""
+        with _fastest_algorithms():
+            self._record_calls(drawn)
+
+    def _record_calls(self, drawn: Tensors) -> None:
         self._drawn, beside = drawn, torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
@@ -67,6 +72,17 @@ class RecordedStep:
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             self._loss = _loss_and_gradients(self._loss_of, drawn)
+
+
+@contextmanager
+def _fastest_algorithms() -> Iterator[None]:
+    """cuDNN tries its algorithms for each shape, and keeps the fastest."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _loss_and_gradients(loss_of: LossOf, drawn: Tensors) -> Tensor:
