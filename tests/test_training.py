@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 
 from pranc_codec import wavelet
 from pranc_codec.cli import app
+from pranc_codec.context import ColourContext, ContextModel
 from pranc_codec.encoder.grid_fit import fit
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.exact_network import ExactContext
 from pranc_codec.priors import grid as priors
 from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
 from pranc_codec.training.grid_fitted import FittedWindows
-from pranc_codec.training.loop import Schedule, Task, learning_rate, train
+from pranc_codec.training.loop import Schedule, Task, averaged_weights, learning_rate, train
 from pranc_codec.training.photographs import load_photographs, random_crops
 
 
@@ -32,12 +33,15 @@ def folder(tmp_path_factory):
 def test_a_prior_is_trained_and_packed(folder, tmp_path):
     context, synthesis = tmp_path / "context.pt", tmp_path / "synthesis.pt"
     options = dict(crops=1, side=64, threads=torch.get_num_threads())
+    rounded = tmp_path / "rounded.pt"
     grid_context.main(folder, context, steps=2, **options)
-    grid_synthesis.main(folder, context, synthesis, steps=2, **options, from_prior=True)
-    for path, text in ((context, "validation bpp"), (synthesis, "validation gain dB")):
+    grid_context.main(folder, rounded, steps=2, **options, rounded_from=context)
+    grid_synthesis.main(folder, rounded, synthesis, steps=2, **options, from_prior=True)
+    for path, text in ((rounded, "validation bpp"), (synthesis, "validation gain dB")):
         assert text in path.with_suffix(".log").read_text()
-    grid_prior.main(context, synthesis, tmp_path / "grid.safetensors")
+    grid_prior.main(rounded, synthesis, tmp_path / "grid.safetensors")
     tensors = load_file(tmp_path / "grid.safetensors")
+    assert_packed_as_trained(rounded, tensors)
     assert tensors["synthesis.offsets.values"].dtype == torch.float16
     step = ExactContext(tensors, torch.device("cpu")).step(0, 0, 3)
     assert step.first.abs().max() <= 127
@@ -62,6 +66,18 @@ def test_a_gpu_trains_as_a_processor_does(folder, tmp_path):
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
     assert moves[0].abs().max() > 1e-6
     assert torch.nn.functional.cosine_similarity(*moves, dim=0) > 0.5
+
+
+def assert_packed_as_trained(checkpoint, tensors):
+    """Weights as the last steps of the training used them."""
+    trained, packed = ContextModel(), priors.GridPrior(number=0, tensors=tensors).float_context()
+    trained.load_state_dict(averaged_weights(checkpoint))
+    for a, b in zip(trained.modules(), packed.modules(), strict=True):
+        if isinstance(a, ColourContext):
+            a.rounded = True
+            used = a.weights()
+            assert any(w.abs().max() > 0 for w in used.values())
+            assert all(torch.equal(used[name], w) for name, w in b.weights().items())
 
 
 def test_the_command_trains_what_could_ship(folder, tmp_path):

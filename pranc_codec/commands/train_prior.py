@@ -6,6 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+ROUNDED_PART = 10
+"""The context model is trained for a tenth of its steps more, rounded."""
+
 
 def train_prior(
     folder: Annotated[Path, typer.Argument(help="Photographs to train on.", show_default=False)],
@@ -29,7 +32,8 @@ def train_prior(
         int, typer.Option(help="Another one, and another folder, for another round.")
     ] = 0,
 ) -> None:
-    """Train a prior of the grid profile: first the context model, then the residual network.
+    """Train a prior of the grid profile: first the context model, at the end rounded to integers,
+    then the residual network.
 
     Takes hours; logs its validation to OUTPUT/*.log, and goes on where it was interrupted.
 
@@ -48,7 +52,9 @@ def train_prior(
     if fitted and not from_prior:
         raise typer.BadParameter("fitted windows are too few to begin with: add --from-prior")
     output.mkdir(parents=True, exist_ok=True)
-    context, synthesis = output / "context.pt", output / "synthesis.pt"
+    context, rounded, synthesis = (
+        output / f"{name}.pt" for name in ("context", "rounded", "synthesis")
+    )
     options: dict[str, Any] = dict(
         steps=steps, crops=crops, threads=threads, device=device, from_prior=from_prior, seed=seed
     )
@@ -60,6 +66,8 @@ def train_prior(
             )
         options |= dict(fitted=windows)
     grid_context.main(folder, context, **options)
-    grid_synthesis.main(folder, context, synthesis, **options)
-    grid_prior.main(context, synthesis, output / "grid.safetensors")
+    in_integers = options | dict(steps=-(-steps // ROUNDED_PART), seed=seed + 1)
+    grid_context.main(folder, rounded, **in_integers, rounded_from=context)
+    grid_synthesis.main(folder, rounded, synthesis, **options)
+    grid_prior.main(rounded, synthesis, output / "grid.safetensors")
     Console().print(f"prior: {output / 'grid.safetensors'}")

@@ -1,12 +1,13 @@
 """Train the context model of the grid profile: density estimation on symbols that were chosen, or
-fitted.
+fitted. At the end with weights and activations as the integer form rounds them.
 
 python -m pranc_codec.training.grid_context PHOTOS context.pt --steps 18000
+python -m pranc_codec.training.grid_context PHOTOS rounded.pt --steps 900 --rounded-from context.pt
 """
 
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from pranc_codec import density
 from pranc_codec.context import ColourContext, ContextModel
+from pranc_codec.files import sha256_of
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
 from pranc_codec.training.grid_fitted import FittedWindows
@@ -23,10 +25,13 @@ from pranc_codec.training.grid_symbols import (
     Examples,
     validation_means,
 )
-from pranc_codec.training.loop import Schedule, Task, train
+from pranc_codec.training.loop import Schedule, Task, averaged_weights, train
 
 FLAT_BELOW_BPP: Final = 0.1
 FLATNESS: Final = 0.6
+ROUNDED_RATE: Final = 3e-4
+ROUNDED_AVERAGE: Final = 0.95
+"""A short one: the mean of many rounded weights is not rounded."""
 
 
 def bpp_of(model: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
@@ -59,35 +64,44 @@ def main(
     side: int = 256,
     threads: int = 1,
     device: str = "cpu",
-    rounded: bool = False,
+    rounded_from: Path | None = None,
     from_prior: bool = False,
     fitted: Path | None = None,
     seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
-    of such symbols with `from_prior`; `crops`: windows a step; `rounded`: as in the integer form;
-    `fitted`: on a folder of fitted windows in place of photographs."""
+    of such symbols with `from_prior`, or from the averaged weights of another checkpoint with
+    `rounded_from`, rounded as in the integer form; `crops`: windows a step; `fitted`: on a folder
+    of fitted windows in place of photographs."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     shipped = priors.fitted() if fitted else priors.plain()
     model = (shipped.float_context() if from_prior else ContextModel()).to(device)
+    if rounded_from:
+        model.load_state_dict(averaged_weights(rounded_from))
     for module in model.modules():
         if isinstance(module, ColourContext):
-            module.rounded = rounded
+            module.rounded = bool(rounded_from)
     examples: Examples
     if fitted is None:
         examples = ChosenSymbols.load(photos, model, crops=crops, side=side)
     else:
         examples = FittedWindows.load(fitted, crops=crops)
-    rate = 5e-4 if fitted else 1e-3 if from_prior else 2e-3
-    schedule = Schedule(steps=steps, seed=seed, learning_rate=rate)
-    prior = shipped.number if from_prior else None
+    if rounded_from:
+        schedule = Schedule(
+            steps=steps, seed=seed, learning_rate=ROUNDED_RATE, average=ROUNDED_AVERAGE
+        )
+        start: dict[str, Any] = dict(rounded_from=sha256_of(rounded_from))
+    else:
+        rate = 5e-4 if fitted else 1e-3 if from_prior else 2e-3
+        schedule = Schedule(steps=steps, seed=seed, learning_rate=rate)
+        start = dict(prior=shipped.number if from_prior else None)
     task = Task(
         draw=examples.draw,
         loss_of=lambda drawn: loss_of(model, examples.batch(drawn)),
         validate=partial(validation_rates, examples=examples),
     )
-    train(model, task, schedule, output, examples.data() | dict(prior=prior, rounded=rounded))
+    train(model, task, schedule, output, examples.data() | start)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from tests.golden.check import FOLDER, symbols_sha256
 def cases() -> dict[str, tuple[np.ndarray, dict]]:
     photo = np.asarray(Image.fromarray(skimage_data.chelsea()).resize((60, 40)))
     larger = np.asarray(Image.fromarray(skimage_data.chelsea()).resize((191, 127)))
+    coffee = np.asarray(Image.fromarray(skimage_data.coffee()).resize((300, 200)))
     rng = np.random.default_rng(0)
     grey16 = (photo[:, :, 1].astype(np.uint16) * 257)[:, :33]
     alpha = np.concatenate([photo, rng.integers(0, 256, (40, 60, 1), dtype=np.uint8)], axis=2)
@@ -47,6 +48,9 @@ def cases() -> dict[str, tuple[np.ndarray, dict]]:
         "grid-pixel": (photo[:1, :1], dict()),
         "grid-4": (photo, dict(quality=45, effort=1, seed=8)),
         "grid-4-fitted": (larger, dict(quality=60, effort=4, seed=9)),
+        "grid-5": (photo, dict(quality=35, effort=1, seed=10)),
+        "grid-5-fitted": (larger, dict(quality=55, effort=4, seed=11)),
+        "grid-5-coefficients": (coffee, dict(quality=60, effort=2, seed=12)),
     }
     return {
         name: (image, dict(profile=profile, effort=2) | options)
