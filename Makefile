@@ -1,4 +1,4 @@
-# make demo: install, encode a photograph at three rates, show PSNR and bpp beside JPEG.
+# make demo: install, encode a photograph at three rates, show PSNR and bpp beside JPEG and AVIF.
 # make test: install, run every check. As root on Debian it installs Chromium first, for browser tests.
 PYTHON ?= python3
 VENV ?= .venv

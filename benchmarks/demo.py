@@ -1,10 +1,10 @@
-"""Encode a photograph at three rates, decode it, and show it beside JPEG.
+"""Encode a photograph at three rates, decode it, and show it beside JPEG and AVIF.
 
 python benchmarks/demo.py [IMAGE] [--effort 4] [--output demo]
 """
 
-import io
 import time
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -17,23 +17,26 @@ from rich.table import Table
 from skimage import data as skimage_data
 
 import pranc_codec
-from pranc_codec.evaluate import Curve, plot_curves
+from pranc_codec.evaluate import Codec, Curve, find_codec, plot_curves
 from pranc_codec.metrics import psnr_db
 
 RATES_BPP = (0.1, 0.2, 0.4)
 PROFILES = ("grid", "mlp")
+OTHERS = {"JPEG 4:2:0": "jpeg-420", "AVIF 4:4:4": "avif-444"}
 
 
-def encode_jpeg(image: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
-    return buffer.getvalue()
+def nearest_file(codec: Codec, image: Image.Image, size_bytes: int) -> bytes:
+    """The file whose size is nearest: of the two qualities that it lies between."""
 
+    @cache
+    def encoded(quality: int) -> bytes:
+        return codec.encode(image, {**codec.settings, "quality": quality})
 
-def nearest_jpeg(image: Image.Image, size_bytes: int) -> bytes:
-    """The JPEG (4:2:0, optimized, progressive) whose size is nearest."""
-    files = (encode_jpeg(image, quality) for quality in range(1, 96))
-    return min(files, key=lambda data: abs(len(data) - size_bytes))
+    low, high = 1, 100
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if len(encoded(middle)) <= size_bytes else (low, middle)
+    return min(encoded(low), encoded(high), key=lambda data: abs(len(data) - size_bytes))
 
 
 def row(image: Image.Image, name: str, data: bytes, pixels: np.ndarray, *seconds: float) -> dict:
@@ -43,7 +46,7 @@ def row(image: Image.Image, name: str, data: bytes, pixels: np.ndarray, *seconds
 
 
 def measure(image: Image.Image, effort: int, console: Console) -> list[dict]:
-    """For each rate a row of each of our profiles, and one of JPEG."""
+    """For each rate a row of each of our profiles, and of the others at the bytes of the last."""
     rows = []
     with Bars(console=console) as bars:
         for bpp in RATES_BPP:
@@ -61,9 +64,10 @@ def measure(image: Image.Image, effort: int, console: Console) -> list[dict]:
                 pixels = pranc_codec.decode_array(data)
                 seconds = encoded - start, time.perf_counter() - encoded
                 rows.append(row(image, f"pranc {profile}", data, pixels, *seconds))
-            jpeg = nearest_jpeg(image, len(data))
-            pixels = np.asarray(Image.open(io.BytesIO(jpeg)))
-            rows.append(row(image, "JPEG 4:2:0", jpeg, pixels))
+            for name, known_as in OTHERS.items():
+                codec = find_codec(known_as)
+                other = nearest_file(codec, image, len(data))
+                rows.append(row(image, name, other, codec.decode(other)))
     return rows
 
 
@@ -73,7 +77,7 @@ def coefficients_of(data: bytes) -> str:
         return ""
     analysis = pranc_codec.analyze(data)
     count = analysis.header.parameters.k
-    return f"{count} in {analysis.part_bytes.get('symbols', 0)} bytes"
+    return f"{count} in {analysis.part_bytes['symbols']} bytes" if count else "none"
 
 
 def show_table(rows: list[dict], console: Console) -> None:
@@ -99,9 +103,9 @@ def show_table(rows: list[dict], console: Console) -> None:
 
 
 def picture(image: Image.Image, rows: list[dict]) -> Image.Image:
-    """Our profiles and JPEG side by side, a line for each rate."""
+    """Our profiles and the others side by side, a line for each rate."""
     w, h = image.size
-    across = len(PROFILES) + 1
+    across = len(PROFILES) + len(OTHERS)
     sheet = Image.new("RGB", (across * (w + 8) - 8, (h + 24) * (len(rows) // across)), "white")
     draw = ImageDraw.Draw(sheet)
     for n, r in enumerate(rows):
@@ -121,7 +125,7 @@ def main(
         "demo"
     ),
 ) -> None:
-    """Encode a photograph at three rates, decode it, and show it beside JPEG."""
+    """Encode a photograph at three rates, decode it, and show it beside JPEG and AVIF."""
     console = Console()
     source = Image.open(image).convert("RGB") if image else Image.fromarray(skimage_data.coffee())
     console.print(f"{image or 'coffee (scikit-image)'}: {source.width}x{source.height}")
@@ -129,14 +133,14 @@ def main(
     show_table(rows, console)
     output.mkdir(parents=True, exist_ok=True)
     for r in rows:
-        suffix = "pranc" if r["name"].startswith("pranc") else "jpg"
+        suffix = r["name"].split()[0].lower()
         name = r["name"].replace(" ", "-").replace(":", "")
         (output / f"{name}-{r['bpp']:.2f}-bpp.{suffix}").write_bytes(r["data"])
     picture(source, rows).save(output / "comparison.png")
     curves = [
         Curve(name=name, bpp=tuple(r["bpp"] for r in rows if r["name"] == name),
               psnr_db=tuple(r["psnr"] for r in rows if r["name"] == name))
-        for name in (*(f"pranc {p}" for p in PROFILES), "JPEG 4:2:0")
+        for name in (*(f"pranc {p}" for p in PROFILES), *OTHERS)
     ]  # fmt: skip
     plot_curves(
         curves,

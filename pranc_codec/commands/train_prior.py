@@ -6,6 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pranc_codec.commands.options import Device
+from pranc_codec.decoder import device_of
+
 ROUNDED_PART = 10
 """The context model is trained for a tenth of its steps more, rounded."""
 
@@ -20,7 +23,7 @@ def train_prior(
     ] = 15000,
     crops: Annotated[int, typer.Option(min=1, help="Windows of a step.")] = 4,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
+    device: Device = None,
     from_prior: Annotated[
         bool, typer.Option(help="Start from the shipped prior of such symbols.")
     ] = False,
@@ -44,7 +47,7 @@ def train_prior(
     Examples:
 
     - `pranc train-prior photographs/ -o runs/prior --steps 20000`
-    - `pranc train-prior photographs/ -o runs/prior --device cuda --crops 16`
+    - `pranc train-prior photographs/ -o runs/prior --crops 16`, on a GPU
     - `pranc train-prior photographs/ -o runs/fitted --from-prior --fitted 1000 --steps 500`
     """
     from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
@@ -56,7 +59,12 @@ def train_prior(
         output / f"{name}.pt" for name in ("context", "rounded", "synthesis")
     )
     options: dict[str, Any] = dict(
-        steps=steps, crops=crops, threads=threads, device=device, from_prior=from_prior, seed=seed
+        steps=steps,
+        crops=crops,
+        threads=threads,
+        device=str(device_of(device)),
+        from_prior=from_prior,
+        seed=seed,
     )
     if fitted:
         windows = output / "fitted"
