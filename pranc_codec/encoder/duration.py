@@ -10,7 +10,7 @@ from pranc_codec.encoder.target import DEFAULT_QUALITY, check_profile, level_of_
 MEGAPIXEL: Final = 1e6
 GRID_S: Final = 3.5
 """Transform and coding of a megapixel."""
-LOOK_S: Final = 5.5
+LOOK_S: Final = 3.5
 """One look at the networks of a fit of latents, and its iterations, of a megapixel."""
 MARGINS: Final = 1.7
 """Pixels of tiles with their margins over those of the image."""

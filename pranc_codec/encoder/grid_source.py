@@ -43,7 +43,7 @@ MOST_PIXELS_AT_ONCE: Final = 2 << 20
 """Latents of larger images are fitted in tiles: a fit takes two gigabytes a megapixel."""
 LARGE_PIXELS: Final = 3 << 20
 FIRST_FITTING_EFFORT_IF_LARGE: Final = 5
-"""The default takes a minute or two a megapixel, which is for larger images too much to ask."""
+"""The default takes up to a minute a megapixel, which is for larger images too much to ask."""
 
 
 def looks_of(effort: int, pixels: int) -> int:
