@@ -59,9 +59,7 @@ def opponent_of(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
     return wavelet.to_opponent(rgb - MID_GREY)
 
 
-def middle_part(
-    image: UInt8[Tensor, "_ _ 3"],
-) -> Float[Tensor, "1 3 h w"]:
+def middle_part(image: UInt8[Tensor, "_ _ 3"]) -> Float[Tensor, "1 3 h w"]:
     """What is validated of an image, in opponent colours."""
     top, left = (max(0, side - VALIDATION_SIDE) // 2 for side in image.shape[:2])
     part = image[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE]
