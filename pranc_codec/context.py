@@ -197,6 +197,12 @@ class ContextModel(nn.Module):
             for _ in range(OWN_NETWORKS + 1)
         )
 
+    def set_rounded(self, rounded: bool) -> None:
+        """Whether weights and activations are rounded as in the integer form."""
+        for module in self.modules():
+            if isinstance(module, ColourContext):
+                module.rounded = rounded
+
     def outputs(
         self, symbols: Pyramid, log2_step: Float[Tensor, " n"]
     ) -> list[Float[Tensor, "outputs n colours 3 _ _"]]:

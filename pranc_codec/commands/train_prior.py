@@ -1,7 +1,7 @@
 """`pranc train-prior`"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -9,8 +9,10 @@ from rich.console import Console
 from pranc_codec.commands.options import Device
 from pranc_codec.decoder import device_of
 
-ROUNDED_PART = 10
-"""The context model is trained for a tenth of its steps more, rounded."""
+ROUNDED_PART: Final = 10
+"""The context model is trained for one part in so many more, rounded."""
+ROUNDED_SEEDS: Final = 1 << 20
+"""Above the seeds of rounds, so that no two trainings draw the same windows."""
 
 
 def train_prior(
@@ -19,17 +21,24 @@ def train_prior(
         Path, typer.Option("--output", "-o", help="Folder of checkpoints, logs and prior.")
     ],
     steps: Annotated[
-        int, typer.Option(min=1, help="Training steps of each of the two networks.")
+        int,
+        typer.Option(
+            min=1, help="Of each of the two networks; a tenth more of the first, rounded."
+        ),
     ] = 15000,
     crops: Annotated[int, typer.Option(min=1, help="Windows of a step.")] = 4,
-    threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+    threads: Annotated[
+        int, typer.Option(help="Processor threads; beside a GPU all draw windows.")
+    ] = 1,
     device: Device = None,
     from_prior: Annotated[
         bool, typer.Option(help="Start from the shipped prior of such symbols.")
     ] = False,
     fitted: Annotated[
         int,
-        typer.Option(min=0, help="Fit that many windows first, and train on their symbols."),
+        typer.Option(
+            min=0, help="Fit that many windows first, on the processor, and train on their symbols."
+        ),
     ] = 0,
     seed: Annotated[
         int, typer.Option(help="Another one, and another folder, for another round.")
@@ -74,7 +83,7 @@ def train_prior(
             )
         options |= dict(fitted=windows)
     grid_context.main(folder, context, **options)
-    in_integers = options | dict(steps=-(-steps // ROUNDED_PART), seed=seed + 1)
+    in_integers = options | dict(steps=-(-steps // ROUNDED_PART), seed=seed + ROUNDED_SEEDS)
     grid_context.main(folder, rounded, **in_integers, rounded_from=context)
     grid_synthesis.main(folder, rounded, synthesis, **options)
     grid_prior.main(rounded, synthesis, output / "grid.safetensors")

@@ -53,7 +53,8 @@ def encode(
         on) latents are fitted with them.
     seed: of the basis and of all that is random here; the same input, settings, seed and threads
         give the same bytes on the same processor.
-    progress: called 20 to 150 times a fit, and so never at effort 0 of the grid profile; raise
+    progress: called 20 to 150 times a fit (above two megapixels of each tile, which its estimates
+        and preview are of), and so never at effort 0 of the grid profile; raise
         `EncodingCancelled` in it to stop.
     metadata: replaces the image's own ICC profile, EXIF and XMP (`Metadata()` drops them).
     rule: how the network of the mlp profile follows from the rate, for research.

@@ -42,8 +42,9 @@ for the symbols that they became."""
 MOST_PIXELS_AT_ONCE: Final = 2 << 20
 """Latents of larger images are fitted in tiles: a fit takes two gigabytes a megapixel."""
 LARGE_PIXELS: Final = 3 << 20
+"""Latents of larger images are fitted only from this effort on:"""
 FIRST_FITTING_EFFORT_IF_LARGE: Final = 5
-"""The default takes up to a minute a megapixel, which is for larger images too much to ask."""
+"""the default takes up to a minute a megapixel, which is for them too much to ask."""
 
 
 def looks_of(effort: int, pixels: int) -> int:

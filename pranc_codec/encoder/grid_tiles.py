@@ -1,8 +1,9 @@
 """Fit the latents of a large image tile by tile, in the memory that a tile takes.
 
 A tile is fitted with a margin around it, whose latents are then left to the neighbours. Its image
-is what its part of the coefficients gives, which well inside is the image itself. Only latents are
-cut: the file is coded, and decoded, as a whole, so that there are no seams.
+is what its part of the coefficients gives, which well inside is the image, up to the rounding of
+the low band. Only latents are cut: the file is coded, and decoded, as a whole, so that there are no
+seams.
 """
 
 import itertools
@@ -40,8 +41,8 @@ def fit_tiles(
     problem: FitProblem, settings: FitSettings, *, seed: int, progress: ProgressCallback | None,
     side: int = SIDE,
 ) -> FitResult:  # fmt: skip
-    """As `fit`, in tiles of at most `side`, a multiple of `CELL`. The coefficients are the mean of
-    all tiles'; progress shows a tile with its margins."""
+    """As `fit`, in tiles of at most `side`, a multiple of `CELL` whose parts have all levels. The
+    coefficients are the mean of all tiles'; progress shows a tile with its margins."""
     height, width = problem.size
     tiles = list(itertools.product(spans(height, side), spans(width, side)))
     fitted = [band.clone() for band in problem.y.bands]

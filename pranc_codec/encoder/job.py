@@ -12,7 +12,8 @@ from pranc_codec.image import Picture
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What a progress callback is told. Estimates: the file may differ by a few percent."""
+    """What a progress callback is told. Estimates: the file may differ by a few percent. Of a fit
+    in tiles, loss, estimates and preview are of one tile."""
 
     step: int
     steps: int

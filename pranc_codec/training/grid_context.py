@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pranc_codec import density
-from pranc_codec.context import ColourContext, ContextModel
+from pranc_codec.context import ContextModel
 from pranc_codec.files import sha256_of
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.priors import grid as priors
@@ -31,7 +31,7 @@ FLAT_BELOW_BPP: Final = 0.1
 FLATNESS: Final = 0.6
 ROUNDED_RATE: Final = 3e-4
 ROUNDED_AVERAGE: Final = 0.95
-"""A short one: the mean of many rounded weights is not rounded."""
+"""A short one: the mean is rounded again, and that of many steps to what none was trained with."""
 
 
 def bpp_of(model: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
@@ -71,17 +71,15 @@ def main(
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
     of such symbols with `from_prior`, or from the averaged weights of another checkpoint with
-    `rounded_from`, rounded as in the integer form; `crops`: windows a step; `fitted`: on a folder
-    of fitted windows in place of photographs."""
+    `rounded_from` (which goes first), rounded as in the integer form; `crops`: windows a step;
+    `fitted`: on a folder of fitted windows in place of photographs."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     shipped = priors.fitted() if fitted else priors.plain()
     model = (shipped.float_context() if from_prior else ContextModel()).to(device)
     if rounded_from:
         model.load_state_dict(averaged_weights(rounded_from))
-    for module in model.modules():
-        if isinstance(module, ColourContext):
-            module.rounded = bool(rounded_from)
+    model.set_rounded(bool(rounded_from))
     examples: Examples
     if fitted is None:
         examples = ChosenSymbols.load(photos, model, crops=crops, side=side)
@@ -89,8 +87,9 @@ def main(
         examples = FittedWindows.load(fitted, crops=crops)
     if rounded_from:
         schedule = Schedule(
-            steps=steps, seed=seed, learning_rate=ROUNDED_RATE, average=ROUNDED_AVERAGE
-        )
+            steps=steps, seed=seed, learning_rate=ROUNDED_RATE, average=ROUNDED_AVERAGE,
+            warmup=min(Schedule.warmup, max(1, steps // 4)),
+        )  # fmt: skip
         start: dict[str, Any] = dict(rounded_from=sha256_of(rounded_from))
     else:
         rate = 5e-4 if fitted else 1e-3 if from_prior else 2e-3

@@ -15,7 +15,7 @@ from pranc_codec.context import ContextModel
 from pranc_codec.grid import MID_GREY
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.training.photographs import load_photographs, random_crops
-from pranc_codec.training.step import Tensors, device_of, moved
+from pranc_codec.training.step import Tensors, device_of_network, moved
 from pranc_codec.wavelet import Pyramid
 
 LOG2_STEPS: Final = (-6.5, -1.0)
@@ -130,7 +130,7 @@ def validation_means(
     examples: Examples, network: nn.Module, measure: Callable[[nn.Module, Batch], Tensor]
 ) -> list[float]:
     """A measure of a network and each group of the validation, mean over the group's images."""
-    device = device_of(network)
+    device = device_of_network(network)
     return [
         fmean(
             float(measure(network, examples.batch(moved(drawn, device))).detach())

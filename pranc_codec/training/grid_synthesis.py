@@ -59,13 +59,14 @@ def main(
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
     of such symbols with `from_prior`; `crops`: windows a step; symbols are chosen by the `context`
-    model, or those of a folder of `fitted` windows."""
+    model in integers, or those of a folder of `fitted` windows."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     examples: Examples
     if fitted is None:
         chooser = ContextModel().to(device)
         chooser.load_state_dict(averaged_weights(context))
+        chooser.set_rounded(True)
         examples = ChosenSymbols.load(photos, chooser, crops=crops, side=side)
         data = examples.data() | dict(context=sha256_of(context))
     else:

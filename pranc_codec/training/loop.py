@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pranc_codec.files import check_settings, write_atomically
-from pranc_codec.training.step import LossOf, Tensors, device_of, step_of
+from pranc_codec.training.step import LossOf, Tensors, device_of_network, step_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ def train(
     started = time.monotonic()
     every = min(schedule.validate_every, max(1, schedule.steps // 10))
     loss_and_gradients = step_of(network, task.loss_of)
-    drawers = 1 if device_of(network).type == "cpu" else os.cpu_count() or 1
+    drawers = 1 if device_of_network(network).type == "cpu" else os.cpu_count() or 1
     for step, drawn in drawn_ahead(task.draw, schedule, first, drawers):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(schedule, step)
@@ -144,9 +144,10 @@ def _resume(
 ) -> int:  # fmt: skip
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True, map_location=device_of(network))
+    state = torch.load(path, weights_only=True, map_location="cpu")
     check_settings(path, state.get("settings", {}), settings)
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
-    average.update(state["average"])
+    for name, value in average.items():
+        value.copy_(state["average"][name])
     return int(state["step"])

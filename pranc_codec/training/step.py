@@ -22,14 +22,14 @@ def moved(tensors: Iterable[Tensor], device: torch.device) -> Tensors:
     return tuple(t.to(device) for t in tensors)
 
 
-def device_of(network: nn.Module) -> torch.device:
+def device_of_network(network: nn.Module) -> torch.device:
     """That of the network's parameters."""
     return next(network.parameters()).device
 
 
 def step_of(network: nn.Module, loss_of: LossOf) -> LossOf:
     """The loss of what was drawn, whose gradients are left with the network's parameters."""
-    if device_of(network).type == "cuda":
+    if device_of_network(network).type == "cuda":
         return RecordedStep(network, loss_of)
 
     def step(drawn: Tensors) -> Tensor:
@@ -48,7 +48,7 @@ class RecordedStep:
 
     def __call__(self, drawn: Tensors) -> Tensor:
         if self._graph is None:
-            self._record(moved(drawn, device_of(self._network)))
+            self._record(moved(drawn, device_of_network(self._network)))
         assert self._graph is not None
         for ours, theirs in zip(self._drawn, drawn, strict=True):
             ours.copy_(theirs, non_blocking=True)
@@ -57,21 +57,19 @@ class RecordedStep:
 
     def _record(self, drawn: Tensors) -> None:
         """The graph reads `drawn`, and writes the loss and the gradients where it first did."""
-        with _fastest_algorithms():
-            self._record_calls(drawn)
-
-    def _record_calls(self, drawn: Tensors) -> None:
-        self._drawn, beside = drawn, torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for _ in range(WARM_UPS):
-                self._network.zero_grad()
-                _loss_and_gradients(self._loss_of, drawn)
-        torch.cuda.current_stream().wait_stream(beside)
-        self._network.zero_grad()
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._loss = _loss_and_gradients(self._loss_of, drawn)
+        device = device_of_network(self._network)
+        with torch.cuda.device(device), _fastest_algorithms():
+            self._drawn, beside = drawn, torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            beside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(beside):
+                for _ in range(WARM_UPS):
+                    self._network.zero_grad()
+                    _loss_and_gradients(self._loss_of, drawn)
+            torch.cuda.current_stream().wait_stream(beside)
+            self._network.zero_grad()
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph, stream=beside):
+                self._loss = _loss_and_gradients(self._loss_of, drawn)
 
 
 @contextmanager
