@@ -40,6 +40,12 @@ def train_prior(
             min=0, help="Fit that many windows first, on the processor, and train on their symbols."
         ),
     ] = 0,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-6, help="At the start. By default 0.0005 to 0.002, by network and start."
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="Another one, and another folder, for another round.")
     ] = 0,
@@ -73,6 +79,7 @@ def train_prior(
         threads=threads,
         device=str(device_of(device)),
         from_prior=from_prior,
+        learning_rate=learning_rate,
         seed=seed,
     )
     if fitted:
@@ -83,7 +90,9 @@ def train_prior(
             )
         options |= dict(fitted=windows)
     grid_context.main(folder, context, **options)
-    in_integers = options | dict(steps=-(-steps // ROUNDED_PART), seed=seed + ROUNDED_SEEDS)
+    in_integers = options | dict(
+        steps=-(-steps // ROUNDED_PART), seed=seed + ROUNDED_SEEDS, learning_rate=None
+    )
     grid_context.main(folder, rounded, **in_integers, rounded_from=context)
     grid_synthesis.main(folder, rounded, synthesis, **options)
     grid_prior.main(rounded, synthesis, output / "grid.safetensors")

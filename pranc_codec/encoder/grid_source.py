@@ -31,7 +31,7 @@ PRICE: Final = 0.1
 FIT_PRICE: Final = 0.115
 FIRST_FITTING_EFFORT: Final = 3
 """Below it only the residual network's coefficients are fitted."""
-LOOKS: Final = (4, 8, 20, 50, 128)
+LOOKS: Final = (4, 8, 20, 60, 192)
 """At the networks, of a fit of latents at that effort, at the next one, ..."""
 LEARNING_RATE: Final = 0.02
 LOOKS_OF_RATE: Final = 8

@@ -22,10 +22,10 @@ from pranc_codec.context import UNIT, ContextModel
 from pranc_codec.errors import UnsupportedVersion
 from pranc_codec.exact_network import ExactContext
 
-SHIPPED: Final = tuple(f"grid-{number}.safetensors" for number in (1, 3, 4, 5))
+SHIPPED: Final = tuple(f"grid-{number}.safetensors" for number in (1, 3, 4, 5, 6))
 """Files beside this one: what can be decoded."""
-PLAIN: Final = "grid-5.safetensors"
-FITTED: Final = "grid-5.safetensors"
+PLAIN: Final = "grid-6.safetensors"
+FITTED: Final = "grid-6.safetensors"
 """The same at present: the model card says what one of its own would bring."""
 
 

@@ -67,6 +67,7 @@ def main(
     rounded_from: Path | None = None,
     from_prior: bool = False,
     fitted: Path | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
@@ -87,13 +88,13 @@ def main(
         examples = FittedWindows.load(fitted, crops=crops)
     if rounded_from:
         schedule = Schedule(
-            steps=steps, seed=seed, learning_rate=ROUNDED_RATE, average=ROUNDED_AVERAGE,
-            warmup=min(Schedule.warmup, max(1, steps // 4)),
+            steps=steps, seed=seed, learning_rate=learning_rate or ROUNDED_RATE,
+            average=ROUNDED_AVERAGE, warmup=min(Schedule.warmup, max(1, steps // 4)),
         )  # fmt: skip
         start: dict[str, Any] = dict(rounded_from=sha256_of(rounded_from))
     else:
         rate = 5e-4 if fitted else 1e-3 if from_prior else 2e-3
-        schedule = Schedule(steps=steps, seed=seed, learning_rate=rate)
+        schedule = Schedule(steps=steps, seed=seed, learning_rate=learning_rate or rate)
         start = dict(prior=shipped.number if from_prior else None)
     task = Task(
         draw=examples.draw,

@@ -55,6 +55,7 @@ def main(
     device: str = "cpu",
     from_prior: bool = False,
     fitted: Path | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
 ) -> None:
     """Train, or go on from the checkpoint `output`, if there is one, else from the shipped prior
@@ -81,7 +82,8 @@ def main(
         loss_of=lambda drawn: log_errors(network, examples.batch(drawn)).mean(),
         validate=partial(validation_gains, examples=examples),
     )
-    schedule = Schedule(steps=steps, seed=seed, learning_rate=5e-4 if fitted else 1e-3)
+    rate = learning_rate or (5e-4 if fitted else 1e-3)
+    schedule = Schedule(steps=steps, seed=seed, learning_rate=rate)
     data |= dict(prior=shipped.number if from_prior else None)
     train(network, task, schedule, output, data)
 

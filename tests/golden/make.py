@@ -51,6 +51,9 @@ def cases() -> dict[str, tuple[np.ndarray, dict]]:
         "grid-5": (photo, dict(quality=35, effort=1, seed=10)),
         "grid-5-fitted": (larger, dict(quality=55, effort=4, seed=11)),
         "grid-5-coefficients": (coffee, dict(quality=60, effort=2, seed=12)),
+        "grid-6": (photo, dict(quality=35, effort=1, seed=13)),
+        "grid-6-fitted": (larger, dict(quality=55, effort=4, seed=14)),
+        "grid-6-coefficients": (coffee, dict(quality=45, effort=2, seed=15)),
     }
     return {
         name: (image, dict(profile=profile, effort=2) | options)
