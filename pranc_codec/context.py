@@ -166,8 +166,8 @@ def shifts_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _straight(x: Tensor, value: Tensor) -> Tensor:
-    """`value`, with the gradient of `x`."""
-    return x + (value - x).detach()
+    """`value`, exactly, with the gradient of `x`."""
+    return value + (x - x.detach()) if torch.is_grad_enabled() else value
 
 
 def known_weights(given: int) -> Float[Tensor, "4 inputs"]:
