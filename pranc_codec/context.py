@@ -33,7 +33,8 @@ PHASES: Final = (0, 3, 1, 2)
 """Cells are 2x2; phase 2 * dy + dx. The diagonal neighbour of the first comes second."""
 OUTPUTS: Final = 3
 """Numbers that describe a symbol's distribution."""
-SLOPES: Final = 4
+DIFFERENCES: Final = ((1, 3), (1, 2), (2, 3), (2, 2))
+"""Of the low band: order and axis."""
 CONSTANTS: Final = 3
 HIDDEN: Final = (64, 32, 32)
 """Channels of a step's hidden layers, by colour."""
@@ -59,16 +60,17 @@ def signed_and_not(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h w"]:
 
 
 def slopes(low: Shaped[Tensor, "n c h w"]) -> Shaped[Tensor, "n c4 h w"]:
-    """First and second differences of each channel, across and down; edges are repeated.
+    """First and second differences of each channel, across and down (`DIFFERENCES`)."""
+    return torch.cat([difference(low, *which) for which in DIFFERENCES], 1)
 
-    First differences are between the two neighbours (twice the slope).
-    """
-    last = (low.shape[2] - 1, low.shape[3] - 1)
-    up = torch.cat([low[:, :, :1], low[:, :, : last[0]]], 2)
-    down = torch.cat([low[:, :, 1:], low[:, :, last[0] :]], 2)
-    left = torch.cat([low[..., :1], low[..., : last[1]]], 3)
-    right = torch.cat([low[..., 1:], low[..., last[1] :]], 3)
-    return torch.cat([right - left, down - up, left + right - 2 * low, up + down - 2 * low], 1)
+
+def difference(low: Shaped[Tensor, "n c h w"], order: int, axis: int) -> Shaped[Tensor, "n c h w"]:
+    """First or second difference along an axis; edges are repeated. First ones are between the two
+    neighbours (twice the slope)."""
+    last = low.shape[axis] - 1
+    before = torch.cat([low.narrow(axis, 0, 1), low.narrow(axis, 0, last)], axis)
+    after = torch.cat([low.narrow(axis, 1, last), low.narrow(axis, last, 1)], axis)
+    return after - before if order == 1 else before + after - 2 * low
 
 
 def fold(x: Shaped[Tensor, "n c h w"]) -> Shaped[Tensor, "n c4 h2 w2"]:
@@ -90,7 +92,7 @@ def doubled(x: Shaped[Tensor, "n c _ _"], size: tuple[int, int]) -> Shaped[Tenso
 def given_channels(colours: int, colour: int) -> int:
     """Maps that are known before a colour's first step."""
     earlier, parents = 24 * colour, 6 * colours + 6
-    return earlier + parents + 8 * SLOPES + CONSTANTS
+    return earlier + parents + 8 * len(DIFFERENCES) + CONSTANTS
 
 
 class ColourContext(nn.Module):

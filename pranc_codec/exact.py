@@ -25,13 +25,14 @@ from torch import Tensor
 
 from pranc_codec import wavelet
 from pranc_codec.context import (
+    DIFFERENCES,
     OUTPUTS,
     PHASES,
     cells_of,
+    difference,
     doubled,
     fold,
     network_of_level,
-    slopes,
 )
 from pranc_codec.exact_network import (
     LARGEST,
@@ -74,8 +75,14 @@ def thresholds(fraction_bits: int) -> tuple[int, ...]:
 def log_integers(x: Int[Tensor, "n c h w"], fraction_bits: int) -> Int8[Tensor, "n c2 h w"]:
     """Integer form of `context.signed_and_not`."""
     bounds = torch.tensor(thresholds(fraction_bits), device=x.device, dtype=x.dtype)
-    magnitude = torch.bucketize(x.abs(), bounds, right=True).to(torch.int8)
+    magnitude = torch.bucketize(x.abs(), bounds, right=True, out_int32=True).to(torch.int8)
     return torch.cat([magnitude * x.sign().to(torch.int8), magnitude], dim=1)
+
+
+def log_slopes(low: Int[Tensor, "1 1 h w"]) -> Int8[Tensor, "1 8 h w"]:
+    """`log_integers` of `context.slopes`, one after the other to save memory."""
+    maps = [log_integers(difference(low, *which), LOW_BITS) for which in DIFFERENCES]
+    return torch.stack(maps, 2).flatten(1, 2)
 
 
 def code_bands(
@@ -147,7 +154,7 @@ class _Level:
             grand = torch.zeros(1, 6, *self.cells, dtype=torch.int8, device=low.device)
         else:
             grand = log_integers(doubled(self.grand[:, colour], self.cells), 0)
-        steep = log_integers(fold(slopes(low)), LOW_BITS)
+        steep = fold(log_slopes(low))
         own = torch.zeros(1, OWN, *self.cells, dtype=torch.int8, device=low.device)
         maps = joined([*self.earlier, self.shared, grand, steep, own])
         for step, phase in enumerate(PHASES):

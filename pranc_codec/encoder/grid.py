@@ -114,6 +114,7 @@ def _meet(
     first = grid_rate.nearest_step(lambda c: error(source.coded(c)), estimate, close, slack)
     if not source.offsets_iterations:
         return source.coded(first)
+    source.forget_others(first)
     code = first
     for _ in range(2):
         fitted = source.fitted(code)

@@ -122,6 +122,11 @@ class Source:
             )
         return self._tried[step_code]
 
+    def forget_others(self, step_code: int) -> None:
+        """What was tried at other steps: of a large image hundreds of megabytes."""
+        for other in self._tried.keys() - {step_code}:
+            del self._tried[other]
+
     def fitted(self, step_code: int) -> "Fitted":
         """What loses least of all that the effort tries; the wavelet coefficients as they are,
         where fitting does not pay."""
