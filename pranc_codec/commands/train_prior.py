@@ -43,7 +43,9 @@ def train_prior(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            min=1e-6, help="At the start. By default 0.0005 to 0.002, by network and start."
+            min=1e-6,
+            help="At the start, but for the rounded steps. By default 0.0005 to 0.002, by network "
+            "and start.",
         ),
     ] = None,
     seed: Annotated[
