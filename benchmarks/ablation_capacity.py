@@ -25,17 +25,13 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor, nn
 
-from pranc_codec.context import (
-    HIDDEN,
-    ColourContext,
-    ContextModel,
-    given_channels,
-)
-from pranc_codec.files import check_settings, write_atomically
-from pranc_codec.priors import grid as priors
-from pranc_codec.training.grid_context import bpp_of, loss_of
-from pranc_codec.training.grid_symbols import ChosenSymbols, validation_means
+from pranc_codec.files import write_atomically
+from pranc_codec.grid import prior as priors
+from pranc_codec.grid.context import HIDDEN, ColourContext, ContextModel, given_channels
+from pranc_codec.resume import check_settings
+from pranc_codec.training.context import bpp_of, loss_of
 from pranc_codec.training.loop import Schedule, Task, train
+from pranc_codec.training.symbols import ChosenSymbols, validation_means
 
 AS_SHIPPED: Final = "as shipped"
 CROPS: Final = 2

@@ -21,13 +21,13 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pranc_codec.context import UNIT, ContextModel
+from pranc_codec.grid import prior as priors
+from pranc_codec.grid.context import UNIT, ContextModel
+from pranc_codec.pranc.rate_model import rate_bits, round_straight_through
 from pranc_codec.precision import bfloat16_products
-from pranc_codec.priors import grid as priors
-from pranc_codec.quantize import rate_bits, round_straight_through
-from pranc_codec.training.grid_context import bpp_of
-from pranc_codec.training.grid_symbols import Batch, batch_of, opponent_of
+from pranc_codec.training.context import bpp_of
 from pranc_codec.training.photographs import load_photographs
+from pranc_codec.training.symbols import Batch, batch_of, opponent_of
 
 LEARNING_RATE: Final = 0.04
 LOG2_STEPS: Final = (-3.0, -4.0)

@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pranc_codec.encoder.grid import step_code_of_lmbda
-from pranc_codec.encoder.grid_fit import FitSettings
-from pranc_codec.encoder.grid_source import FIT_PRICE, Source
-from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.grid.candidates import FIT_PRICE, Source
+from pranc_codec.encoder.grid.encode import step_code_of_lmbda
+from pranc_codec.encoder.grid.fit_latents import FitSettings
+from pranc_codec.encoder.request import Job
 from pranc_codec.image import load_picture
 from pranc_codec.training.photographs import load_photographs
 

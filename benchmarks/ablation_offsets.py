@@ -17,19 +17,19 @@ from rich.progress import track
 from rich.table import Table
 from skimage import data as skimage_data
 
-from pranc_codec.encoder import grid, grid_source
-from pranc_codec.encoder.grid_coded import Coded
-from pranc_codec.encoder.grid_source import FIT_PRICE
-from pranc_codec.encoder.job import Job
+from pranc_codec.encoder.grid import candidates, encode as grid_encode
+from pranc_codec.encoder.grid.candidates import FIT_PRICE
+from pranc_codec.encoder.grid.coded import Coded
+from pranc_codec.encoder.request import Job
 from pranc_codec.image import load_picture
 
 QUALITIES = (15, 35, 55)
 IMAGES = ("astronaut", "coffee", "chelsea")
 
 
-def source_of(picture: Image.Image, side: int, effort: int) -> grid_source.Source:
+def source_of(picture: Image.Image, side: int, effort: int) -> candidates.Source:
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return grid_source.Source(job=Job(picture=load_picture(picture), effort=effort))
+    return candidates.Source(job=Job(picture=load_picture(picture), effort=effort))
 
 
 def gain_percent(coded: Coded, plain: Coded) -> str:
@@ -60,7 +60,7 @@ def main(
     for name, picture in track(pictures_of(images).items(), description="fitting"):
         source = source_of(picture, side, effort)
         for quality in QUALITIES:
-            step_code = grid.step_code_of_quality(quality)
+            step_code = grid_encode.step_code_of_quality(quality)
             plain = source.coded(step_code)
             beside, alone = source.with_latents(step_code)
             with_coefficients, without = source.with_offsets(beside).coded, alone.coded

@@ -17,10 +17,12 @@ from rich.table import Table
 from skimage import data as skimage_data
 
 import pranc_codec
-from pranc_codec import decoder, grid, grid_latents, latents
-from pranc_codec.context import ContextModel
+from pranc_codec import decoder
+from pranc_codec.entropy import mixture_coder
+from pranc_codec.grid import decode as grid_decode, latent_stream
+from pranc_codec.grid.context import ContextModel
+from pranc_codec.grid.enhancement import SynthesisNetwork
 from pranc_codec.limits import Limits
-from pranc_codec.synthesis import SynthesisNetwork
 
 RUNS = 5
 
@@ -57,11 +59,11 @@ def main(
     data = file.read_bytes() if file else pranc_codec.encode(photo, bpp=1.0, effort=0)
     header, sections = decoder.open_file(data, Limits())
     cpu = torch.device("cpu")
-    pyramid = grid_latents.read_pyramid(header, sections, cpu)
+    pyramid = latent_stream.read_pyramid(header, sections, cpu)
     size = (header.height, header.width)
-    network = grid.network_of(header, sections, cpu)
+    network = grid_decode.network_of(header, sections, cpu)
     entropy_s = 0.0
-    real = latents.decode_step
+    real = mixture_coder.decode_step
 
     def timed(*arguments: object) -> object:
         nonlocal entropy_s
@@ -71,11 +73,13 @@ def main(
         return out
 
     with torch.no_grad():
-        symbols_s = seconds(lambda: grid_latents.read_pyramid(header, sections, cpu))
-        latents.decode_step = timed  # type: ignore[assignment]
-        grid_latents.read_pyramid(header, sections, cpu)
-        latents.decode_step = real
-        pixels_s = seconds(lambda: grid.reconstruct(pyramid, network, size, header.grid.step))
+        symbols_s = seconds(lambda: latent_stream.read_pyramid(header, sections, cpu))
+        mixture_coder.decode_step = timed  # type: ignore[assignment]
+        latent_stream.read_pyramid(header, sections, cpu)
+        mixture_coder.decode_step = real
+        pixels_s = seconds(
+            lambda: grid_decode.reconstruct(pyramid, network, size, header.grid.step)
+        )
         whole_s = seconds(lambda: pranc_codec.decode_array(data))
     context_kmac, residual_kmac = kmac_per_pixel()
     table = Table("part", "seconds", "kMAC per pixel")

@@ -21,8 +21,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pranc_codec.evaluate import Sweep, evaluate, measure, parse_sweep
-from pranc_codec.evaluate.run import _pictures, _units
+from pranc_codec.evaluate import Sweep, evaluate, parse_sweep
+from pranc_codec.evaluate.harness import measure
+from pranc_codec.evaluate.harness.run import _pictures, _units
 
 METRICS = ("psnr_db", "ssim", "ms_ssim", "ssimulacra2")
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pranc_codec.basis import make_basis
-from pranc_codec.dense_basis import DenseBasis
+from pranc_codec.basis.dense import DenseBasis
 
 
 def best(work: Callable[[], object]) -> tuple[float, float]:

@@ -27,7 +27,7 @@ from torch import nn
 
 from pranc_codec import Pranc, normalization
 from pranc_codec.condense.models import resnet18
-from pranc_codec.evaluate import memory
+from pranc_codec.evaluate.harness import memory
 
 
 def empty() -> nn.Module:

@@ -17,12 +17,12 @@ import lazy_loader
 
 NAMES: Final = {
     "analysis": ["Analysis", "LayerInfo", "LevelInfo", "analyze", "inspect"],
-    "bitstream": ["Header"],
+    "format.bitstream": ["Header"],
     "decoder": ["decode", "decode_array"],
-    "encoder.duration": ["estimate_seconds"],
+    "encoder.estimate": ["estimate_seconds"],
     "encoder.encode": ["encode"],
-    "encoder.job": ["Progress"],
-    "encoder.plan": ["Rule"],
+    "encoder.request": ["Progress"],
+    "encoder.mlp.plan": ["Rule"],
     "errors": [
         "BitstreamError",
         "CorruptBitstream",
@@ -36,10 +36,10 @@ NAMES: Final = {
         "TruncatedBitstream",
         "UnsupportedVersion",
     ],
-    "image": ["Metadata"],
+    "format.metadata": ["Metadata"],
     "limits": ["Limits"],
-    "owners": ["normalization"],
-    "pranc": ["Counts", "Pranc"],
+    "pranc.module_tensors": ["normalization"],
+    "pranc.model": ["Counts", "Pranc"],
 }
 """The public names by their modules, which are imported with the first name that is used."""
 

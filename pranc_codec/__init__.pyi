@@ -7,15 +7,14 @@ from .analysis import (
     analyze as analyze,
     inspect as inspect,
 )
-from .bitstream import Header as Header
 from .decoder import (
     decode as decode,
     decode_array as decode_array,
 )
-from .encoder.duration import estimate_seconds as estimate_seconds
 from .encoder.encode import encode as encode
-from .encoder.job import Progress as Progress
-from .encoder.plan import Rule as Rule
+from .encoder.estimate import estimate_seconds as estimate_seconds
+from .encoder.mlp.plan import Rule as Rule
+from .encoder.request import Progress as Progress
 from .errors import (
     BitstreamError as BitstreamError,
     CorruptBitstream as CorruptBitstream,
@@ -29,12 +28,13 @@ from .errors import (
     TruncatedBitstream as TruncatedBitstream,
     UnsupportedVersion as UnsupportedVersion,
 )
-from .image import Metadata as Metadata
+from .format.bitstream import Header as Header
+from .format.metadata import Metadata as Metadata
 from .limits import Limits as Limits
-from .owners import normalization as normalization
-from .pranc import (
+from .pranc.model import (
     Counts as Counts,
     Pranc as Pranc,
 )
+from .pranc.module_tensors import normalization as normalization
 
 __version__: str

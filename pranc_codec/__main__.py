@@ -17,7 +17,7 @@ ALLOCATOR: Final = (
 def main() -> None:
     """Entry point."""
     _tune_allocator()
-    from pranc_codec.cli import main as run
+    from pranc_codec.commands.cli import main as run
 
     run()
 

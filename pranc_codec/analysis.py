@@ -7,21 +7,15 @@ import numpy.typing as npt
 import torch
 from jaxtyping import Float, Shaped
 
-from pranc_codec import (
-    bitstream,
-    coordinate,
-    entropy,
-    grid,
-    grid_latents,
-    latents,
-    mlp,
-    wavelet,
-)
-from pranc_codec.bitstream import Header
-from pranc_codec.context import PHASES
 from pranc_codec.decoder import open_file, read_header
+from pranc_codec.entropy import mixture_coder, range_coder
+from pranc_codec.format import bitstream
+from pranc_codec.format.bitstream import Header
+from pranc_codec.format.sections import payload_start
+from pranc_codec.grid import decode as grid_decode, latent_stream, wavelet
+from pranc_codec.grid.context import PHASES
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
-from pranc_codec.sections import payload_start
+from pranc_codec.mlp import coordinate_network, decode as mlp_decode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +101,10 @@ def analyze(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Analysis:
 
 def _mlp_layers(header: Header, sections: dict[int, bytes]) -> tuple[LayerInfo, ...]:
     names = [*(f"hidden {i + 1}" for i in range(header.mlp.depth)), "output"]
-    sizes = coordinate.layer_sizes(mlp.network_shape(header))
-    rows = zip(names, sizes, mlp.read_symbols(header, sections), header.mlp.layers, strict=True)
+    sizes = coordinate_network.layer_sizes(mlp_decode.network_shape(header))
+    rows = zip(
+        names, sizes, mlp_decode.read_symbols(header, sections), header.mlp.layers, strict=True
+    )
     return tuple(_layer(name, size, s, code.step, code.row) for name, size, s, code in rows)
 
 
@@ -116,18 +112,20 @@ def _residual_layers(header: Header, sections: dict[int, bytes]) -> tuple[LayerI
     layer = header.grid.layer
     if layer is None:
         return ()
-    symbols = grid.read_coefficient_symbols(header.grid, sections)
-    return (_layer("offsets", grid.offsets_count(), symbols, layer.step, layer.row),)
+    symbols = grid_decode.read_coefficient_symbols(header.grid, sections)
+    return (_layer("offsets", grid_decode.offsets_count(), symbols, layer.step, layer.row),)
 
 
-def _layer(name: str, weights: int, symbols: entropy.Integers, step: float, row: int) -> LayerInfo:
+def _layer(
+    name: str, weights: int, symbols: range_coder.Integers, step: float, row: int
+) -> LayerInfo:
     return LayerInfo(
         name=name,
         weights=weights,
         coefficients=len(symbols),
         step=step,
         row=row,
-        bits=entropy.code_length_bits(symbols, row),
+        bits=range_coder.code_length_bits(symbols, row),
         symbols=symbols,
     )
 
@@ -136,26 +134,28 @@ class _Watch:
     """A watcher that keeps ideal code lengths by place, and bytes of the stream by level."""
 
     def __init__(self, header: Header) -> None:
-        self.header, self.held = header, grid_latents.Held(header)
+        self.header, self.held = header, latent_stream.Held(header)
         grids = wavelet.grids(header.height, header.width)
         self._below = [*grids[1:], (header.height, header.width)]
         self.bits = [np.zeros((header.colours, 3, *grid), dtype=np.float32) for grid in grids]
         self.bytes_needed: dict[int, int] = {}
         """By number of levels."""
 
-    def low(self, planes: entropy.Integers) -> None:
+    def low(self, planes: range_coder.Integers) -> None:
         self.held.low(planes)
         self.bytes_needed[0] = self.held.bytes_needed
 
     def step(
-        self, d: latents.Distributions, key: tuple[int, ...], symbols: entropy.Integers
+        self, d: mixture_coder.Distributions, key: tuple[int, ...], symbols: range_coder.Integers
     ) -> None:
         self.held.step(d, key, symbols)
         number, colour, step = key
         self.bytes_needed[number + 1] = self.held.bytes_needed
         dy, dx = divmod(PHASES[step], 2)
         coded = wavelet.present(*self._below[number])[:, dy::2, dx::2].numpy()
-        self.bits[number][colour, :, dy::2, dx::2][coded] = latents.code_lengths_bits(symbols, d)
+        self.bits[number][colour, :, dy::2, dx::2][coded] = mixture_coder.code_lengths_bits(
+            symbols, d
+        )
 
 
 def _levels(
@@ -164,7 +164,7 @@ def _levels(
     """Low band and bands, coarse to fine, colour by colour, with their ideal code lengths; and how
     many bytes of the file hold so much."""
     watch = _Watch(header)
-    pyramid = grid_latents.read_pyramid(header, sections, torch.device("cpu"), watcher=watch)
+    pyramid = latent_stream.read_pyramid(header, sections, torch.device("cpu"), watcher=watch)
     count = len(pyramid.bands)
     bands = tuple(
         LevelInfo(
@@ -184,12 +184,12 @@ def _levels(
     return _low_levels(header, pyramid.low[0].numpy()) + bands, prefixes
 
 
-def _low_levels(header: Header, low: entropy.Integers) -> tuple[LevelInfo, ...]:
+def _low_levels(header: Header, low: range_coder.Integers) -> tuple[LevelInfo, ...]:
     """The low band, whose differences are coded."""
     cell = 1 << wavelet.levels_of(header.height, header.width)
     rows = enumerate(header.grid.low_rows)
     costs = [
-        entropy.code_lengths_bits(grid_latents.low_differences(low[colour]), row)
+        range_coder.code_lengths_bits(latent_stream.low_differences(low[colour]), row)
         for colour, row in rows
     ]
     return tuple(

@@ -8,33 +8,20 @@ import torch
 from jaxtyping import Shaped
 from PIL import Image
 
-from pranc_codec import bitstream, extras, grid, mlp
-from pranc_codec.bitstream import Header
+from pranc_codec.device import device_of
 from pranc_codec.errors import InvalidArgument, TruncatedBitstream
-from pranc_codec.extras import Region, Size, View
-from pranc_codec.image import to_pil, to_samples
+from pranc_codec.format import bitstream
+from pranc_codec.format.bitstream import Header
+from pranc_codec.format.metadata import read_alpha, read_metadata
+from pranc_codec.format.sections import unpack_prefix, unpack_sections
+from pranc_codec.grid import decode as grid_decode
+from pranc_codec.image import metadata_info, to_pil, to_samples
 from pranc_codec.limits import DEFAULT_LIMITS, Limits, refuse
+from pranc_codec.mlp import decode as mlp_decode
 from pranc_codec.precision import float32_everywhere
-from pranc_codec.sections import unpack_prefix, unpack_sections
+from pranc_codec.view import Region, Size, View, alpha_window
 
-PROFILES: Final[dict[str, ModuleType]] = {"mlp": mlp, "grid": grid}
-
-
-def default_device() -> torch.device:
-    """A GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def device_of(device: torch.device | str | None) -> torch.device:
-    """The caller's device, or the default one."""
-    if device is None:
-        return default_device()
-    try:
-        where = torch.device(device)
-        torch.zeros(1, device=where).cpu()  # not from the meta device
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise InvalidArgument(f"device {device!r} cannot be used: {error}") from error
-    return where
+PROFILES: Final[dict[str, ModuleType]] = {"mlp": mlp_decode, "grid": grid_decode}
 
 
 def decode(
@@ -65,7 +52,7 @@ def decode(
     """
     header, sections, view = _open_view(data, size, region, levels, reduce, limits)
     image = to_pil(_decode_samples(header, sections, view, device))
-    image.info.update(extras.metadata_info(extras.read_metadata(sections, limits)))
+    image.info.update(metadata_info(read_metadata(sections, limits)))
     return image
 
 
@@ -91,7 +78,7 @@ def open_file(data: bytes, limits: Limits) -> tuple[Header, dict[int, bytes]]:
     """Header and sections of a whole file, checked against their checksums and the limits."""
     header = _open_header(data, limits)
     sections = unpack_sections(bytes(data), header)
-    extras.read_metadata(sections, limits)  # damaged ones are met before pixels are computed
+    read_metadata(sections, limits)  # damaged ones are met before pixels are computed
     return header, sections
 
 
@@ -127,7 +114,7 @@ def _open_view(
         sections, whole = unpack_prefix(bytes(data), header)
     else:
         sections = unpack_sections(bytes(data), header)
-    extras.read_metadata(sections, limits)
+    read_metadata(sections, limits)
     view = _view_of(header, size, region, levels, reduce, prefix=not whole)
     left, top, right, bottom = view.region
     check_limits(header, limits, (right - left) * (bottom - top))
@@ -175,5 +162,5 @@ def _alpha(
         return None
     if bitstream.ALPHA not in sections:
         raise TruncatedBitstream("this part of a file ends before its alpha: give more of it")
-    alpha = extras.read_alpha(header, sections[bitstream.ALPHA])
-    return extras.alpha_window(alpha, (header.width, header.height), view.size, view.region)
+    alpha = read_alpha(header, sections[bitstream.ALPHA])
+    return alpha_window(alpha, (header.width, header.height), view.size, view.region)

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and that long work goes on from."""
+"""Files that are whole or absent."""
 
 import hashlib
 import os
@@ -6,9 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from pranc_codec.errors import InvalidArgument
+from typing import BinaryIO
 
 
 @contextmanager
@@ -41,15 +39,3 @@ def sha256_of(path: Path) -> str:
     """Of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def check_settings(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """What goes on from a file, or takes it for its result, has the settings that made it."""
-    others = {n: v for n, v in found.items() if wanted.get(n) != v}
-    others |= {n: None for n in wanted if n not in found}
-    if others:
-        differences = ", ".join(f"{n} {v} there, {wanted.get(n)} here" for n, v in others.items())
-        raise InvalidArgument(
-            f"{path} is of a training with other settings ({differences}): repeat them or use "
-            "another folder"
-        )

@@ -17,19 +17,11 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.format.metadata import Metadata
 
 ImageLike = Image.Image | npt.NDArray[Any] | str | os.PathLike[str]
 MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 LARGEST_SAMPLE: Final = {"uint8": 255, "uint16": 65535, "float32": 1}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Metadata:
-    """Blobs that travel with an image, byte for byte; None where there is none."""
-
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,3 +170,8 @@ def to_pil(array: Shaped[np.ndarray, "h w *c"]) -> Image.Image:
     elif array.dtype == np.float32:
         array = np.rint(array * 255).astype(np.uint8)
     return Image.fromarray(array)
+
+
+def metadata_info(metadata: Metadata) -> dict[str, bytes]:
+    """Metadata under Pillow's keys of `Image.info`."""
+    return {name: blob for name, blob in vars(metadata).items() if blob is not None}

@@ -14,14 +14,16 @@ from typing import Any, Final
 
 from PIL import Image, ImageFile
 
-from pranc_codec import bitstream, decoder, extras
-from pranc_codec.bitstream import Header
+from pranc_codec import decoder
 from pranc_codec.encoder.encode import encode
 from pranc_codec.errors import BitstreamError, LimitExceeded
-from pranc_codec.image import Metadata, load_picture
+from pranc_codec.format import bitstream
+from pranc_codec.format.bitstream import Header
+from pranc_codec.format.metadata import Metadata, read_metadata
+from pranc_codec.format.sections import unpack_sections
+from pranc_codec.grid.wavelet import levels_of
+from pranc_codec.image import load_picture, metadata_info
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
-from pranc_codec.sections import unpack_sections
-from pranc_codec.wavelet import levels_of
 
 DEVICE: str | None = None
 """Where pixels are computed: None takes a GPU where there is one."""
@@ -68,7 +70,7 @@ class PrancImageFile(ImageFile.ImageFile):
         self._size = (header.width, header.height)
         try:
             sections = unpack_sections(data, header)
-            self.info.update(extras.metadata_info(extras.read_metadata(sections, limits())))
+            self.info.update(metadata_info(read_metadata(sections, limits())))
         except BitstreamError:
             pass  # `load` meets the same error and raises it
         self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (0,))]

@@ -9,8 +9,8 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pranc_codec
-from pranc_codec.evaluate import run
-from pranc_codec.evaluate.workers import Numbered, Outcome, attempt
+from pranc_codec.evaluate.harness import run
+from pranc_codec.evaluate.harness.workers import Numbered, Outcome, attempt
 from tests.demo_server import Demo, running_demo
 
 torch.set_num_threads(min(2, torch.get_num_threads()))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pranc_codec.evaluate.archive import Archive, prepare
+from pranc_codec.evaluate.datasets import Archive, prepare
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 PACKED = {

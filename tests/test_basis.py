@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from pranc_codec.basis import KINDS, make_basis
-from pranc_codec.dct_basis import DctBasis, cosines, importances
+from pranc_codec.basis.dct import DctBasis, cosines, importances
+from pranc_codec.basis.permutation import permute
+from pranc_codec.basis.signs import random_signs
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.permutation import permute
-from pranc_codec.pranc import Pranc
-from pranc_codec.signs import random_signs
+from pranc_codec.pranc.model import Pranc
 
 FIRST = (11, 3, 3, 3)  # of 301 weights 297 are in 33 kernels of 3x3
 
@@ -72,9 +72,9 @@ def test_blocks_do_not_change_the_result(kind, hold, monkeypatch):
     coefficients, gradient, found = torch.randn(70), torch.randn(3, 11, 3, 3), []
     for size in (None, 40):
         if size:
-            monkeypatch.setattr("pranc_codec.dense_basis.BLOCK_ENTRIES", 70 * size)
-            monkeypatch.setattr("pranc_codec.hash_basis.BLOCK_ROWS", size)
-            monkeypatch.setattr("pranc_codec.layers.BLOCK_ROWS", size)
+            monkeypatch.setattr("pranc_codec.basis.dense.BLOCK_ENTRIES", 70 * size)
+            monkeypatch.setattr("pranc_codec.basis.hash.BLOCK_ROWS", size)
+            monkeypatch.setattr("pranc_codec.pranc.layers.BLOCK_ROWS", size)
         network = Pranc(torch.nn.Conv2d(11, 3, 3), coefficients=70, basis=kind, hold=hold)
         network.set_coefficients(coefficients)
         weights = network.module.weight
@@ -100,7 +100,7 @@ def test_gradient(kind):
 
 
 def test_threads_do_not_change_a_bit(monkeypatch):
-    monkeypatch.setattr("pranc_codec.dense_basis.PIECE_ENTRIES", 1000)
+    monkeypatch.setattr("pranc_codec.basis.dense.PIECE_ENTRIES", 1000)
     basis = basis_of("dense")
     coefficients, gradient, before = torch.randn(70), torch.randn(301), torch.get_num_threads()
     found = []

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import pranc_codec
-from pranc_codec import bitstream, decoder
-from pranc_codec.bitstream import Header
-from pranc_codec.fields import Reader, pack_varint
+from pranc_codec import decoder
+from pranc_codec.format import bitstream
+from pranc_codec.format.bitstream import Header
+from pranc_codec.format.fields import Reader, pack_varint
+from pranc_codec.format.parameters import BASES, LayerCode, MlpParameters
+from pranc_codec.format.sections import pack_sections
 from pranc_codec.limits import Limits
-from pranc_codec.parameters import BASES, LayerCode, MlpParameters
-from pranc_codec.sections import pack_sections
 
 u8 = st.integers(0, 255)
 layer_codes = st.builds(LayerCode, step_code=u8, row=st.integers(0, 89))

@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import pranc_codec
-from pranc_codec.cli import app
+from pranc_codec.commands.cli import app
 
 runner = CliRunner()
 

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 
 import pranc_codec
-from pranc_codec import mlp
-from pranc_codec.bitstream import Header
-from pranc_codec.coordinate import layer_sizes
-from pranc_codec.encoder.plan import plan_for
+from pranc_codec.encoder.mlp.plan import plan_for
+from pranc_codec.format.bitstream import Header
+from pranc_codec.format.parameters import LayerCode, MlpParameters
 from pranc_codec.metrics import psnr_db
-from pranc_codec.mlp import multiplications
-from pranc_codec.parameters import LayerCode, MlpParameters
+from pranc_codec.mlp import decode as mlp_decode
+from pranc_codec.mlp.coordinate_network import layer_sizes
+from pranc_codec.mlp.decode import multiplications
 
 
 def gradient(height: int, width: int, channels: int, dtype: str = "uint8") -> np.ndarray:
@@ -325,9 +325,9 @@ def test_a_small_file_of_a_huge_dense_basis_is_refused():
         parameters=parameters,
     )  # fmt: skip
     with pytest.raises(pranc_codec.LimitExceeded, match="multiplications"):
-        mlp.check_limits(header, pranc_codec.Limits(), 1)
+        mlp_decode.check_limits(header, pranc_codec.Limits(), 1)
     hashed = replace(header, parameters=replace(parameters, basis="hash"))
-    mlp.check_limits(hashed, pranc_codec.Limits(), 1)
+    mlp_decode.check_limits(hashed, pranc_codec.Limits(), 1)
 
 
 def test_rates_beyond_the_largest_network_are_refused_before_the_fit():

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data as skimage_data
 
-import pranc_codec.evaluate.codecs
+import pranc_codec.evaluate.codecs.registry
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate import Sweep, codec_names, find_codec, parse_sweep
 from pranc_codec.metrics import psnr_db
@@ -119,7 +119,7 @@ def test_lines_that_are_no_sweep_are_refused(text: str, message: str) -> None:
 
 def example_of_the_documentation() -> str:
     """The ten lines at the head of the module that tells how to add a codec."""
-    text = pranc_codec.evaluate.codecs.__doc__ or ""
+    text = pranc_codec.evaluate.codecs.registry.__doc__ or ""
     lines = text.split("# palette_codec.py\n")[1].split("\n\nHand it")[0].splitlines()
     return "\n".join(line.removeprefix("    ") for line in lines)
 
@@ -156,7 +156,9 @@ def test_installed_codecs_are_measured_by_the_command(
     """In a process of its own, whose workers must find the codec too."""
     (distribution / "images").mkdir()
     photo.save(distribution / "images" / "photo.png")
-    command = "import sys; sys.path.insert(0, '.'); from pranc_codec.cli import main; main()"
+    command = (
+        "import sys; sys.path.insert(0, '.'); from pranc_codec.commands.cli import main; main()"
+    )
     arguments = ["evaluate", "images", "--codec", "palette", "--results", "runs"]
     done = subprocess.run(
         [sys.executable, "-c", command, *arguments],

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from typer.testing import CliRunner
 
-from pranc_codec.cli import app
+from pranc_codec.commands.cli import app
 from pranc_codec.condense.datasets import load_dataset, split
 from pranc_codec.condense.experiment import Experiment
 from pranc_codec.condense.models import MODELS, parameters_of
@@ -43,7 +43,7 @@ from pranc_codec.condense.training import (
     vary,
 )
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.pranc import Pranc
+from pranc_codec.pranc.model import Pranc
 
 
 def small_network() -> nn.Module:

@@ -120,9 +120,9 @@ def installed_with(site: Path, extra: str) -> set[str]:
 @pytest.mark.parametrize(
     ("extra", "module"),
     [
-        ("", "pranc_codec.cli"),
+        ("", "pranc_codec.commands.cli"),
         ("app", "pranc_codec._app.page"),
-        ("eval", "pranc_codec.evaluate.compare"),
+        ("eval", "pranc_codec.evaluate.report.compare"),
         ("eval", "pranc_codec.condense.command"),
     ],
 )

@@ -8,28 +8,25 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 import pranc_codec
-from pranc_codec import (
-    basis,
+from pranc_codec import basis
+from pranc_codec.basis import prng, signs
+from pranc_codec.encoder.grid import fit_latents
+from pranc_codec.encoder.grid.soft_rounding import Softness, softly_rounded
+from pranc_codec.format.parameters import MlpParameters
+from pranc_codec.grid import (
     context,
-    coordinate,
-    density,
-    exact,
-    exact_network,
-    grid,
-    layers,
-    mlp,
-    prng,
-    quantize,
-    signs,
-    synthesis,
+    context_int,
+    context_int_net,
+    decode as grid_decode,
+    enhancement,
+    mixture,
+    prior as priors,
     wavelet,
 )
-from pranc_codec.encoder import grid_fit
-from pranc_codec.encoder.soft_rounding import Softness, softly_rounded
-from pranc_codec.parameters import MlpParameters
-from pranc_codec.priors import grid as priors
+from pranc_codec.mlp import coordinate_network, decode as mlp_decode
+from pranc_codec.pranc import layers, rate_model
 
-SHAPE = coordinate.Shape(features=8, bandwidth=9.0, width=6, depth=2, colours=3)
+SHAPE = coordinate_network.Shape(features=8, bandwidth=9.0, width=6, depth=2, colours=3)
 
 
 @pytest.fixture
@@ -77,7 +74,7 @@ def fake_network(kind: str) -> torch.nn.Module:
         prior=0, basis=kind, features=8, bandwidth=51, width=6, depth=2, k=60, layers=()
     )
     with unset_fake_temporarily():
-        network = mlp.build_network(SHAPE, parameters, 0, hold=True)
+        network = mlp_decode.build_network(SHAPE, parameters, 0, hold=True)
     return on_fake_gpu(network)
 
 
@@ -106,7 +103,9 @@ def test_rendering_mixes_no_devices(fake, kind):
         count = layer.basis.weights  # recorded: making a permutation reads values
         rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
         getattr(layer.basis, "_held", {})[0, torch.device("cuda:0")] = rows
-    out = coordinate.render(network, (16, 9), (1, 2, 9, 8), torch.device("cuda"), channels=8)
+    out = coordinate_network.render(
+        network, (16, 9), (1, 2, 9, 8), torch.device("cuda"), channels=8
+    )
     assert out.device.type == "cuda"
     assert out.shape == (6, 8, 3)
 
@@ -122,8 +121,8 @@ def test_bases_mix_no_devices(fake, kind):
 
 
 def test_quantization_mixes_no_devices(fake):
-    symbols = quantize.round_straight_through(cuda_zeros(9))
-    assert quantize.rate_bits(symbols).device.type == "cuda"
+    symbols = rate_model.round_straight_through(cuda_zeros(9))
+    assert rate_model.rate_bits(symbols).device.type == "cuda"
 
 
 def test_random_numbers_are_made_on_the_device(fake):
@@ -166,10 +165,10 @@ def test_wavelets_mix_no_devices(fake):
 
 def test_synthesis_mixes_no_devices(fake):
     with unset_fake_temporarily():
-        network = synthesis.SynthesisNetwork()
+        network = enhancement.SynthesisNetwork()
     pyramid, step = fake_pyramid(33, 40), cuda_zeros(1) + 0.1
     linear = wavelet.synthesize(pyramid, 33, 40)
-    out = synthesis.corrected(
+    out = enhancement.corrected(
         on_fake_gpu(network), linear, pyramid.bands[-1], pyramid.bands[-2], step
     )
     assert out.is_cuda
@@ -178,14 +177,14 @@ def test_synthesis_mixes_no_devices(fake):
 
 def test_offsets_with_coefficients_mix_no_devices(fake):
     with unset_fake_temporarily():
-        network = grid.build_network(priors.plain().number, 100, seed=0)
+        network = grid_decode.build_network(priors.plain().number, 100, seed=0)
     on_fake_gpu(network)
     (layer,) = network.offsets.layers
-    count = grid.offsets_count()
+    count = grid_decode.offsets_count()
     rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
     layer.basis._held[0, torch.device("cuda:0")] = rows
     with network.offsets.using([torch.zeros_like(next(network.offsets.parameters()))]):
-        assert network(cuda_zeros(1, synthesis.input_channels(3), 9, 8)).is_cuda
+        assert network(cuda_zeros(1, enhancement.input_channels(3), 9, 8)).is_cuda
 
 
 def test_context_model_mixes_no_devices(fake_context_model, fake):
@@ -193,26 +192,26 @@ def test_context_model_mixes_no_devices(fake_context_model, fake):
     coarse, fine = fake_pyramid(33, 40).bands[-2:]
     low = cuda_zeros(1, 3, *fine.shape[3:])
     outputs = on_fake_gpu(model).level(fine, low, coarse, None, cuda_zeros(1), 0)
-    assert density.bits(fine, outputs.movedim(3, 0)).is_cuda
+    assert mixture.bits(fine, outputs.movedim(3, 0)).is_cuda
 
 
 def test_fits_mix_no_devices(fake_context_model, fake):
     with unset_fake_temporarily():
-        network = synthesis.SynthesisNetwork()
-    problem = grid_fit.FitProblem(
+        network = enhancement.SynthesisNetwork()
+    problem = fit_latents.FitProblem(
         opponent=cuda_zeros(1, 3, 33, 40), y=fake_pyramid(33, 40), colours=3, step_code=-200,
         price=0.1, context=on_fake_gpu(fake_context_model), synthesis=on_fake_gpu(network),
         coefficient_step=2.0,
     )  # fmt: skip
     latents = list(problem.y.bands)
-    outputs = grid_fit.outputs_of(problem, latents)
-    correction = grid_fit._correction(problem, latents)
-    assert grid_fit._lost(problem, latents, correction).is_cuda
-    assert grid_fit.bits_of(problem, latents, outputs).is_cuda
-    soft = softly_rounded(latents, grid_fit._masks(problem), Softness(0.2, 0.1), None)
+    outputs = fit_latents.outputs_of(problem, latents)
+    correction = fit_latents._correction(problem, latents)
+    assert fit_latents._lost(problem, latents, correction).is_cuda
+    assert fit_latents.bits_of(problem, latents, outputs).is_cuda
+    soft = softly_rounded(latents, fit_latents._masks(problem), Softness(0.2, 0.1), None)
     assert all(t.is_cuda for part in soft for t in part)
-    mixture = density.mixture_of(outputs[-1])
-    assert all(t.is_cuda for t in density.bits_and_slopes(latents[-1], mixture))
+    distributions = mixture.mixture_of(outputs[-1])
+    assert all(t.is_cuda for t in mixture.bits_and_slopes(latents[-1], distributions))
 
 
 def test_exact_steps_mix_no_devices(fake):
@@ -220,14 +219,14 @@ def test_exact_steps_mix_no_devices(fake):
     shapes = dict(first=(64, 83, 3, 3), direct=(9, 83, 3, 3), second=(64, 64, 3, 3),
                   third=(64, 64, 1, 1), last=(9, 64, 1, 1))  # fmt: skip
     vectors = tuple(cuda_zeros(n, 1, 1) for n in (64, 64, 64, 9))
-    step = exact_network.Step(
+    step = context_int_net.Step(
         **{name: cuda_zeros(shape) for name, shape in shapes.items()},
         biases=vectors,
         scales=vectors,
     )
-    maps = exact.joined([cuda_zeros(1, 83, 10, 12, dtype=torch.int8)])
-    assert exact_network.run_step(step, maps, (10, 12), 48).is_cuda
-    low = exact.log_integers(context.fold(context.slopes(cuda_zeros(1, 1, 9, 9).long())), 6)
+    maps = context_int.joined([cuda_zeros(1, 83, 10, 12, dtype=torch.int8)])
+    assert context_int_net.run_step(step, maps, (10, 12), 48).is_cuda
+    low = context_int.log_integers(context.fold(context.slopes(cuda_zeros(1, 1, 9, 9).long())), 6)
     assert low.is_cuda
 
 

@@ -24,21 +24,20 @@ from pranc_codec.evaluate import (
     Codec,
     Result,
     Settings,
-    aggregate,
     evaluate,
     find_codec,
     load_curve,
-    measure,
-    ours,
-    run,
     write_report,
 )
-from pranc_codec.evaluate.store import Unit
+from pranc_codec.evaluate.codecs import ours
+from pranc_codec.evaluate.harness import measure, run
+from pranc_codec.evaluate.harness.store import Unit
+from pranc_codec.evaluate.report import aggregate
 
 JPEG = find_codec("jpeg")
 FAULTY_CODEC = """
 import os, time
-from pranc_codec.evaluate.classical import encode_jpeg
+from pranc_codec.evaluate.codecs.classical import encode_jpeg
 
 def encode(image, settings):
     if settings["quality"] == 2:
@@ -308,6 +307,6 @@ def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatc
 def test_workers_share_the_cores_that_may_be_used():
     """In a process that is bound to one of them, as `taskset` does."""
     script = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-    script += "from pranc_codec.evaluate.workers import threads_of; print(threads_of(1))"
+    script += "from pranc_codec.evaluate.harness.workers import threads_of; print(threads_of(1))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert int(done.stdout) == 1

@@ -7,14 +7,22 @@ import pytest
 import torch
 from skimage import data as skimage_data
 
-from pranc_codec import density, exact, exact_network, latents, sums, wavelet
-from pranc_codec.context import PHASES, ContextModel, known_weights, log_magnitude
+from pranc_codec.entropy import mixture_coder
 from pranc_codec.errors import CorruptBitstream
-from pranc_codec.priors import grid as priors
-from pranc_codec.training.grid_context import bpp_of
-from pranc_codec.training.grid_prior import context_tensors
-from pranc_codec.training.grid_symbols import Batch
-from pranc_codec.wavelet import Pyramid
+from pranc_codec.grid import (
+    context_int,
+    context_int_net,
+    exact_conv,
+    mixture,
+    prior as priors,
+    wavelet,
+)
+from pranc_codec.grid.blocks import log_magnitude
+from pranc_codec.grid.context import PHASES, ContextModel, known_weights
+from pranc_codec.grid.wavelet import Pyramid
+from pranc_codec.training.context import bpp_of
+from pranc_codec.training.pack_prior import context_tensors
+from pranc_codec.training.symbols import Batch
 
 CPU = torch.device("cpu")
 
@@ -42,27 +50,27 @@ class Known:
         self.symbols = symbols
         below = [*wavelet.grids(*size)[1:], size]
         self.masks = [wavelet.present(*size) for size in below]
-        self.seen: list[latents.Distributions] = []
+        self.seen: list[mixture_coder.Distributions] = []
         self.bits = 0.0
 
-    def __call__(self, d: latents.Distributions, key: tuple[int, ...]) -> np.ndarray:
+    def __call__(self, d: mixture_coder.Distributions, key: tuple[int, ...]) -> np.ndarray:
         level, colour, step = key
         dy, dx = divmod(PHASES[step], 2)
         part = self.symbols.bands[level][0, colour, :, dy::2, dx::2]
         symbols = part[self.masks[level][:, dy::2, dx::2]].numpy()
         self.seen.append(d)
-        self.bits += float(latents.code_lengths_bits(symbols, d).sum(dtype=np.float64))
+        self.bits += float(mixture_coder.code_lengths_bits(symbols, d).sum(dtype=np.float64))
         return symbols
 
 
 def run(symbols: Pyramid, step_code: int, *, size=(63, 95), **options) -> Known:
     known = Known(symbols, size)
     context = priors.plain().context(CPU)
-    exact.code_bands(context, symbols.low, size, step_code, known, **options)
+    context_int.code_bands(context, symbols.low, size, step_code, known, **options)
     return known
 
 
-def same(a: list[latents.Distributions], b: list[latents.Distributions]) -> bool:
+def same(a: list[mixture_coder.Distributions], b: list[mixture_coder.Distributions]) -> bool:
     pairs = zip(a, b, strict=True)
     return all(np.array_equal(x, y) for d, e in pairs for x, y in
                zip(vars(d).values(), vars(e).values(), strict=True))  # fmt: skip
@@ -84,8 +92,8 @@ def test_both_routines_form_the_same_sums(coefficients, monkeypatch):
     """Products with shifted maps, for devices without oneDNN, against its direct convolution."""
     symbols = symbols_at(coefficients, -250)
     ours = run(symbols, -250)
-    assert sums.direct_convolution() is not None or platform.machine() != "x86_64"
-    monkeypatch.setattr(sums, "direct_convolution", lambda: None)
+    assert exact_conv.direct_convolution() is not None or platform.machine() != "x86_64"
+    monkeypatch.setattr(exact_conv, "direct_convolution", lambda: None)
     assert same(ours.seen, run(symbols, -250).seen)
 
 
@@ -102,17 +110,17 @@ def test_sums_are_exact_at_the_bound(size):
     x = torch.randint(-127, 128, (1, 110, 9, 12), generator=generator).float()
     w = torch.randint(-127, 128, (9, 110, size, size), generator=generator).float()
     wanted = torch.nn.functional.conv2d(x.double(), w.double(), padding=(0, size // 2))
-    assert torch.equal(sums.convolve(x, w).double(), wanted)
-    assert torch.equal(sums.convolve_by_products(x, w).double(), wanted)
+    assert torch.equal(exact_conv.convolve(x, w).double(), wanted)
+    assert torch.equal(exact_conv.convolve_by_products(x, w).double(), wanted)
 
 
 def test_sums_that_could_be_inexact_are_refused():
     tensors = dict(priors.plain().tensors)
-    step = exact_network.step_of(tensors, 0, 0, 0, CPU)
+    step = context_int_net.step_of(tensors, 0, 0, 0, CPU)
     assert step.first.shape[2:] == (3, 3)
     tensors["context.0.0.first.bias"] = tensors["context.0.0.first.bias"] + (1 << 24)
     with pytest.raises(CorruptBitstream, match="16777216 up to which they are exact"):
-        exact_network.step_of(tensors, 0, 0, 0, CPU)
+        context_int_net.step_of(tensors, 0, 0, 0, CPU)
 
 
 @pytest.mark.parametrize("step_code", [-130, -250, -400])
@@ -138,8 +146,8 @@ def test_packing_a_model_gives_its_integers_back():
 
 def test_log_integers_round_as_the_text_says():
     x = torch.arange(-70_000, 70_000, 7)[None, None, None]
-    for bits in (0, exact.LOW_BITS):
-        signed, magnitude = exact.log_integers(x, bits)[0].long()
+    for bits in (0, context_int.LOW_BITS):
+        signed, magnitude = context_int.log_integers(x, bits)[0].long()
         wanted = torch.round(16 * log_magnitude(x[0, 0].double() / 2**bits)).clamp(max=127).long()
         assert torch.equal(magnitude, wanted)
         assert torch.equal(signed, wanted * x[0, 0].sign())
@@ -180,7 +188,7 @@ def test_masks_know_what_was_coded():
 def test_density_is_a_distribution():
     outputs = torch.tensor([[0.7], [1.3], [-0.4]])
     symbols = torch.arange(-400, 401).float()
-    bits = density.bits(symbols, outputs.expand(3, 801))
+    bits = mixture.bits(symbols, outputs.expand(3, 801))
     assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=1e-3)
 
 
@@ -188,12 +196,12 @@ def test_slopes_of_the_bits_are_autograds():
     torch.manual_seed(0)
     outputs, symbols = 2 * torch.randn(3, 5000), 8 * torch.randn(5000)
     exact_bits, exact_slopes = bits_and_slopes_by_autograd(symbols.double(), outputs.double())
-    bits, slopes = density.bits_and_slopes(symbols.double(), density.mixture_of(outputs.double()))
+    bits, slopes = mixture.bits_and_slopes(symbols.double(), mixture.mixture_of(outputs.double()))
     torch.testing.assert_close(bits, exact_bits)
     torch.testing.assert_close(slopes, exact_slopes)
     # in float32 as near to that as autograd's
     theirs = bits_and_slopes_by_autograd(symbols, outputs)
-    ours = density.bits_and_slopes(symbols, density.mixture_of(outputs))
+    ours = mixture.bits_and_slopes(symbols, mixture.mixture_of(outputs))
     for one, other, exactly in zip(ours, theirs, (exact_bits, exact_slopes), strict=True):
         assert (one - exactly).abs().mean() < 1.5 * (other - exactly).abs().mean()
 
@@ -202,6 +210,6 @@ def bits_and_slopes_by_autograd(
     symbols: torch.Tensor, outputs: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     symbols.requires_grad_()
-    bits = density.bits(symbols, outputs)
+    bits = mixture.bits(symbols, outputs)
     (slopes,) = torch.autograd.grad(bits.sum(), symbols)
     return bits.detach(), slopes

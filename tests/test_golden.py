@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import pranc_codec
-from pranc_codec.priors import grid as priors
+from pranc_codec.grid import prior as priors
 from tests.golden.check import check_file
 
 GOLDEN = Path(__file__).parent / "golden"

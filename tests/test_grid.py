@@ -12,17 +12,19 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pranc_codec
-from pranc_codec import bitstream, decoder, grid, grid_latents, latents
-from pranc_codec.encoder import grid as encoder, grid_choice, grid_rate, grid_source
-from pranc_codec.encoder.job import Job
-from pranc_codec.entropy import Decoder, Encoder
+from pranc_codec import decoder
+from pranc_codec.encoder.grid import candidates, encode as encoder, rdoq, step_search
+from pranc_codec.encoder.request import Job
+from pranc_codec.entropy import mixture_coder
+from pranc_codec.entropy.mixture_coder import Distributions
+from pranc_codec.entropy.range_coder import Decoder, Encoder
+from pranc_codec.format import bitstream
+from pranc_codec.format.parameters import GridParameters, LayerCode
+from pranc_codec.format.sections import pack_sections, unpack_sections
+from pranc_codec.grid import decode as grid_decode, latent_stream, prior as priors
 from pranc_codec.image import load_picture
-from pranc_codec.latents import Distributions
 from pranc_codec.limits import Limits
 from pranc_codec.metrics import psnr_db
-from pranc_codec.parameters import GridParameters, LayerCode
-from pranc_codec.priors import grid as priors
-from pranc_codec.sections import pack_sections, unpack_sections
 
 CPU = torch.device("cpu")
 
@@ -51,7 +53,7 @@ def test_same_input_and_settings_give_the_same_bytes(photo, grid_file, fitted):
 def test_fitting_pays(photo, fitted):
     """Lower distortion + lmbda * rate than the same step without a fit."""
     plain = pranc_codec.encode(photo, quality=40, effort=0)
-    lmbda = grid_source.FIT_PRICE * pranc_codec.inspect(plain).grid.step ** 2 / 3
+    lmbda = candidates.FIT_PRICE * pranc_codec.inspect(plain).grid.step ** 2 / 3
 
     def loss(data: bytes) -> float:
         psnr = psnr_db(np.asarray(photo), pranc_codec.decode_array(data))
@@ -70,7 +72,7 @@ def test_coefficients_alone_pay_where_latents_are_not_fitted():
     )
     assert np.array_equal(seen[-1].preview(), pranc_codec.decode_array(fitted))
     assert not np.array_equal(seen[0].preview(), seen[-1].preview())
-    assert pranc_codec.inspect(fitted).grid.k == grid.offsets_count()
+    assert pranc_codec.inspect(fitted).grid.k == grid_decode.offsets_count()
     payloads = [decoder.open_file(data, Limits())[1][bitstream.LATENTS] for data in (plain, fitted)]
     assert payloads[0] == payloads[1]
     gain_db = psnr_db(image, pranc_codec.decode_array(fitted)) - psnr_db(
@@ -163,7 +165,7 @@ def test_an_icon_carries_little_overhead():
 
 def test_strips_and_threads_make_the_same_pixels(grid_file, monkeypatch):
     whole = pranc_codec.decode_array(grid_file).astype(int)
-    monkeypatch.setattr(grid, "CELLS_AT_ONCE", 96)
+    monkeypatch.setattr(grid_decode, "CELLS_AT_ONCE", 96)
     before = torch.get_num_threads()
     torch.set_num_threads(3 - before)
     try:
@@ -271,9 +273,9 @@ def test_forged_latents_end_in_an_error_or_an_image(grid_file, junk, step_code, 
 def test_low_band_round_trip():
     low = np.random.default_rng(0).integers(-9000, 9000, (3, 4, 6)).astype(np.int32)
     encoder_ = Encoder()
-    grid_latents.pack_low(encoder_, low, (3, 40, 60))
+    latent_stream.pack_low(encoder_, low, (3, 40, 60))
     decoder_ = Decoder(encoder_.finish())
-    np.testing.assert_array_equal(grid_latents.unpack_low(decoder_, (4, 6), (3, 40, 60)), low)
+    np.testing.assert_array_equal(latent_stream.unpack_low(decoder_, (4, 6), (3, 40, 60)), low)
 
 
 def test_choices_have_the_least_loss():
@@ -282,14 +284,14 @@ def test_choices_have_the_least_loss():
     d = Distributions(
         scale=np.full(500, 24), shape=np.full(500, 2), location=rng.integers(-8, 9, 500)
     )
-    symbols = grid_choice.choose(y, d, 0.2)
+    symbols = rdoq.choose(y, d, 0.2)
     losses = []
     for candidate in (np.rint(y), np.trunc(y), 0 * y):
-        cost = latents.Costs(d).of(candidate.astype(np.int32))
+        cost = mixture_coder.Costs(d).of(candidate.astype(np.int32))
         losses.append(np.square(y - candidate) + 0.2 * cost)
-    cost = latents.Costs(d).of(symbols)
+    cost = mixture_coder.Costs(d).of(symbols)
     np.testing.assert_allclose(np.square(y - symbols) + 0.2 * cost, np.min(losses, axis=0))
-    np.testing.assert_array_equal(grid_choice.choose(y, d, 0), np.rint(y))
+    np.testing.assert_array_equal(rdoq.choose(y, d, 0), np.rint(y))
 
 
 @pytest.mark.parametrize("zero", [-400, -213, 37])
@@ -304,10 +306,10 @@ def test_steps_are_found(zero):
     def estimate(code: int) -> float:
         return 1.3 * np.sinh((code - zero) / 150) - 0.5
 
-    assert abs(grid_rate.nearest_step(error, estimate, 0, np.inf) - zero) <= 1
-    assert len(calls) <= grid_rate.MOST_TRIALS
+    assert abs(step_search.nearest_step(error, estimate, 0, np.inf) - zero) <= 1
+    assert len(calls) <= step_search.MOST_TRIALS
     calls.clear()
-    grid_rate.nearest_step(error, estimate, 0.02, np.inf)
+    step_search.nearest_step(error, estimate, 0.02, np.inf)
     assert len(calls) <= 4
 
 
@@ -317,7 +319,7 @@ def test_steps_are_found_where_the_estimate_is_of_no_use():
     def error(code: int) -> float:
         return 0.2 if code > -300 else (code - 300) / 1000
 
-    assert grid_rate.nearest_step(error, lambda code: float(code), 0.03, 0.05) == -300
+    assert step_search.nearest_step(error, lambda code: float(code), 0.03, 0.05) == -300
 
 
 @pytest.mark.parametrize(
@@ -353,7 +355,7 @@ def test_a_fit_of_grey_counts_grey_only(photo):
 
 def test_estimates_follow_the_files(photo):
     """Ratios of bpp and differences of PSNR, from step to step, which is what the search needs."""
-    source = grid_source.Source(job=Job(picture=load_picture(photo), effort=0))
+    source = candidates.Source(job=Job(picture=load_picture(photo), effort=0))
     coded = [source.coded(code) for code in (-320, -256, -192)]
     guessed = [source.estimates.bpp(code) for code in (-320, -256, -192)]
     for (a, b), (x, y) in zip(pairwise(coded), pairwise(guessed), strict=True):
@@ -367,7 +369,7 @@ def test_qualities_and_lmbdas_say_steps():
     assert encoder.step_code_of_quality(1) == -64
     assert encoder.step_code_of_quality(100) == -480
     step = 2 ** (encoder.step_code_of_lmbda(1e-3) / 64)
-    assert grid_source.PRICE * step**2 / 3 == pytest.approx(1e-3, rel=0.02)
+    assert candidates.PRICE * step**2 / 3 == pytest.approx(1e-3, rel=0.02)
 
 
 def test_sections_that_do_not_belong_are_refused(grid_file):
@@ -380,7 +382,7 @@ def test_sections_that_do_not_belong_are_refused(grid_file):
 
 def test_coefficients_change_the_network_and_are_accounted_for(photo):
     """A file with coefficients: kept where they pay, here put in by hand."""
-    source = grid_source.Source(job=Job(picture=load_picture(photo), effort=0, seed=3))
+    source = candidates.Source(job=Job(picture=load_picture(photo), effort=0, seed=3))
     symbols = np.random.default_rng(0).integers(-9, 10, 100).astype(np.int32)
     plain = source.coded(-250)
     coded = replace(plain, coefficients=symbols)
@@ -388,7 +390,7 @@ def test_coefficients_change_the_network_and_are_accounted_for(photo):
     assert pranc_codec.inspect(data).grid.k == 100
     (layer,) = pranc_codec.analyze(data).layers
     np.testing.assert_array_equal(layer.symbols, symbols)
-    assert layer.weights == grid.offsets_count()
+    assert layer.weights == grid_decode.offsets_count()
     assert pranc_codec.analyze(data).part_bytes["symbols"] <= 1.01 * layer.bits / 8 + 4
     assert (
         np.abs(
@@ -418,7 +420,7 @@ def test_the_longest_line_takes_little_memory():
     """One row of 65535 pixels: strips are of one row, and that fits."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     line = np.tile(np.arange(255, dtype=np.uint8), 257)[None]
-    assert line.shape == (1, grid.LARGEST_SIDE)
+    assert line.shape == (1, grid_decode.LARGEST_SIDE)
     data = pranc_codec.encode(line, quality=30, effort=0)
     assert pranc_codec.decode_array(data).shape == line.shape
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 700 * 1024  # KiB

@@ -8,13 +8,13 @@ import pytest
 import torch
 from skimage import data as skimage_data
 
-from pranc_codec.encoder import grid_fit, grid_source
-from pranc_codec.encoder.grid_fit import FitProblem, FitSettings
-from pranc_codec.encoder.grid_tiles import SIDE, Span, fit_tiles, part_of, spans
-from pranc_codec.encoder.job import Job
-from pranc_codec.encoder.soft_rounding import Softness, soft_round, softly_rounded
+from pranc_codec.encoder.grid import candidates, fit_latents
+from pranc_codec.encoder.grid.fit_latents import FitProblem, FitSettings
+from pranc_codec.encoder.grid.soft_rounding import Softness, soft_round, softly_rounded
+from pranc_codec.encoder.grid.tiles import SIDE, Span, fit_tiles, part_of, spans
+from pranc_codec.encoder.request import Job
 from pranc_codec.image import load_picture
-from pranc_codec.quantize import rate_bits
+from pranc_codec.pranc.rate_model import rate_bits
 
 STEP_CODE = -200
 
@@ -23,7 +23,7 @@ def problem_of(height: int = 63, width: int = 95, *, grey: bool = False) -> FitP
     image = skimage_data.astronaut()[:height, 200 : 200 + width].copy()
     picture = load_picture(image[:, :, 0] if grey else image)
     job = Job(picture=picture, effort=4)
-    return grid_source.Source(job=job).latents_problem(STEP_CODE)
+    return candidates.Source(job=job).latents_problem(STEP_CODE)
 
 
 def moved(problem: FitProblem) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -39,10 +39,10 @@ def whole_loss(
 ) -> torch.Tensor:
     """All of it at once, through the networks."""
     with problem.synthesis.offsets.using([coefficients]):
-        outputs = grid_fit.outputs_of(problem, latents)
-        correction = grid_fit._correction(problem, latents)
-    distortion = grid_fit._lost(problem, latents, correction).square().sum() / problem.step**2
-    bits = grid_fit.bits_of(problem, latents, outputs)
+        outputs = fit_latents.outputs_of(problem, latents)
+        correction = fit_latents._correction(problem, latents)
+    distortion = fit_latents._lost(problem, latents, correction).square().sum() / problem.step**2
+    bits = fit_latents.bits_of(problem, latents, outputs)
     rate = rate_bits(coefficients / problem.coefficient_step)
     return distortion + problem.price * (bits + rate)
 
@@ -53,17 +53,17 @@ def whole_loss(
 )
 def test_at_a_look_the_gradient_is_that_of_the_whole_loss(height, width, grey, monkeypatch):
     problem = problem_of(height, width, grey=grey)
-    monkeypatch.setattr(grid_fit, "bfloat16_products", lambda _: nullcontext())
+    monkeypatch.setattr(fit_latents, "bfloat16_products", lambda _: nullcontext())
     latents, coefficients = moved(problem)
     loss = whole_loss(problem, latents, coefficients)
     wanted = torch.autograd.grad(loss, [*latents, coefficients])
     rate = rate_bits(coefficients / problem.coefficient_step)
     with problem.synthesis.offsets.using([coefficients]):
-        seen = grid_fit.look(problem, latents, problem.price * rate)
-    distortion, bits, gradients = grid_fit.follow(problem, latents, seen)
+        seen = fit_latents.look(problem, latents, problem.price * rate)
+    distortion, bits, gradients = fit_latents.follow(problem, latents, seen)
     torch.testing.assert_close(distortion + problem.price * (bits + rate), loss)
     torch.testing.assert_close(coefficients.grad, wanted[-1], rtol=1e-4, atol=1e-5)
-    for found, gradient, mask in zip(gradients, wanted, grid_fit._masks(problem), strict=False):
+    for found, gradient, mask in zip(gradients, wanted, fit_latents._masks(problem), strict=False):
         difference = ((found - gradient) * mask).abs().max()
         assert difference < 1e-4 * gradient.abs().max()  # sums in other orders
 
@@ -73,18 +73,18 @@ TILES = FitSettings(looks=3, learning_rate=0.02)
 
 def test_fitted_in_tiles_an_image_gains_what_it_does_as_a_whole(monkeypatch):
     picture = load_picture(np.concatenate([skimage_data.astronaut()[:, 200:264]] * 2)[:-3])
-    source = grid_source.Source(job=Job(picture=picture, effort=4))
-    plain = source.coded(STEP_CODE).loss(grid_source.FIT_PRICE)
+    source = candidates.Source(job=Job(picture=picture, effort=4))
+    plain = source.coded(STEP_CODE).loss(candidates.FIT_PRICE)
 
     def gain() -> float:
         _, alone = source.with_latents(STEP_CODE, TILES)
-        return 1 - alone.coded.loss(grid_source.FIT_PRICE) / plain
+        return 1 - alone.coded.loss(candidates.FIT_PRICE) / plain
 
     whole = gain()
     reports = []
-    monkeypatch.setattr(grid_source, "MOST_PIXELS_AT_ONCE", 0)
+    monkeypatch.setattr(candidates, "MOST_PIXELS_AT_ONCE", 0)
     options = dict(progress=reports.append, side=512)
-    monkeypatch.setattr(grid_source, "fit_tiles", lambda *a, **o: fit_tiles(*a, **o | options))
+    monkeypatch.setattr(candidates, "fit_tiles", lambda *a, **o: fit_tiles(*a, **o | options))
     assert gain() > 0.9 * whole > 0.009
     assert [r.step for r in reports] == sorted(r.step for r in reports)
     assert reports[-1].step == reports[-1].steps == 2 * TILES.iterations
@@ -123,7 +123,7 @@ def test_tiles_cover_an_axis(length):
 def test_networks_look_at_latents_without_noise(monkeypatch):
     problem, settings = problem_of(), FitSettings(looks=2, iterations_per_look=3, learning_rate=0)
     looked, followed = [], []
-    real_look, real_follow = grid_fit.look, grid_fit.follow
+    real_look, real_follow = fit_latents.look, fit_latents.follow
 
     def look(problem, latents, price):
         looked.append([t.detach().clone() for t in latents])
@@ -133,10 +133,10 @@ def test_networks_look_at_latents_without_noise(monkeypatch):
         followed.append([t.detach().clone() for t in latents])
         return real_follow(problem, latents, seen)
 
-    monkeypatch.setattr(grid_fit, "look", look)
-    monkeypatch.setattr(grid_fit, "follow", follow)
-    grid_fit.fit(problem, settings, seed=0, progress=None)
-    masks = grid_fit._masks(problem)
+    monkeypatch.setattr(fit_latents, "look", look)
+    monkeypatch.setattr(fit_latents, "follow", follow)
+    fit_latents.fit(problem, settings, seed=0, progress=None)
+    masks = fit_latents._masks(problem)
     bands = list(problem.y.bands)
     for part, seen in zip((0, 0.5), looked, strict=True):
         wanted, _ = softly_rounded(bands, masks, settings.softness(part), None)

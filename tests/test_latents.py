@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pranc_codec import latents, tables
-from pranc_codec.entropy import LARGEST_MAGNITUDE, Decoder, Encoder
+from pranc_codec.entropy import mixture_coder, tables
+from pranc_codec.entropy.mixture_coder import Distributions
+from pranc_codec.entropy.range_coder import LARGEST_MAGNITUDE, Decoder, Encoder
 from pranc_codec.errors import CorruptBitstream
-from pranc_codec.latents import Distributions
 
 
 def distributions(scale, shape, location) -> Distributions:
@@ -46,8 +46,8 @@ def test_rows_have_the_probabilities_that_the_text_says(scale, shape, location):
 
 
 def test_ratios_are_the_nearest_integers():
-    parts, ratio = latents._ratios()
-    scales = np.arange(latents.LARGEST_SCALE + 1)
+    parts, ratio = mixture_coder._ratios()
+    scales = np.arange(mixture_coder.LARGEST_SCALE + 1)
     np.testing.assert_array_equal(ratio, np.rint(2.0 ** (scales / 8 - 4) * parts * 256))
 
 
@@ -69,13 +69,13 @@ def test_round_trip(steps):
     for symbols, d in arrays:
         # A difference to the base may leave the format's range; then the encoder says so.
         try:
-            latents.encode_step(encoder, symbols, d)
+            mixture_coder.encode_step(encoder, symbols, d)
         except OverflowError:
             assert np.abs(symbols).max() > LARGEST_MAGNITUDE // 2
             return
     decoder = Decoder(encoder.finish())
     for symbols, d in arrays:
-        np.testing.assert_array_equal(latents.decode_step(decoder, d), symbols)
+        np.testing.assert_array_equal(mixture_coder.decode_step(decoder, d), symbols)
 
 
 @pytest.mark.parametrize(("scale", "location"), [(4, 20), (24, -7), (40, 5), (60, 64), (100, -3)])
@@ -88,31 +88,31 @@ def test_length_is_what_the_model_says(scale, location):
     full = [np.full(count, v) for v in (scale, 0, location)]
     d = distributions(*full)
     encoder = Encoder()
-    latents.encode_step(encoder, symbols, d)
-    ideal = float(latents.code_lengths_bits(symbols, d).sum(dtype=np.float64)) / 8
+    mixture_coder.encode_step(encoder, symbols, d)
+    ideal = float(mixture_coder.code_lengths_bits(symbols, d).sum(dtype=np.float64)) / 8
     assert len(encoder.finish()) == pytest.approx(ideal, rel=0.002, abs=8)
     other = distributions(full[0] - 4, full[1], full[2])
-    assert ideal < float(latents.code_lengths_bits(symbols, other).sum(dtype=np.float64)) / 8
+    assert ideal < float(mixture_coder.code_lengths_bits(symbols, other).sum(dtype=np.float64)) / 8
 
 
 def test_words_are_pinned():
     """The bytes of a fixed message: a change of them is a change of the format."""
     d = distributions([0, 30, 30, 63, 90, 112], [0, 2, 4, 1, 3, 0], [0, -7, 40, 3, -64, 64])
     encoder = Encoder()
-    latents.encode_step(encoder, np.array([0, -2, 5, 11, -700, 123456], np.int32), d)
+    mixture_coder.encode_step(encoder, np.array([0, -2, 5, 11, -700, 123456], np.int32), d)
     assert encoder.finish().hex() == "952c3be2af52d8c4"
 
 
 def test_what_follows_the_stream_is_refused():
     d = distributions(np.full(50, 20), np.zeros(50, int), np.zeros(50, int))
     encoder = Encoder()
-    latents.encode_step(encoder, np.arange(50, dtype=np.int32) % 3, d)
+    mixture_coder.encode_step(encoder, np.arange(50, dtype=np.int32) % 3, d)
     data = encoder.finish()
     decoder = Decoder(data)
-    latents.decode_step(decoder, d)
+    mixture_coder.decode_step(decoder, d)
     decoder.finish()
     for junk in (b"\0", b"junk" * 5):
         decoder = Decoder(data + junk)
-        latents.decode_step(decoder, d)
+        mixture_coder.decode_step(decoder, d)
         with pytest.raises(CorruptBitstream, match="follow the end"):
             decoder.finish()

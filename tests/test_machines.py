@@ -20,8 +20,8 @@ from skimage import data as skimage_data
 
 from pranc_codec.errors import InvalidArgument, PrancError
 from pranc_codec.evaluate import Machines, Result, Sweep, evaluate, evaluate_all, find_codec
-from pranc_codec.evaluate.cluster import outcomes_on_cluster
-from pranc_codec.evaluate.folder import Folder
+from pranc_codec.evaluate.harness.cluster import outcomes_on_cluster
+from pranc_codec.evaluate.harness.folder import Folder
 
 JPEG = find_codec("jpeg")
 MEASURED_ANEW = ("encode_s", "decode_s", "peak_memory_bytes", "threads")

@@ -21,13 +21,13 @@ from pranc_codec import (
     Pranc,
     TruncatedBitstream,
     UnsupportedVersion,
-    model_format,
 )
 from pranc_codec.basis import KINDS
-from pranc_codec.fields import pack_varint
-from pranc_codec.owners import tensors_of
-from pranc_codec.sections import pack_sections
-from pranc_codec.side_tensors import unpack_tensors
+from pranc_codec.format.fields import pack_varint
+from pranc_codec.format.sections import pack_sections
+from pranc_codec.pranc import file_format
+from pranc_codec.pranc.module_tensors import tensors_of
+from pranc_codec.pranc.stored_tensors import unpack_tensors
 
 INPUTS = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(1))
 
@@ -52,14 +52,14 @@ DATA = condensed().to_bytes()
 
 
 def parts(data: bytes):
-    header = model_format.unpack_header(data)
-    return header, model_format.unpack_sections(data, header)
+    header = file_format.unpack_header(data)
+    return header, file_format.unpack_sections(data, header)
 
 
 def rewrite(data: bytes, payloads=None, **changes) -> bytes:
     """The same file with other header fields or sections, and right checksums."""
     header, old = parts(data)
-    return model_format.pack_header(replace(header, **changes)) + pack_sections(payloads or old)
+    return file_format.pack_header(replace(header, **changes)) + pack_sections(payloads or old)
 
 
 @pytest.mark.parametrize("basis", KINDS)
@@ -89,8 +89,8 @@ def test_counts():
 def test_bytes_of_a_file():
     """Coefficients dominate: what stands beside them is counted and small."""
     header, sections = parts(condensed(coefficients=1000).to_bytes())
-    assert len(sections[model_format.COEFFICIENTS]) < 1000 * 6.4 / 8
-    assert header.header_bytes + len(sections[model_format.TENSORS]) < 120
+    assert len(sections[file_format.COEFFICIENTS]) < 1000 * 6.4 / 8
+    assert header.header_bytes + len(sections[file_format.TENSORS]) < 120
 
 
 def test_the_module_may_be_on_the_meta_device():
@@ -173,7 +173,7 @@ def test_every_flipped_bit_is_noticed():
 @given(st.binary(max_size=100))
 def test_arbitrary_bytes(data):
     module = build()
-    for text in (data, model_format.SIGNATURE + data, model_format.SIGNATURE + b"\1\0" + data):
+    for text in (data, file_format.SIGNATURE + data, file_format.SIGNATURE + b"\1\0" + data):
         with pytest.raises(BitstreamError):
             Pranc.from_bytes(text, module)
 
@@ -220,7 +220,7 @@ def test_illegal_flags(flags):
 
 def test_a_lying_number_of_layers_reads_nothing():
     header = parts(DATA)[0]
-    lie = model_format.pack_header(replace(header, layers=2**32 - 1, codes=header.codes))
+    lie = file_format.pack_header(replace(header, layers=2**32 - 1, codes=header.codes))
     with pytest.raises(TruncatedBitstream):
         Pranc.from_bytes(lie, build())
 
@@ -241,7 +241,7 @@ def test_a_lying_number_of_layers_reads_nothing():
     ],
 )
 def test_lying_tensors(tensors):
-    sections = {**parts(DATA)[1], model_format.TENSORS: tensors}
+    sections = {**parts(DATA)[1], file_format.TENSORS: tensors}
     with pytest.raises(BitstreamError):
         Pranc.from_bytes(rewrite(DATA, sections), build())
 

@@ -14,10 +14,11 @@ from PIL import Image
 from skimage import data as skimage_data
 from typer.testing import CliRunner
 
-from pranc_codec.cli import app
+from pranc_codec.commands.cli import app
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.evaluate import aggregate, evaluate_all, load_report, parse_sweep, write_report
-from pranc_codec.evaluate.crops import compare_at_equal_bytes
+from pranc_codec.evaluate import evaluate_all, load_report, parse_sweep, write_report
+from pranc_codec.evaluate.report import aggregate
+from pranc_codec.evaluate.report.crops import compare_at_equal_bytes
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner
 
 import pranc_codec
-from pranc_codec.cli import app
+from pranc_codec.commands.cli import app
 from pranc_codec.image import load_picture
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'

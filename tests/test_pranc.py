@@ -8,7 +8,7 @@ from torch import nn
 
 from pranc_codec import InvalidArgument, Pranc
 from pranc_codec.basis import KINDS
-from pranc_codec.shares import apportion, apportion_by_roots, fill
+from pranc_codec.basis.allocation import apportion, apportion_by_roots, fill
 
 
 def small_network() -> nn.Module:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pranc_codec import prng
+from pranc_codec.basis import prng
 
 # Random123 1.14, examples/kat_vectors, "philox4x32 10": counter, key, result.
 KNOWN_ANSWERS = [

@@ -13,7 +13,6 @@ from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate import (
     Curve,
     Result,
-    aggregate,
     bd_rate,
     bd_table,
     load_curve,
@@ -21,6 +20,7 @@ from pranc_codec.evaluate import (
     plot_curves,
     write_report,
 )
+from pranc_codec.evaluate.report import aggregate
 
 ANCHOR = Curve(name="anchor", bpp=(0.1, 0.2, 0.5, 1.0, 2.0), psnr_db=(25.0, 28.0, 32.0, 35.5, 40.0))
 

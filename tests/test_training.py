@@ -8,15 +8,19 @@ from safetensors.torch import load_file
 from skimage import data as skimage_data
 from typer.testing import CliRunner
 
-from pranc_codec import wavelet
-from pranc_codec.cli import app
-from pranc_codec.context import ColourContext, ContextModel
-from pranc_codec.encoder.grid_fit import fit
+from pranc_codec.commands.cli import app
+from pranc_codec.encoder.grid.fit_latents import fit
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.exact_network import ExactContext
-from pranc_codec.priors import grid as priors
-from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
-from pranc_codec.training.grid_fitted import FittedWindows
+from pranc_codec.grid import prior as priors, wavelet
+from pranc_codec.grid.context import ColourContext, ContextModel
+from pranc_codec.grid.context_int_net import ExactContext
+from pranc_codec.training import (
+    context as context_training,
+    enhancement as enhancement_training,
+    fitted_windows,
+    pack_prior,
+)
+from pranc_codec.training.fitted_windows import FittedWindows
 from pranc_codec.training.loop import Schedule, Task, averaged_weights, learning_rate, train
 from pranc_codec.training.photographs import load_photographs, random_crops
 
@@ -34,7 +38,7 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path, monkeypatch):
     context, synthesis = tmp_path / "context.pt", tmp_path / "synthesis.pt"
     options = dict(crops=1, side=64, threads=torch.get_num_threads())
     rounded = tmp_path / "rounded.pt"
-    grid_context.main(folder, context, steps=2, **options)
+    context_training.main(folder, context, steps=2, **options)
     starts = []
 
     def kept(model, *others):
@@ -43,14 +47,14 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path, monkeypatch):
         return train(model, *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(grid_context, "train", kept)
-        grid_context.main(folder, rounded, steps=2, **options, rounded_from=context)
+        patch.setattr(context_training, "train", kept)
+        context_training.main(folder, rounded, steps=2, **options, rounded_from=context)
     trained = averaged_weights(context)
     assert all(torch.equal(value, trained[name]) for name, value in starts[0].items())
-    grid_synthesis.main(folder, rounded, synthesis, steps=2, **options, from_prior=True)
+    enhancement_training.main(folder, rounded, synthesis, steps=2, **options, from_prior=True)
     for path, text in ((rounded, "validation bpp"), (synthesis, "validation gain dB")):
         assert text in path.with_suffix(".log").read_text()
-    grid_prior.main(rounded, synthesis, tmp_path / "grid.safetensors")
+    pack_prior.main(rounded, synthesis, tmp_path / "grid.safetensors")
     tensors = load_file(tmp_path / "grid.safetensors")
     assert_packed_as_trained(rounded, tensors)
     assert tensors["synthesis.offsets.values"].dtype == torch.float16
@@ -70,8 +74,8 @@ def test_a_gpu_trains_as_a_processor_does(folder, tmp_path):
             steps=3, crops=2, side=64, device=device, from_prior=True,
             threads=torch.get_num_threads(),
         )  # fmt: skip
-        grid_context.main(folder, context, **options)
-        grid_synthesis.main(folder, context, synthesis, **options)
+        context_training.main(folder, context, **options)
+        enhancement_training.main(folder, context, synthesis, **options)
         words = [
             word for path in (context, synthesis)
             for word in path.with_suffix(".log").read_text().split()
@@ -119,19 +123,19 @@ def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
     with pytest.raises(InvalidArgument, match="0 fitted windows to train on and 0 held out"):
         FittedWindows.load(windows, crops=2)
     for held_out in (False, True):
-        grid_fitted.main(folder, windows, count=2, side=32, held_out=held_out, threads=threads)
+        fitted_windows.main(folder, windows, count=2, side=32, held_out=held_out, threads=threads)
     stored = sorted(windows.glob("*/*.safetensors"))
     assert len(stored) == 4
     lost = windows / "training" / "000001.safetensors"
     made = lost.read_bytes()
     lost.unlink()
     fits = []
-    monkeypatch.setattr(grid_fitted, "fit", lambda *a, **o: fits.append(1) or fit(*a, **o))
-    grid_fitted.main(folder, windows, count=2, side=32, threads=threads)
+    monkeypatch.setattr(fitted_windows, "fit", lambda *a, **o: fits.append(1) or fit(*a, **o))
+    fitted_windows.main(folder, windows, count=2, side=32, threads=threads)
     assert len(fits) == 1
     assert lost.read_bytes() == made
     with pytest.raises(InvalidArgument, match="side 32 there, 48 here"):
-        grid_fitted.main(folder, windows, count=2, side=48, threads=threads)
+        fitted_windows.main(folder, windows, count=2, side=48, threads=threads)
     examples = FittedWindows.load(windows, crops=2)
     batch = examples.batch(examples.draw(torch.Generator().manual_seed(0)))
     assert batch.opponent.shape == (2, 3, 32, 32)
@@ -140,9 +144,9 @@ def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
     error = (wavelet.synthesize(scaled, 32, 32) - batch.opponent).square().flatten(1).mean(1)
     assert (error < step.square()).all()
     options = dict(steps=2, crops=2, threads=threads, from_prior=True, fitted=windows)
-    grid_context.main(folder, context, **options)
-    grid_synthesis.main(folder, context, tmp_path / "synthesis.pt", **options)
-    grid_prior.main(context, tmp_path / "synthesis.pt", tmp_path / "grid.safetensors")
+    context_training.main(folder, context, **options)
+    enhancement_training.main(folder, context, tmp_path / "synthesis.pt", **options)
+    pack_prior.main(context, tmp_path / "synthesis.pt", tmp_path / "grid.safetensors")
     assert load_file(tmp_path / "grid.safetensors").keys() == priors.fitted().tensors.keys()
 
 

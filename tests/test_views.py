@@ -10,7 +10,7 @@ from skimage import data as photographs
 
 import pranc_codec
 import pranc_codec.pillow_plugin
-from pranc_codec import wavelet
+from pranc_codec.grid import wavelet
 from pranc_codec.metrics import psnr_db
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pranc_codec import wavelet
+from pranc_codec.grid import wavelet
 
 SIZES = [(1, 1), (1, 9), (6, 1), (2, 2), (3, 5), (33, 47), (64, 64), (101, 256)]
 

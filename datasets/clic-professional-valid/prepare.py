@@ -10,7 +10,7 @@ The SHA-256 is the one that TensorFlow Datasets publishes (url_checksums/clic.tx
 import sys
 from pathlib import Path
 
-from pranc_codec.evaluate.archive import Archive, prepare
+from pranc_codec.evaluate.datasets import Archive, prepare
 
 ARCHIVE = Archive(
     name="CLIC professional validation",

@@ -10,7 +10,7 @@ The SHA-256 is the one that TensorFlow Datasets publishes (url_checksums/div2k.t
 import sys
 from pathlib import Path
 
-from pranc_codec.evaluate.archive import Archive, prepare
+from pranc_codec.evaluate.datasets import Archive, prepare
 
 ARCHIVE = Archive(
     name="DIV2K validation",

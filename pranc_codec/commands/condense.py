@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pranc_codec import PrancError
 from pranc_codec.commands.options import Device
-from pranc_codec.decoder import device_of
+from pranc_codec.device import device_of
 
 
 def condense(

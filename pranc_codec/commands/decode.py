@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import pranc_codec
-from pranc_codec.batch import process_all
+from pranc_codec.commands.batch import process_all
 from pranc_codec.commands.options import Device, Force, Inputs, Output
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 import pranc_codec
 from pranc_codec import Metadata
-from pranc_codec.batch import process_all
+from pranc_codec.commands.batch import process_all
 from pranc_codec.commands.options import Device, Force, Inputs, Output
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pranc_codec import PrancError
-from pranc_codec.batch import progress_bar
+from pranc_codec.commands.batch import progress_bar
 
 
 def evaluate(
@@ -54,7 +54,7 @@ def evaluate(
     """
     try:
         from pranc_codec.evaluate.command import parse_resources, parse_shard, run_evaluation
-        from pranc_codec.evaluate.run import Machines
+        from pranc_codec.evaluate.harness.run import Machines
     except ImportError as error:
         raise PrancError(f"{error}: evaluation needs pip install 'pranc-codec[eval]'") from error
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 import pranc_codec
 from pranc_codec import PrancError
-from pranc_codec.batch import complain
+from pranc_codec.commands.batch import complain
 from pranc_codec.commands.options import Inputs
 
 COLOURS: Final = ("luminance", "red-blue", "green")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pranc_codec import PrancError
-from pranc_codec.batch import progress_bar
+from pranc_codec.commands.batch import progress_bar
 
 
 def report(
@@ -48,7 +48,7 @@ def report(
     if (low is None) != (high is None):
         raise typer.BadParameter("--low and --high go together")
     try:
-        from pranc_codec.evaluate.compare import write_comparison
+        from pranc_codec.evaluate.report.compare import write_comparison
     except ImportError as error:
         raise PrancError(f"{error}: reports need pip install 'pranc-codec[eval]'") from error
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from pranc_codec.commands.options import Device
-from pranc_codec.decoder import device_of
+from pranc_codec.device import device_of
 
 ROUNDED_PART: Final = 10
 """The context model is trained for one part in so many more, rounded."""
@@ -67,7 +67,12 @@ def train_prior(
     - `pranc train-prior photographs/ -o runs/prior --crops 16`, on a GPU
     - `pranc train-prior photographs/ -o runs/fitted --from-prior --fitted 1000 --steps 500`
     """
-    from pranc_codec.training import grid_context, grid_fitted, grid_prior, grid_synthesis
+    from pranc_codec.training import (
+        context as context_training,
+        enhancement as enhancement_training,
+        fitted_windows,
+        pack_prior,
+    )
 
     if fitted and not from_prior:
         raise typer.BadParameter("fitted windows are too few to begin with: add --from-prior")
@@ -87,15 +92,15 @@ def train_prior(
     if fitted:
         windows = output / "fitted"
         for count, held_out in ((fitted, False), (max(8, fitted // 20), True)):
-            grid_fitted.main(
+            fitted_windows.main(
                 folder, windows, count=count, held_out=held_out, threads=threads, seed=seed
             )
         options |= dict(fitted=windows)
-    grid_context.main(folder, context, **options)
+    context_training.main(folder, context, **options)
     in_integers = options | dict(
         steps=-(-steps // ROUNDED_PART), seed=seed + ROUNDED_SEEDS, learning_rate=None
     )
-    grid_context.main(folder, rounded, **in_integers, rounded_from=context)
-    grid_synthesis.main(folder, rounded, synthesis, **options)
-    grid_prior.main(rounded, synthesis, output / "grid.safetensors")
+    context_training.main(folder, rounded, **in_integers, rounded_from=context)
+    enhancement_training.main(folder, rounded, synthesis, **options)
+    pack_prior.main(rounded, synthesis, output / "grid.safetensors")
     Console().print(f"prior: {output / 'grid.safetensors'}")

@@ -30,10 +30,11 @@ from pranc_codec.condense.statistics import measure_statistics
 from pranc_codec.condense.tasks import Task
 from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.files import check_settings, sha256_of, write_atomically
-from pranc_codec.model_file import default_step
-from pranc_codec.owners import normalization
-from pranc_codec.pranc import Pranc
+from pranc_codec.files import sha256_of, write_atomically
+from pranc_codec.pranc.file import default_step
+from pranc_codec.pranc.model import Pranc
+from pranc_codec.pranc.module_tensors import normalization
+from pranc_codec.resume import check_settings
 
 STEPS_PER_DEVIATION: Final = (2, 3, 4, 6, 8, 16, 32)
 TOLERANCE: Final = 0.001

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pranc_codec import entropy
-from pranc_codec.fields import Reader, pack_varint
-from pranc_codec.model_file import code_of_step, default_step, symbols_of
-from pranc_codec.owners import TensorInfo, tensors_of
-from pranc_codec.parameters import step_of_code
-from pranc_codec.side_tensors import pack_tensors, unpack_tensors
-from pranc_codec.tables import TOTAL, Row, rows
+from pranc_codec.entropy import range_coder
+from pranc_codec.entropy.tables import TOTAL, Row, rows
+from pranc_codec.format.fields import Reader, pack_varint
+from pranc_codec.format.parameters import step_of_code
+from pranc_codec.pranc.file import code_of_step, default_step, symbols_of
+from pranc_codec.pranc.module_tensors import TensorInfo, tensors_of
+from pranc_codec.pranc.stored_tensors import pack_tensors, unpack_tensors
 
 VECTOR_STEPS: Final = 16
 
@@ -65,14 +65,14 @@ def pack_weights(module: nn.Module, steps_per_deviation: int) -> bytes:
     steps_per_deviation: root mean square of a tensor's remaining weights over its step. Parameters
     of one dimension have `VECTOR_STEPS`.
     """
-    header, encoder = b"", entropy.Encoder()
+    header, encoder = b"", range_coder.Encoder()
     for parameter in module.parameters():
         flat, pruned = parameter.flatten().cpu(), parameter.dim() > 1
         remaining = flat[flat != 0] if pruned else flat
         steps = steps_per_deviation if pruned else VECTOR_STEPS
         code = code_of_step(default_step(remaining, steps) if len(remaining) else 1.0)
         symbols = symbols_of(remaining, step_of_code(code))
-        row = entropy.cheapest_row(symbols)
+        row = range_coder.cheapest_row(symbols)
         header += pack_varint(len(remaining)) + bytes([code, row])
         if pruned:
             encoder.encode((flat != 0).int().numpy(), _row_of(len(remaining), len(flat)))
@@ -92,7 +92,7 @@ def unpack_pruned(data: bytes, module: nn.Module) -> None:
     """Fill a module of the same architecture."""
     reader, parameters = Reader(data), list(module.parameters())
     heads = [(reader.varint(), step_of_code(reader.u8()), reader.u8()) for _ in parameters]
-    decoder = entropy.Decoder(reader.take(reader.varint()))
+    decoder = range_coder.Decoder(reader.take(reader.varint()))
     for parameter, (remaining, step, row) in zip(parameters, heads, strict=True):
         size = parameter.numel()
         mask = np.ones(size, dtype=bool)

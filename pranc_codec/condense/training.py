@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pranc_codec.condense.datasets import Dataset, Split
-from pranc_codec.files import check_settings, write_atomically
-from pranc_codec.pranc import Pranc
+from pranc_codec.files import write_atomically
+from pranc_codec.pranc.model import Pranc
 from pranc_codec.precision import bfloat16_products
+from pranc_codec.resume import check_settings
 
 EVALUATED_AT_ONCE: Final = 500
 TEMPERATURE: Final = 2.0

@@ -6,21 +6,22 @@ from typing import Final
 
 import torch
 
-from pranc_codec import decoder
-from pranc_codec.encoder import grid, mlp
-from pranc_codec.encoder.job import Job, ProgressCallback
-from pranc_codec.encoder.plan import Rule
+from pranc_codec.device import device_of
+from pranc_codec.encoder.grid import encode as grid_encode
+from pranc_codec.encoder.mlp import encode as mlp_encode
+from pranc_codec.encoder.mlp.plan import Rule
+from pranc_codec.encoder.request import Job, ProgressCallback
 from pranc_codec.encoder.target import Target, check_profile, level_of_effort, make_target
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.extras import check_metadata
-from pranc_codec.image import ImageLike, Metadata, Picture, load_picture
+from pranc_codec.format.metadata import Metadata, check_metadata
+from pranc_codec.image import ImageLike, Picture, load_picture
 from pranc_codec.limits import DEFAULT_LIMITS
 from pranc_codec.precision import float32_everywhere
 
 LARGEST_SEED: Final = 2**32 - 1
 ENCODERS: Final[dict[str, Callable[[Job, Target], bytes]]] = {
-    "grid": grid.encode,
-    "mlp": mlp.encode,
+    "grid": grid_encode.encode,
+    "mlp": mlp_encode.encode,
 }
 
 
@@ -72,7 +73,7 @@ def encode(
         picture = replace(picture, metadata=metadata)
     check_metadata(picture.metadata, DEFAULT_LIMITS)
     job = Job(
-        picture=picture, effort=level, seed=seed, device=decoder.device_of(device),
+        picture=picture, effort=level, seed=seed, device=device_of(device),
         progress=progress, rule=rule,
     )  # fmt: skip
     with float32_everywhere(), torch.inference_mode(False), torch.enable_grad():

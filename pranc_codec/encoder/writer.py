@@ -6,13 +6,14 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec import bitstream, entropy, extras
-from pranc_codec.bitstream import Header
-from pranc_codec.encoder.plan import Plan
+from pranc_codec.encoder.mlp.plan import Plan
+from pranc_codec.entropy import range_coder
 from pranc_codec.errors import PrancError
+from pranc_codec.format import bitstream, metadata
+from pranc_codec.format.bitstream import Header
+from pranc_codec.format.parameters import LayerCode, MlpParameters, Parameters, step_of_code
+from pranc_codec.format.sections import pack_sections
 from pranc_codec.image import Picture
-from pranc_codec.parameters import LayerCode, MlpParameters, Parameters, step_of_code
-from pranc_codec.sections import pack_sections
 
 
 def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
@@ -31,12 +32,12 @@ def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
 
 def quantize_layers(
     coefficients: Sequence[Float[Tensor, " _"]], step_codes: Sequence[int]
-) -> list[entropy.Integers]:
+) -> list[range_coder.Integers]:
     """Symbols of each layer: coefficients over their step, rounded."""
     symbols = []
     for layer, code in zip(coefficients, step_codes, strict=True):
         exact = np.rint(layer.numpy().astype(np.float64) / step_of_code(code))
-        if not np.all(np.abs(exact) <= entropy.LARGEST_MAGNITUDE):  # or not finite
+        if not np.all(np.abs(exact) <= range_coder.LARGEST_MAGNITUDE):  # or not finite
             raise PrancError("the fit diverged: try another seed, effort or rate")
         symbols.append(exact.astype(np.int32))
     return symbols
@@ -46,16 +47,16 @@ def write_file(
     picture: Picture,
     plan: Plan,
     seed: int,
-    symbols: Sequence[entropy.Integers],
+    symbols: Sequence[range_coder.Integers],
     step_codes: Sequence[int],
 ) -> bytes:
     """The whole file. Each layer's symbols are coded under the row that is cheapest for them."""
     layers = [
-        LayerCode(step_code=code, row=entropy.cheapest_row(s))
+        LayerCode(step_code=code, row=range_coder.cheapest_row(s))
         for s, code in zip(symbols, step_codes, strict=True)
     ]
     groups = [(s, layer.row) for s, layer in zip(symbols, layers, strict=True)]
-    sections = {bitstream.SYMBOLS: entropy.encode_symbols(groups)}
+    sections = {bitstream.SYMBOLS: range_coder.encode_symbols(groups)}
     return assemble(picture, "mlp", seed, parameters_of(plan, layers), sections)
 
 
@@ -80,8 +81,8 @@ def assemble(
 
 def extra_sections(picture: Picture) -> dict[int, bytes]:
     """Alpha and metadata."""
-    alpha = {} if picture.alpha is None else {bitstream.ALPHA: extras.pack_alpha(picture.alpha)}
-    return alpha | extras.pack_metadata(picture.metadata)
+    alpha = {} if picture.alpha is None else {bitstream.ALPHA: metadata.pack_alpha(picture.alpha)}
+    return alpha | metadata.pack_metadata(picture.metadata)
 
 
 def fixed_bytes(picture: Picture, plan: Plan, seed: int) -> int:

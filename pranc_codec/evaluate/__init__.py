@@ -5,15 +5,15 @@ write_report(aggregate(results), "jpeg.json")
 bd_rate(load_curve("ours.json"), load_curve("jpeg.json"), psnr_range_db=(28, 39))
 """
 
-from pranc_codec.evaluate.aggregate import aggregate, write_report
-from pranc_codec.evaluate.codec import Codec, Setting, Settings, Sweep
-from pranc_codec.evaluate.codecs import codec_names, find_codec, parse_sweep
-from pranc_codec.evaluate.curves import BdRate, Curve, bd_rate
-from pranc_codec.evaluate.plot import plot_curves
-from pranc_codec.evaluate.report import Report, load_curve, load_report
-from pranc_codec.evaluate.run import Machines, evaluate, evaluate_all
-from pranc_codec.evaluate.store import Result
-from pranc_codec.evaluate.tables import BdTable, bd_table
+from pranc_codec.evaluate.codecs.codec import Codec, Setting, Settings, Sweep
+from pranc_codec.evaluate.codecs.registry import codec_names, find_codec, parse_sweep
+from pranc_codec.evaluate.harness.run import Machines, evaluate, evaluate_all
+from pranc_codec.evaluate.harness.store import Result
+from pranc_codec.evaluate.report.aggregate import aggregate, write_report
+from pranc_codec.evaluate.report.curves import BdRate, Curve, bd_rate
+from pranc_codec.evaluate.report.plot import plot_curves
+from pranc_codec.evaluate.report.report import Report, load_curve, load_report
+from pranc_codec.evaluate.report.tables import BdTable, bd_table
 from pranc_codec.metrics import psnr_db
 
 __all__ = [

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pranc_codec.errors import InvalidArgument
-from pranc_codec.evaluate.aggregate import aggregate, report_text
-from pranc_codec.evaluate.codec import Sweep
-from pranc_codec.evaluate.codecs import parse_sweep
-from pranc_codec.evaluate.folder import Folder
-from pranc_codec.evaluate.plot import plot_png
-from pranc_codec.evaluate.report import Report, load_report, parse_report
-from pranc_codec.evaluate.run import Machines, evaluate_all
-from pranc_codec.evaluate.store import Result
-from pranc_codec.evaluate.tables import bd_table
+from pranc_codec.evaluate.codecs.codec import Sweep
+from pranc_codec.evaluate.codecs.registry import parse_sweep
+from pranc_codec.evaluate.harness.folder import Folder
+from pranc_codec.evaluate.harness.run import Machines, evaluate_all
+from pranc_codec.evaluate.harness.store import Result
+from pranc_codec.evaluate.report.aggregate import aggregate, report_text
+from pranc_codec.evaluate.report.plot import plot_png
+from pranc_codec.evaluate.report.report import Report, load_report, parse_report
+from pranc_codec.evaluate.report.tables import bd_table
 
 ProgressBar = Callable[[int, int, str], None]
 PLOT = "rate-distortion.png"

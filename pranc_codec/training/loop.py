@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pranc_codec.files import check_settings, write_atomically
+from pranc_codec.files import write_atomically
+from pranc_codec.resume import check_settings
 from pranc_codec.training.step import LossOf, Tensors, device_of_network, step_of
 
 

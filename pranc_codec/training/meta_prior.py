@@ -21,10 +21,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.func import functional_call
 
-from pranc_codec import coordinate
-from pranc_codec.encoder.plan import Rule, shape_of
-from pranc_codec.encoder.sampling import sample_pixels
+from pranc_codec.encoder.mlp.plan import Rule, shape_of
+from pranc_codec.encoder.mlp.sampling import sample_pixels
 from pranc_codec.files import write_atomically
+from pranc_codec.mlp import coordinate_network
 from pranc_codec.training.photographs import load_photographs
 
 
@@ -42,7 +42,7 @@ class MetaSettings:
 
 
 def adapt(
-    module: coordinate.CoordinateMLP,
+    module: coordinate_network.CoordinateMLP,
     prior: dict[str, Tensor],
     scales: dict[str, float],
     image: UInt8[Tensor, "h w 3"],
@@ -69,14 +69,14 @@ def adapt(
 
 def meta_learn(
     images: Sequence[UInt8[Tensor, "h w 3"]],
-    shape: coordinate.Shape,
+    shape: coordinate_network.Shape,
     settings: MetaSettings,
     output: Path,
     log: Path | None = None,
 ) -> dict[str, Tensor]:
     """Reptile over `images`; checkpoints and the result are written to `output`."""
-    module = coordinate.CoordinateMLP(shape, seed=0)
-    prior, scales = coordinate.seeded_prior(shape, seed=0), coordinate.scales(shape)
+    module = coordinate_network.CoordinateMLP(shape, seed=0)
+    prior, scales = coordinate_network.seeded_prior(shape, seed=0), coordinate_network.scales(shape)
     first = 0
     if output.exists():
         state = load_file(output)

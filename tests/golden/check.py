@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pranc_codec import Limits, decode_array, decoder, grid, grid_latents, mlp
+from pranc_codec import Limits, decode_array, decoder
+from pranc_codec.grid import decode as grid_decode, latent_stream
+from pranc_codec.mlp import decode as mlp_decode
 
 FOLDER = Path(__file__).parent
 
@@ -23,12 +25,12 @@ def symbols_sha256(data: bytes) -> str:
     """Hash of all symbols as little-endian int32."""
     header, sections = decoder.open_file(data, Limits())
     if header.profile == "mlp":
-        symbols = mlp.read_symbols(header, sections)
+        symbols = mlp_decode.read_symbols(header, sections)
     else:
-        pyramid = grid_latents.read_pyramid(header, sections, torch.device("cpu"))
+        pyramid = latent_stream.read_pyramid(header, sections, torch.device("cpu"))
         symbols = [tensor.numpy().reshape(-1) for tensor in pyramid.tensors]
         if header.grid.k:
-            symbols.append(grid.read_coefficient_symbols(header.grid, sections))
+            symbols.append(grid_decode.read_coefficient_symbols(header.grid, sections))
     return hashlib.sha256(np.concatenate(symbols).astype("<i4").tobytes()).hexdigest()
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pranc_codec import Pranc, prng
+from pranc_codec import Pranc
+from pranc_codec.basis import prng
 
 FOLDER = Path(__file__).parent
 EXPECTED = FOLDER / "expected-models.json"

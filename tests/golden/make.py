@@ -14,7 +14,7 @@ from PIL import Image
 from skimage import data as skimage_data
 
 import pranc_codec
-from pranc_codec.bitstream import VERSION
+from pranc_codec.format.bitstream import VERSION
 from tests.golden.check import FOLDER, symbols_sha256
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from pranc_codec import Pranc, normalization
-from pranc_codec.model_format import VERSION
+from pranc_codec.pranc.file_format import VERSION
 from tests.golden.check_model import (
     EXPECTED,
     FOLDER,

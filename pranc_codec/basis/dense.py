@@ -1,0 +1,76 @@
+"""The basis `dense`: every weight is a mixture of all coefficients, with signs."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pranc_codec.basis import prng
+from pranc_codec.basis.signs import random_octets, sign_table, signs_of
+from pranc_codec.basis.threads import on_threads, pieces_of
+
+BLOCK_ENTRIES: Final = 1 << 18
+PIECE_ENTRIES: Final = 1 << 21
+
+
+class DenseBasis:
+    """Every weight is a mixture of all coefficients; see `basis`.
+
+    Both products run over blocks that fit a processor's cache, on as many threads as torch has;
+    no block outlives its turn. Sums of `expand` are in float64 and so exact in any order, for
+    coefficients that are integers times one step: every machine has the same weights.
+    """
+
+    def __init__(self, weights: int, coefficients: int, *, seed: int, layer: int) -> None:
+        self.weights, self.coefficients = weights, coefficients
+        self._seed, self._layer = seed, layer
+
+    def blocks(
+        self, start: int, stop: int, device: torch.device, kind: torch.dtype
+    ) -> Iterator[tuple[int, int, Float[Tensor, "rows k"]]]:
+        """Rows start .. stop - 1 of the matrix with entries +-1: (first row, end, block) each."""
+        k, table = self.coefficients, sign_table(device, kind)
+        octets = random_octets(
+            start * k, stop * k, seed=self._seed, stream=prng.STREAM_DENSE, layer=self._layer,
+            device=device,
+        )  # fmt: skip
+        origin = start * k // 128 * 128
+        for first, last in pieces_of(start, stop, max(1, BLOCK_ENTRIES // k)):
+            begin, end = first * k - origin, last * k - origin
+            part = octets.narrow(0, begin // 8, -(-end // 8) - begin // 8)
+            signs = signs_of(part, table)
+            yield first, last, signs.narrow(0, begin % 8, end - begin).view(-1, k)
+
+    def expand(
+        self, coefficients: Float[Tensor, " k"], start: int, stop: int
+    ) -> Float[Tensor, " rows"]:
+        """Rows start .. stop - 1 of basis @ coefficients."""
+        exact, root = coefficients.double(), math.sqrt(self.coefficients)
+
+        def rows(first: int, last: int) -> Tensor:
+            blocks = self.blocks(first, last, exact.device, torch.float64)
+            parts = [(block @ exact).div_(root) for *_, block in blocks]
+            return torch.cat(parts).to(coefficients.dtype)
+
+        return torch.cat(on_threads(rows, self._pieces(start, stop), exact.device))
+
+    def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
+        """Transposed product; partial sums are added up in one order, whatever the threads."""
+
+        def columns(first: int, last: int) -> Tensor:
+            out = gradient.new_zeros(self.coefficients)
+            with torch.autocast(out.device.type, enabled=False):
+                for a, b, block in self.blocks(first, last, out.device, gradient.dtype):
+                    out += gradient.narrow(0, a - start, b - a) @ block
+            return out
+
+        pieces = self._pieces(start, start + gradient.numel())
+        parts = on_threads(columns, pieces, gradient.device)
+        return torch.stack(parts).sum(0) / math.sqrt(self.coefficients)
+
+    def _pieces(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Ranges of rows that one thread makes at a time."""
+        return pieces_of(start, stop, max(1, PIECE_ENTRIES // self.coefficients))

@@ -1,0 +1,69 @@
+"""A pseudo-random permutation by index: any of its entries is made alone, from integers only."""
+
+import math
+from typing import Final
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from pranc_codec.basis import prng
+from pranc_codec.basis.signs import lanes_on
+
+FEISTEL_ROUNDS: Final = 6
+
+
+def permute(
+    index: Int[Tensor, " rows"], size: int, *, seed: int, layer: int
+) -> Int[Tensor, " rows"]:
+    """Where a pseudo-random permutation of 0 .. size - 1 sends each index.
+
+    A Feistel network on pairs (i // b, i % b) with a * b >= size and additions modulo a and b
+    (Black & Rogaway, "Ciphers with arbitrary finite domains", 2002, whose cycle walking deals
+    with the few pairs beyond `size`). The round functions are tables of random numbers, which
+    are short because they have about sqrt(size) entries.
+    """
+    a = math.isqrt(size - 1) + 1
+    b = -(-size // a)
+    tables = _round_tables(a, b, seed=seed, layer=layer, device=index.device)
+    out = _feistel(index, tables, a, b)
+    beyond = (out >= size).nonzero().view(-1)
+    while beyond.numel():
+        walked = _feistel(out.index_select(0, beyond), tables, a, b)
+        out.index_copy_(0, beyond, walked)
+        beyond = beyond.masked_select(walked >= size)
+    return out
+
+
+def _round_tables(
+    a: int, b: int, *, seed: int, layer: int, device: torch.device
+) -> list[Int[Tensor, " _"]]:
+    """What each round adds, by the other half, reduced modulo a or b already."""
+    lanes = lanes_on(device)
+    rounds = layer * FEISTEL_ROUNDS + lanes(0, FEISTEL_ROUNDS).unsqueeze(1)
+    index = lanes(0, max(a, b)).expand(FEISTEL_ROUNDS, -1)
+    words = prng.random_words(index, seed=seed, stream=prng.STREAM_ORDER, substream=rounds)[0]
+    return [row % (b if r % 2 else a) for r, row in enumerate(words.unbind())]
+
+
+def _feistel(index: Tensor, tables: list[Tensor], a: int, b: int) -> Tensor:
+    left, right = divide(index, b)
+    for r, table in enumerate(tables):
+        if r % 2:
+            right = _add_modulo(right, table.index_select(0, left), b)
+        else:
+            left = _add_modulo(left, table.index_select(0, right), a)
+    return left * b + right
+
+
+def _add_modulo(x: Tensor, y: Tensor, modulus: int) -> Tensor:
+    """(x + y) % modulus of numbers below it, without a division, which takes most of the time."""
+    total = x + y
+    return torch.where(total >= modulus, total - modulus, total)
+
+
+def divide(x: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    """x // by and x % by. float64 is exact enough below 2**40: a quotient that is no integer is at
+    least 1 / by from the next one."""
+    quotient = (x.double() / by).floor_().long()
+    return quotient, x - quotient * by

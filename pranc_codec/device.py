@@ -1,0 +1,22 @@
+"""Where computations run."""
+
+import torch
+
+from pranc_codec.errors import InvalidArgument
+
+
+def default_device() -> torch.device:
+    """A GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_of(device: torch.device | str | None) -> torch.device:
+    """The caller's device, or the default one."""
+    if device is None:
+        return default_device()
+    try:
+        where = torch.device(device)
+        torch.zeros(1, device=where).cpu()  # not from the meta device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InvalidArgument(f"device {device!r} cannot be used: {error}") from error
+    return where

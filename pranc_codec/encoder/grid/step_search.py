@@ -1,0 +1,78 @@
+"""Find the step, then the price, at which a file of the grid profile meets its target.
+
+Errors are functions that rise with coarser steps and with the price of a bit, and are zero where
+the target is met: log2(wanted bpp / bpp), or wanted PSNR - PSNR.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from pranc_codec.format.parameters import STEP_CODES, STEP_OFFSET
+
+C = TypeVar("C")
+FINEST, COARSEST = (code - STEP_OFFSET for code in STEP_CODES)
+MOST_TRIALS: Final = 14
+TRUSTED_TRIALS: Final = 4
+"""After so many the bracket is halved, whatever the estimate says."""
+LARGEST_PRICE: Final = 0.1
+PRICE_TRIALS: Final = 7
+
+
+def clipped(code: float) -> int:
+    """The nearest step that the format can say."""
+    return round(max(FINEST, min(COARSEST, code)))
+
+
+def nearest_step(
+    error: Callable[[int], float], estimate: Callable[[int], float], close: float, slack: float
+) -> int:
+    """The step code with the smallest error that is tried, until one is within `close`; one with
+    an error of at most `slack`, if there is one. estimate: of the error, right up to a difference
+    that changes slowly."""
+    tried: dict[int, float] = {}
+    code = next_step(estimate, 0.0)
+    while code not in tried and len(tried) < MOST_TRIALS:
+        tried[code] = error(code)
+        if abs(tried[code]) <= close:
+            return code
+        code = _inside(tried, next_step(estimate, tried[code] - estimate(code)))
+    return min(tried, key=lambda c: (tried[c] > slack, abs(tried[c])))
+
+
+def next_step(estimate: Callable[[int], float], difference: float) -> int:
+    """The code at which the estimate and a difference come nearest to cancelling each other."""
+    low, high = FINEST, COARSEST
+    while high - low > 1:
+        middle = (low + high) // 2
+        if estimate(middle) + difference <= 0:
+            low = middle
+        else:
+            high = middle
+    return min(low, high, key=lambda code: abs(estimate(code) + difference))
+
+
+def _inside(tried: dict[int, float], code: int) -> int:
+    """A code between the nearest ones on both sides of zero, where both are known: their middle,
+    where the estimate has been of no use."""
+    finer = max((c for c, e in tried.items() if e <= 0), default=FINEST - 1)
+    coarser = min((c for c, e in tried.items() if e > 0), default=COARSEST + 1)
+    if coarser - finer <= 1:
+        return next(iter(tried))
+    trusted = len(tried) < TRUSTED_TRIALS and finer < code < coarser
+    return code if trusted else (finer + coarser) // 2
+
+
+def at_largest_price(priced: Callable[[float], C], error: Callable[[C], float], free: C) -> C:
+    """What the largest price gives, of a few tried, that leaves no positive error; if there is
+    none, what it is without a price."""
+    low, high, best = 0.0, LARGEST_PRICE, free
+    for _ in range(PRICE_TRIALS):
+        # Small prices matter most: bisect their square roots.
+        middle = ((math.sqrt(low) + math.sqrt(high)) / 2) ** 2
+        found = priced(middle)
+        if error(found) <= 0:
+            low, best = middle, found
+        else:
+            high = middle
+    return best

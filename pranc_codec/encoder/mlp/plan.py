@@ -1,0 +1,129 @@
+"""From a wanted rate to a network: the rule for width, depth and number of coefficients.
+
+A fitted coefficient costs about `BITS_PER_COEFFICIENT`, so a rate of b bits per pixel pays for
+
+    k = b * pixels / BITS_PER_COEFFICIENT
+
+coefficients. The depth is constant; the width is the smallest whose network has
+`weights_per_coefficient * k` weights. One coefficient per weight is best at equal seconds (the
+README's table); more are for research. A network is never so large that decoding the image
+would exceed the default `Limits`. Wider networks get more Fourier features, of higher
+frequencies:
+
+    features  = min(3 * width, 127)
+    bandwidth = 3.5 * sqrt(width) radians
+
+    quality 1 .. 100     b = 0.02 * 64**((quality - 1) / 99)      0.02 .. 1.28 bpp
+    lmbda                b = 0.1 * (lmbda / 0.004)**(-2/3)
+
+With `quality` and `lmbda` the price of a bit is fixed, so easy images take fewer bits than b.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from pranc_codec.errors import InvalidArgument
+from pranc_codec.format.parameters import BASES
+from pranc_codec.limits import DEFAULT_LIMITS
+from pranc_codec.mlp.coordinate_network import Shape, layer_sizes
+from pranc_codec.mlp.decode import bandwidth_of_code, multiplications
+
+BITS_PER_COEFFICIENT: Final = 6.0
+LARGEST_WIDTH: Final = 256
+MOST_FEATURES: Final = 127
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What the rate does not decide about the network."""
+
+    basis: str = "hash"
+    weights_per_coefficient: float = 1.0
+    depth: int = 4
+    prior: int = 0
+    features: int | None = None
+    """None: from the width, as above."""
+    bandwidth_code: int | None = None
+    """None: from the width, as above."""
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("weights_per_coefficient", self.weights_per_coefficient, 1, 1000),
+            ("depth", self.depth, 1, 32),
+            ("prior", self.prior, 0, 0),
+            ("features", 1 if self.features is None else self.features, 1, 65535),
+            ("bandwidth_code", 1 if self.bandwidth_code is None else self.bandwidth_code, 1, 255),
+        ):
+            if not low <= value <= high:
+                raise InvalidArgument(f"{name} {value} is not in {low} .. {high}")
+        if self.basis not in BASES:
+            raise InvalidArgument(f"basis {self.basis!r} is unknown: use {' or '.join(BASES)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A network to fit: its shape, and its number of coefficients."""
+
+    shape: Shape
+    k: int
+    rule: Rule
+
+    @property
+    def bandwidth_code(self) -> int:
+        """The header's byte for the shape's bandwidth."""
+        return bandwidth_code_of(self.rule, self.shape.width)
+
+
+def plan_for(bpp: float, pixels: int, colours: int, rule: Rule) -> Plan:
+    """The network for a rate; the largest one allowed where the rate asks for more."""
+    wanted = max(rule.depth + 1, round(bpp * pixels / BITS_PER_COEFFICIENT))
+    width = 1
+    while (
+        shape_of(rule, width, colours).weights < rule.weights_per_coefficient * wanted
+        and _decodable(shape_of(rule, width + 1, colours), wanted, rule, pixels)
+        and width < LARGEST_WIDTH
+    ):
+        width += 1
+    shape = shape_of(rule, width, colours)
+    return Plan(shape=shape, k=min(wanted, shape.weights), rule=rule)
+
+
+def _decodable(shape: Shape, wanted: int, rule: Rule, pixels: int) -> bool:
+    """Whether a network is within what decoders accept."""
+    k = min(wanted, shape.weights)
+    macs = multiplications(layer_sizes(shape), k, rule.basis, pixels)
+    return shape.weights <= DEFAULT_LIMITS.max_weights and macs <= DEFAULT_LIMITS.max_macs
+
+
+def shape_of(rule: Rule, width: int, colours: int) -> Shape:
+    """The rule's network with this width."""
+    return Shape(
+        features=min(3 * width, MOST_FEATURES) if rule.features is None else rule.features,
+        bandwidth=bandwidth_of_code(bandwidth_code_of(rule, width)),
+        width=width,
+        depth=rule.depth,
+        colours=colours,
+    )
+
+
+def bandwidth_code_of(rule: Rule, width: int) -> int:
+    """The nearest value of the header's byte."""
+    if rule.bandwidth_code is not None:
+        return rule.bandwidth_code
+    return round(16 * math.log2(3.5 * math.sqrt(width)))
+
+
+def bpp_of_quality(quality: float) -> float:
+    """Nominal rate of a quality from 1 to 100."""
+    return float(0.02 * 64 ** ((quality - 1) / 99))
+
+
+def bpp_of_lmbda(lmbda: float) -> float:
+    """Nominal rate of a price in MSE per bpp; `lmbda_of_bpp` is the inverse."""
+    return float(0.1 * (lmbda / 0.004) ** (-2 / 3))
+
+
+def lmbda_of_bpp(bpp: float) -> float:
+    """The price at which a typical photograph has this rate."""
+    return float(0.004 * (bpp / 0.1) ** -1.5)

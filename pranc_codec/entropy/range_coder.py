@@ -1,0 +1,208 @@
+"""Range coding of integers: symbols under rows of `tables` in, bytes out, and back.
+
+The coder is constriction's range coder (Bamler, "Understanding entropy coding with asymmetric
+numeral systems", 2022; Martin, "Range encoding", 1979): 32-bit words, 64-bit state, 24-bit
+probabilities. Symbols are coded group by group; all symbols of a group share one row. After a
+group's symbols follow its escapes, the magnitudes beyond the row, as Exp-Golomb code words of
+order `ESCAPE_ORDER` and a sign, bit by bit with equal probabilities.
+
+An `Encoder` takes groups one by one and a `Decoder` gives them back in the same order, so that
+what is decoded may decide under which row the next group is coded (`exact`). `encode_symbols`
+and `decode_symbols` code groups whose rows are known (the mlp profile).
+
+The stream ends without a mark and a shortened one still decodes, to other symbols: whoever
+stores it stores its length and checksum as well (`bitstream`).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+import constriction
+import numpy as np
+import numpy.typing as npt
+
+from pranc_codec.entropy.tables import TOTAL, Row, rows
+from pranc_codec.errors import CorruptBitstream
+
+Integers = npt.NDArray[np.int32]
+ESCAPE_ORDER: Final = 4
+LARGEST_MAGNITUDE: Final = (1 << 24) - 1
+MOST_ESCAPE_DIGITS: Final = 24
+
+
+@lru_cache(maxsize=4096)
+def exact_model(row: Row) -> constriction.stream.model.Categorical:
+    """The coder's model of a row with exactly the row's cumulative frequencies.
+
+    constriction gives every symbol a frequency of at least one before it shares out the rest in
+    proportion; handing over F - 1 in float64 makes it arrive at F (a test probes every boundary).
+    """
+    assert int(row.frequencies.sum(dtype=np.int64)) == TOTAL
+    return constriction.stream.model.Categorical(
+        (row.frequencies - 1).astype(np.float64), perfect=False
+    )
+
+
+BIT: Final = constriction.stream.model.Uniform(2)
+
+
+Run = tuple[Row, int]
+"""A group: its row, and how many symbols it has."""
+
+
+class Encoder:
+    """Writes groups of integers; `Decoder` is the inverse."""
+
+    def __init__(self) -> None:
+        self._coder = constriction.stream.queue.RangeEncoder()
+
+    def encode(self, symbols: Integers, row: Row) -> None:
+        """Integers under one row, then their escapes."""
+        self.encode_runs(symbols, [(row, len(symbols))])
+
+    def encode_runs(self, symbols: Integers, runs: Sequence[Run]) -> None:
+        """Group after group. What NumPy can do for all of them is done once: there are tens of
+        thousands in an image."""
+        smallest, largest = (_of_each(runs, name) for name in ("smallest", "largest"))
+        escaped = (symbols < smallest) | (symbols > largest)
+        indices = (np.where(escaped, largest + 1, symbols) - smallest).astype(np.int32)
+        places, start = deque(np.flatnonzero(escaped).tolist()), 0
+        for row, count in runs:
+            if count:
+                self._coder.encode(indices[start : start + count], exact_model(row))
+            start += count
+            while places and places[0] < start:
+                bits = _escape_bits(int(symbols[places.popleft()]), row)
+                self._coder.encode(np.array(bits, dtype=np.int32), BIT)
+
+    def encode_raw(self, values: Integers, bits: int) -> None:
+        """Integers 0 .. 2**bits - 1 with equal probabilities, bits <= 16."""
+        if values.size and bits:
+            self._coder.encode(values, constriction.stream.model.Uniform(1 << bits))
+
+    @property
+    def words(self) -> int:
+        """Words that the stream would have if it ended here."""
+        return int(self._coder.num_words())
+
+    def finish(self) -> bytes:
+        """The stream: 32-bit words, zero bytes at the end left out (the decoder reads zeros)."""
+        stream: bytes = self._coder.get_compressed().astype("<u4").tobytes()
+        return stream.rstrip(b"\0")
+
+
+class Decoder:
+    """Reads groups of integers from what an `Encoder` wrote."""
+
+    def __init__(self, data: bytes) -> None:
+        self._ends_in_zero = data.endswith(b"\0")
+        padded = data + b"\0" * (-len(data) % 4)
+        words = np.frombuffer(padded, dtype="<u4").astype(np.uint32)
+        self._coder = constriction.stream.queue.RangeDecoder(words)
+
+    def decode(self, count: int, row: Row) -> Integers:
+        """`count` integers under one row."""
+        return self.decode_runs([(row, count)])
+
+    def decode_runs(self, runs: Sequence[Run]) -> Integers:
+        """Group after group, in one array."""
+        groups = [np.zeros(0, dtype=np.int32)]
+        try:
+            for row, count in runs:
+                if not count:
+                    continue
+                groups.append(indices := self._coder.decode(exact_model(row), count))
+                escape = row.largest - row.smallest + 1
+                if np.maximum.reduce(indices) == escape:
+                    for place in np.flatnonzero(indices == escape):
+                        indices[place] = self._decode_escape(row) - row.smallest
+        except AssertionError as error:  # constriction's word for bytes that no encoder writes
+            raise CorruptBitstream("the range-coded symbols are damaged") from error
+        return np.concatenate(groups) + _of_each(runs, "smallest")
+
+    def decode_raw(self, count: int, bits: int) -> Integers:
+        """`count` integers 0 .. 2**bits - 1."""
+        if count == 0 or bits == 0:
+            return np.zeros(count, dtype=np.int32)
+        try:
+            out: Integers = self._coder.decode(
+                constriction.stream.model.Uniform(1 << bits), count
+            ).astype(np.int32)
+        except AssertionError as error:
+            raise CorruptBitstream("the range-coded symbols are damaged") from error
+        return out
+
+    def finish(self) -> None:
+        """Refuse a stream that ends in zero, or of which more is left than is read ahead."""
+        if self._ends_in_zero or not self._coder.maybe_exhausted():
+            raise CorruptBitstream("bytes follow the end of the range-coded symbols")
+
+    def _decode_escape(self, row: Row) -> int:
+        digits = ESCAPE_ORDER
+        while not self._coder.decode(BIT):
+            digits += 1
+            if digits > MOST_ESCAPE_DIGITS:
+                raise CorruptBitstream("an escaped symbol is larger than the format allows")
+        excess = 1
+        for _ in range(digits):
+            excess = excess << 1 | int(self._coder.decode(BIT))
+        beyond = excess - (1 << ESCAPE_ORDER) + 1
+        value = row.smallest - beyond if self._coder.decode(BIT) else row.largest + beyond
+        if abs(value) > LARGEST_MAGNITUDE:
+            raise CorruptBitstream("an escaped symbol is larger than the format allows")
+        return value
+
+
+def _of_each(runs: Sequence[Run], name: str) -> Integers:
+    """A number of its row for each symbol."""
+    values = np.array([getattr(row, name) for row, _ in runs], dtype=np.int32)
+    return values.repeat(np.array([count for _, count in runs], dtype=np.int64))
+
+
+def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
+    """Range-code groups of (symbols, index of a row); `decode_symbols` is the inverse."""
+    encoder = Encoder()
+    for symbols, row in groups:
+        encoder.encode(symbols, rows()[row])
+    return encoder.finish()
+
+
+def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
+    """Decode groups of (number of symbols, index of a row) from what `encode_symbols` returned."""
+    decoder = Decoder(data)
+    return [decoder.decode(count, rows()[row]) for count, row in groups]
+
+
+def _escape_bits(value: int, row: Row) -> list[int]:
+    """Bits of a value beyond a row: unary length, Exp-Golomb digits, 1 if it is below."""
+    if abs(value) > LARGEST_MAGNITUDE:
+        raise OverflowError(f"symbol {value} is beyond the format's +-{LARGEST_MAGNITUDE}")
+    beyond = row.smallest - value if value < row.smallest else value - row.largest
+    excess = beyond - 1 + (1 << ESCAPE_ORDER)
+    digits = excess.bit_length()
+    unary = [0] * (digits - ESCAPE_ORDER - 1) + [1]
+    below = int(value < row.smallest)
+    return [*unary, *(excess >> i & 1 for i in range(digits - 2, -1, -1)), below]
+
+
+def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
+    """Ideal code length of each symbol under a row of coefficients, in bits; escapes are counted
+    exactly."""
+    table = rows()[row]
+    escaped = np.abs(symbols) > table.largest
+    indices = np.where(escaped, 2 * table.largest + 1, symbols + table.largest)
+    out: npt.NDArray[np.float64] = table.cost_bits()[indices].astype(np.float64)
+    out[escaped] += [len(_escape_bits(int(value), table)) for value in symbols[escaped]]
+    return out
+
+
+def code_length_bits(symbols: Integers, row: int) -> float:
+    """Ideal code length of all symbols under a row of coefficients, in bits."""
+    return float(code_lengths_bits(symbols, row).sum())
+
+
+def cheapest_row(symbols: Integers) -> int:
+    """The row of coefficients with the shortest code for `symbols`."""
+    return min(range(len(rows())), key=lambda row: code_length_bits(symbols, row))

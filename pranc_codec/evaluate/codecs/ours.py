@@ -1,0 +1,63 @@
+"""This package's own codec, as an evaluation sees it."""
+
+import importlib
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version as version_of
+from types import ModuleType
+from typing import Final
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from pranc_codec.errors import InvalidArgument
+from pranc_codec.evaluate.codecs.codec import Codec, Settings
+from pranc_codec.grid import prior as priors
+
+PARAMETERS: Final = {  # by profile: what varies, and its values
+    "grid": ("quality", (1, 4, 10, 18, 27, 37, 48, 60)),
+    "mlp": ("bpp", (0.05, 0.1, 0.2, 0.4)),
+}
+
+
+def encode_pranc(image: Image.Image, settings: Settings, *, profile: str) -> bytes:
+    """`pranc_codec.encode` with these settings as its keyword arguments."""
+    data: bytes = _public().encode(image, profile=profile, **settings)
+    return data
+
+
+def decode_pranc(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """`pranc_codec.decode_array`; inverse of `encode_pranc` up to its loss."""
+    pixels: np.ndarray = _public().decode_array(data)
+    return pixels
+
+
+def pranc(profile: str) -> Codec:
+    """A profile of this package. Settings: arguments of `pranc_codec.encode`."""
+    name = f"pranc-{profile}"
+    try:
+        versions = [version_of(package) for package in ("pranc-codec", "torch", "constriction")]
+    except PackageNotFoundError as error:
+        raise InvalidArgument(
+            f"{name} has no version, because the package {error.name} is not installed: "
+            "run 'pip install -e .' in its source tree"
+        ) from error
+    used = dict.fromkeys([priors.plain().number, priors.fitted().number])
+    prior = f", prior {' '.join(f'{n:08x}' for n in used)}" if profile == "grid" else ""
+    parameter, points = PARAMETERS[profile]
+    return Codec(
+        name=name,
+        version="{}{}; torch {}, constriction {}".format(versions[0], prior, *versions[1:]),
+        encode=partial(encode_pranc, profile=profile),
+        decode=decode_pranc,
+        parameter=parameter,
+        points=points,
+        settings={"effort": "default"},
+        warm_up={"quality": 50, "effort": 0},
+        suffix=".pranc",
+    )
+
+
+def _public() -> ModuleType:
+    """The package's public names, imported late because they stand above this module."""
+    return importlib.import_module("pranc_codec")

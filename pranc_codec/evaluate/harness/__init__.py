@@ -1,0 +1,1 @@
+"""Runs codecs over images: processes, clusters, measurements, stored results."""

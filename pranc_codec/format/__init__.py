@@ -1,0 +1,12 @@
+"""The bytes of a .pranc file: header, parameters of the profiles, sections, metadata.
+
+bitstream    the specification of the format, and the header
+parameters   the profiles' parts of the header
+sections     framing and checksums of what follows the header
+metadata     alpha, ICC profile, EXIF and XMP as sections
+fields       fixed-width integers and varints
+"""
+
+from pranc_codec.format.bitstream import SIGNATURE, VERSION, Header, pack_header, unpack_header
+
+__all__ = ["SIGNATURE", "VERSION", "Header", "pack_header", "unpack_header"]

@@ -1,0 +1,143 @@
+"""The profiles' parts of the header, as `bitstream` specifies them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pranc_codec.entropy.tables import ROWS
+from pranc_codec.errors import CorruptBitstream
+from pranc_codec.format.fields import Reader, pack_varint
+
+BASES: Final = ("hash", "dense")
+STEP_OFFSET: Final = 1024
+STEP_CODES: Final = (384, 1280)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCode:
+    """How one layer's symbols are coded: quantization step and row of the tables."""
+
+    step_code: int
+    row: int
+
+    @property
+    def step(self) -> float:
+        """Quantization step in units of the layer's scale."""
+        return step_of_code(self.step_code)
+
+
+def step_of_code(code: int) -> float:
+    """Step of the header's byte: 2**(2 - code / 16)."""
+    return float(2.0 ** (2 - code / 16))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlpParameters:
+    """The mlp profile's part of the header: the network and how its coefficients are coded."""
+
+    prior: int
+    basis: str
+    features: int
+    bandwidth: int
+    width: int
+    depth: int
+    k: int
+    layers: tuple[LayerCode, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridParameters:
+    """The grid profile's part of the header.
+
+    step_code: 64 log2(step), without the format's offset. low_rows: of each colour. k: PRANC
+    coefficients of the residual network, `layer` tells how they are coded (None without any).
+    """
+
+    prior: int
+    step_code: int
+    low_rows: tuple[int, ...]
+    k: int = 0
+    layer: LayerCode | None = None
+
+    @property
+    def step(self) -> float:
+        """Quantization step of the wavelet coefficients of samples in [0, 1]."""
+        return float(2.0 ** (self.step_code / 64))
+
+
+Parameters = MlpParameters | GridParameters
+
+
+def pack_mlp(parameters: MlpParameters) -> bytes:
+    """Parameters of the mlp profile as bytes; `unpack_mlp` is the inverse."""
+    p = parameters
+    out = bytes([BASES.index(p.basis) | p.prior << 1])
+    out += pack_varint(p.features) + bytes([p.bandwidth])
+    out += pack_varint(p.width) + bytes([p.depth]) + pack_varint(p.k)
+    return out + b"".join(_pack_layer(layer) for layer in p.layers)
+
+
+def unpack_mlp(reader: Reader) -> MlpParameters:
+    """Inverse of `pack_mlp`."""
+    weights = reader.u8()
+    features, bandwidth = reader.varint(), reader.u8()
+    width, depth, k = reader.varint(), reader.u8(), reader.varint()
+    layers = tuple(_unpack_layer(reader) for _ in range(depth + 1))
+    return MlpParameters(
+        prior=weights >> 1,
+        basis=BASES[weights & 1],
+        features=features,
+        bandwidth=bandwidth,
+        width=width,
+        depth=depth,
+        k=k,
+        layers=layers,
+    )
+
+
+def check_mlp(p: MlpParameters) -> None:
+    """Refuse illegal values."""
+    check(1 <= p.features < 65536, "features", p.features)
+    check(p.bandwidth >= 1, "bandwidth", p.bandwidth)
+    check(1 <= p.width < 65536, "network width", p.width)
+    check(1 <= p.depth <= 32, "depth", p.depth)
+    largest_row = max(layer.row for layer in p.layers)
+    check(largest_row < ROWS, "table row", largest_row)
+
+
+def pack_grid(parameters: GridParameters) -> bytes:
+    """Parameters of the grid profile as bytes; `unpack_grid` is the inverse."""
+    p = parameters
+    out = p.prior.to_bytes(4, "little") + pack_varint(p.step_code + STEP_OFFSET)
+    out += bytes(p.low_rows) + pack_varint(p.k)
+    return out + (_pack_layer(p.layer) if p.layer else b"")
+
+
+def unpack_grid(reader: Reader, colours: int) -> GridParameters:
+    """Inverse of `pack_grid`."""
+    prior, step_code = reader.u32(), reader.varint() - STEP_OFFSET
+    low_rows = tuple(reader.u8() for _ in range(colours))
+    k = reader.varint()
+    layer = _unpack_layer(reader) if k else None
+    return GridParameters(prior=prior, step_code=step_code, low_rows=low_rows, k=k, layer=layer)
+
+
+def check_grid(p: GridParameters) -> None:
+    """Refuse illegal values."""
+    step = p.step_code + STEP_OFFSET
+    check(STEP_CODES[0] <= step <= STEP_CODES[1], "step", step)
+    largest_row = max(*p.low_rows, p.layer.row if p.layer else 0)
+    check(largest_row < ROWS, "table row", largest_row)
+
+
+def check(legal: bool, name: str, value: int) -> None:
+    """Refuse an illegal value of the header."""
+    if not legal:
+        raise CorruptBitstream(f"the header's {name} has the illegal value {value}")
+
+
+def _pack_layer(layer: LayerCode) -> bytes:
+    return bytes([layer.step_code, layer.row])
+
+
+def _unpack_layer(reader: Reader) -> LayerCode:
+    return LayerCode(step_code=reader.u8(), row=reader.u8())

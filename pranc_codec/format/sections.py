@@ -1,0 +1,102 @@
+"""A file's sections, as `bitstream` specifies them."""
+
+import zlib
+from collections.abc import Mapping
+
+from pranc_codec.errors import CorruptBitstream, LimitExceeded, TruncatedBitstream
+from pranc_codec.format.bitstream import ALPHA, LATENTS, SECTION_NAMES, SYMBOLS, Header
+from pranc_codec.format.fields import Reader, pack_varint
+
+
+def pack_sections(sections: Mapping[int, bytes]) -> bytes:
+    """Sections in rising order of their ids; `unpack_sections` is the inverse."""
+    return b"".join(
+        bytes([number])
+        + pack_varint(len(payload))
+        + zlib.crc32(payload).to_bytes(4, "little")
+        + payload
+        for number, payload in sorted(sections.items())
+    )
+
+
+def payload_start(sections: Mapping[int, bytes], header: Header, number: int) -> int:
+    """Bytes of a file before the payload of a section."""
+    before = {n: payload for n, payload in sections.items() if n < number}
+    frame = pack_sections({number: sections[number]})
+    return header.header_bytes + len(pack_sections(before)) + len(frame) - len(sections[number])
+
+
+def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
+    """Sections of a file or of a prefix of one that reaches into its latents, and whether these
+    are whole; what is whole is verified as in `unpack_sections`."""
+    try:
+        return unpack_sections(data, header), True
+    except TruncatedBitstream:
+        reader = Reader(data)
+        reader.take(header.header_bytes)
+        sections = {}
+        if header.has_symbols:
+            sections[SYMBOLS] = take_section(reader, SYMBOLS - 1, SECTION_NAMES)[1]
+        number, length, crc = reader.u8(), reader.varint(), reader.u32()
+        if number != LATENTS:
+            raise CorruptBitstream(f"section id {number} stands in place of the latents") from None
+        sections[LATENTS] = reader.take(min(length, len(data) - reader.position))
+        whole = len(sections[LATENTS]) == length
+        if whole and zlib.crc32(sections[LATENTS]) != crc:
+            raise CorruptBitstream("the checksum of section 'latents' is wrong") from None
+        return sections, whole
+
+
+def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
+    """All sections of a whole file, checksums verified."""
+    sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
+    expected = {
+        SYMBOLS: header.has_symbols,
+        LATENTS: header.profile == "grid",
+        ALPHA: header.has_alpha,
+    }
+    for number, wanted in expected.items():
+        if wanted != (number in sections):
+            state = "is missing" if wanted else "stands where it may not"
+            raise CorruptBitstream(f"section {SECTION_NAMES[number]!r} {state}")
+    return sections
+
+
+def take_sections(
+    data: bytes, header_bytes: int, count: int, names: Mapping[int, str]
+) -> dict[int, bytes]:
+    """`count` sections that follow a header up to the end of the file, checksums verified."""
+    reader = Reader(data)
+    reader.take(header_bytes)
+    sections: dict[int, bytes] = {}
+    for _ in range(count):
+        number, payload = take_section(reader, max(sections, default=0), names)
+        sections[number] = payload
+    if reader.position != len(data):
+        raise CorruptBitstream(f"{len(data) - reader.position} bytes follow the end of the file")
+    return sections
+
+
+def take_section(reader: Reader, last: int, names: Mapping[int, str]) -> tuple[int, bytes]:
+    """The next section's id and payload. last: id of the one before; names: by legal id."""
+    number, length, crc = reader.u8(), reader.varint(), reader.u32()
+    if number not in names or number <= last:
+        raise CorruptBitstream(f"section id {number} is unknown or out of order")
+    payload = reader.take(length)
+    if zlib.crc32(payload) != crc:
+        raise CorruptBitstream(f"the checksum of section {names[number]!r} is wrong")
+    return number, payload
+
+
+def inflate(payload: bytes, limit: int, name: str) -> bytes:
+    """Undo zlib, to at most `limit` bytes."""
+    decompressor = zlib.decompressobj()
+    try:
+        out = decompressor.decompress(payload, limit + 1)
+    except zlib.error as error:
+        raise CorruptBitstream(f"section {name!r} cannot be decompressed") from error
+    if len(out) > limit:
+        raise LimitExceeded(f"section {name!r} is larger than the allowed {limit} bytes")
+    if not decompressor.eof or decompressor.unused_data:
+        raise CorruptBitstream(f"section {name!r} is not one whole zlib stream")
+    return out

@@ -1,0 +1,37 @@
+"""Fingerprints that tell whether a module and a prior are those that a file was written for.
+
+module      SHA-256 of one line of text for each tensor, in the order of `model_format`:
+            "NAME DTYPE SIZE,SIZE,...", and " SCALE" as Python's float.hex where a scale was
+            given by hand; each line ends in a line feed
+prior       SHA-256 of, for each tensor of the module that the prior has: "NAME", a line feed,
+            its bytes (`side_tensors.to_bytes`)
+both        the first 8 bytes
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from pranc_codec.pranc.file_format import FINGERPRINT_BYTES
+from pranc_codec.pranc.module_tensors import TensorInfo
+from pranc_codec.pranc.stored_tensors import to_bytes
+
+
+def fingerprint_of_module(infos: Sequence[TensorInfo], scales: Mapping[str, float]) -> bytes:
+    """Of names, types, shapes and scales given by hand."""
+    digest = hashlib.sha256()
+    for info in infos:
+        sizes = ",".join(map(str, info.shape))
+        scale = f" {float(scales[info.name]).hex()}" if info.name in scales else ""
+        digest.update(f"{info.name} {str(info.dtype)[6:]} {sizes}{scale}\n".encode())
+    return digest.digest()[:FINGERPRINT_BYTES]
+
+
+def fingerprint_of_prior(infos: Sequence[TensorInfo], prior: Mapping[str, Tensor]) -> bytes:
+    """Of the values of all tensors of the module that the prior has."""
+    digest = hashlib.sha256()
+    for info in infos:
+        if info.name in prior:
+            digest.update(f"{info.name}\n".encode() + to_bytes(prior[info.name]))
+    return digest.digest()[:FINGERPRINT_BYTES]
