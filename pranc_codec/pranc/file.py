@@ -14,7 +14,7 @@ from torch import Tensor
 from pranc_codec.basis.allocation import RULES
 from pranc_codec.entropy import range_coder
 from pranc_codec.errors import CorruptBitstream, InvalidArgument, ModelMismatch
-from pranc_codec.format.parameters import LayerCode, step_of_code
+from pranc_codec.format.parameters import LayerCode, q_step_of_code
 from pranc_codec.format.sections import pack_sections
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.pranc import file_format
@@ -114,12 +114,12 @@ def default_step(
     """That part of the root mean square, within the format; a sixteenth takes about six bits a
     coefficient."""
     rms = float(coefficients.double().square().mean().sqrt())
-    return min(max(rms / steps_per_deviation, step_of_code(255)), step_of_code(0))
+    return min(max(rms / steps_per_deviation, q_step_of_code(255)), q_step_of_code(0))
 
 
 def code_of_step(step: float) -> int:
     """The format's step that is nearest in ratio."""
-    smallest, largest = step_of_code(255), step_of_code(0)
+    smallest, largest = q_step_of_code(255), q_step_of_code(0)
     if not smallest <= step <= largest:
         raise InvalidArgument(f"step {step} is not in the format's {smallest:.2g} .. {largest:g}")
     return round(16 * (2 - math.log2(step)))
@@ -127,9 +127,9 @@ def code_of_step(step: float) -> int:
 
 def _quantize(layers: Sequence[Tensor], code: int) -> tuple[tuple[LayerCode, ...], bytes]:
     """How each layer is coded, and the range-coded stream."""
-    symbols = [symbols_of(c, step_of_code(code)) for c in layers]
+    symbols = [symbols_of(c, q_step_of_code(code)) for c in layers]
     rows = [range_coder.cheapest_row(s) for s in symbols]
-    codes = tuple(LayerCode(step_code=code, row=row) for row in rows)
+    codes = tuple(LayerCode(q_step_code=code, row=row) for row in rows)
     return codes, range_coder.encode_symbols(zip(symbols, rows, strict=True))
 
 
@@ -179,7 +179,7 @@ def _read_coefficients(data: bytes, header: ModelHeader, counts: list[int]) -> l
     if range_coder.encode_symbols(again) != data:
         raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
     return [
-        torch.from_numpy((s.astype(np.float64) * code.step).astype(np.float32))
+        torch.from_numpy((s.astype(np.float64) * code.q_step).astype(np.float32))
         for s, code in zip(symbols, header.codes, strict=True)
     ]
 
