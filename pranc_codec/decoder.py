@@ -1,6 +1,5 @@
 """From bytes to pixels: header + symbols -> network -> image."""
 
-from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -14,14 +13,20 @@ from pranc_codec.format import bitstream
 from pranc_codec.format.bitstream import Header
 from pranc_codec.format.metadata import read_alpha, read_metadata
 from pranc_codec.format.sections import unpack_prefix, unpack_sections
-from pranc_codec.grid import decode as grid_decode
+from pranc_codec.grid.profile import GridDecoder
 from pranc_codec.image import metadata_info, to_pil, to_samples
 from pranc_codec.limits import DEFAULT_LIMITS, Limits, refuse
-from pranc_codec.mlp import decode as mlp_decode
+from pranc_codec.mlp.profile import MlpDecoder
 from pranc_codec.precision import float32_everywhere
+from pranc_codec.profile import DecoderProfile
 from pranc_codec.view import Region, Size, View, alpha_window
 
-PROFILES: Final[dict[str, ModuleType]] = {"mlp": mlp_decode, "grid": grid_decode}
+PROFILES: Final[dict[str, DecoderProfile]] = {"mlp": MlpDecoder(), "grid": GridDecoder()}
+
+
+def profile_of(header: Header) -> DecoderProfile:
+    """What decodes a file of this header."""
+    return PROFILES[header.profile]
 
 
 def decode(
@@ -101,7 +106,7 @@ def _open_header(data: bytes, limits: Limits) -> Header:
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
     """Refuse what would cost too much, before anything is allocated. pixels: to be computed."""
     refuse("pixels", max(pixels, header.pixels), limits.max_pixels)
-    PROFILES[header.profile].check_limits(header, limits, pixels)
+    profile_of(header).check_limits(header, limits, pixels)
 
 
 def _open_view(
@@ -110,7 +115,7 @@ def _open_view(
 ) -> tuple[Header, dict[int, bytes], View]:  # fmt: skip
     """A file, or the part of it that a view needs, and the view."""
     header, whole = _open_header(data, limits), True
-    if header.profile == "grid" and (levels is not None or reduce):
+    if profile_of(header).progressive and (levels is not None or reduce):
         sections, whole = unpack_prefix(bytes(data), header)
     else:
         sections = unpack_sections(bytes(data), header)
@@ -147,7 +152,7 @@ def _decode_samples(
     alpha = _alpha(header, sections, view)
     where = device_of(device)
     with float32_everywhere(), torch.no_grad():
-        colours = PROFILES[header.profile].render(header, sections, view, where)
+        colours = profile_of(header).render(header, sections, view, where)
     array = to_samples(colours.cpu().numpy(), header.samples)
     if alpha is not None:
         array = np.concatenate([array, alpha.astype(array.dtype)[:, :, None]], axis=2)

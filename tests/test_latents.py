@@ -69,13 +69,13 @@ def test_round_trip(steps):
     for symbols, d in arrays:
         # A difference to the base may leave the format's range; then the encoder says so.
         try:
-            mixture_coder.encode_step(encoder, symbols, d)
+            mixture_coder.encode_phase(encoder, symbols, d)
         except OverflowError:
             assert np.abs(symbols).max() > LARGEST_MAGNITUDE // 2
             return
     decoder = Decoder(encoder.finish())
     for symbols, d in arrays:
-        np.testing.assert_array_equal(mixture_coder.decode_step(decoder, d), symbols)
+        np.testing.assert_array_equal(mixture_coder.decode_phase(decoder, d), symbols)
 
 
 @pytest.mark.parametrize(("scale", "loc"), [(4, 20), (24, -7), (40, 5), (60, 64), (100, -3)])
@@ -88,7 +88,7 @@ def test_length_is_what_the_model_says(scale, loc):
     full = [np.full(count, v) for v in (scale, 0, loc)]
     d = distributions(*full)
     encoder = Encoder()
-    mixture_coder.encode_step(encoder, symbols, d)
+    mixture_coder.encode_phase(encoder, symbols, d)
     ideal = float(mixture_coder.code_lengths_bits(symbols, d).sum(dtype=np.float64)) / 8
     assert len(encoder.finish()) == pytest.approx(ideal, rel=0.002, abs=8)
     other = distributions(full[0] - 4, full[1], full[2])
@@ -99,20 +99,20 @@ def test_words_are_pinned():
     """The bytes of a fixed message: a change of them is a change of the format."""
     d = distributions([0, 30, 30, 63, 90, 112], [0, 2, 4, 1, 3, 0], [0, -7, 40, 3, -64, 64])
     encoder = Encoder()
-    mixture_coder.encode_step(encoder, np.array([0, -2, 5, 11, -700, 123456], np.int32), d)
+    mixture_coder.encode_phase(encoder, np.array([0, -2, 5, 11, -700, 123456], np.int32), d)
     assert encoder.finish().hex() == "952c3be2af52d8c4"
 
 
 def test_what_follows_the_stream_is_refused():
     d = distributions(np.full(50, 20), np.zeros(50, int), np.zeros(50, int))
     encoder = Encoder()
-    mixture_coder.encode_step(encoder, np.arange(50, dtype=np.int32) % 3, d)
+    mixture_coder.encode_phase(encoder, np.arange(50, dtype=np.int32) % 3, d)
     data = encoder.finish()
     decoder = Decoder(data)
-    mixture_coder.decode_step(decoder, d)
+    mixture_coder.decode_phase(decoder, d)
     decoder.finish()
     for junk in (b"\0", b"junk" * 5):
         decoder = Decoder(data + junk)
-        mixture_coder.decode_step(decoder, d)
+        mixture_coder.decode_phase(decoder, d)
         with pytest.raises(CorruptBitstream, match="follow the end"):
             decoder.finish()

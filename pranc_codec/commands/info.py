@@ -81,7 +81,7 @@ def _mlp_rows(analysis: pranc_codec.Analysis) -> list[dict[str, str]]:
     return [
         {
             "part": layer.name, "weights": f"{layer.weights}",
-            "coefficients": f"{layer.coefficients}", "step": f"{layer.step:.4f}",
+            "coefficients": f"{layer.coefficients}", "step": f"{layer.q_step:.4f}",
             "bits": f"{layer.bits:.0f}",
             "bits/coefficient": f"{layer.bits / layer.coefficients:.2f}",
         }

@@ -94,8 +94,8 @@ def _codes(d: Distributions) -> _Codes:
     return _Codes(*small)
 
 
-def encode_step(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
-    """Code symbols; `decode_step` is the inverse."""
+def encode_phase(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
+    """Code symbols; `decode_phase` is the inverse."""
     codes = _codes(d)
     difference = (symbols - codes.base) * codes.flip + _half(codes.shift)
     high = (difference >> codes.shift).astype(np.int32)
@@ -106,8 +106,8 @@ def encode_step(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
         encoder.encode_raw(low[part], shift)
 
 
-def decode_step(decoder: Decoder, d: Distributions) -> Integers:
-    """Inverse of `encode_step`."""
+def decode_phase(decoder: Decoder, d: Distributions) -> Integers:
+    """Inverse of `encode_phase`."""
     codes = _codes(d)
     high, low = np.zeros((2, len(d.scale)), dtype=np.int64)
     places, runs = _sorted(codes.row)

@@ -26,8 +26,8 @@ def cases() -> dict[str, tuple[np.ndarray, dict]]:
     grey16 = (photo[:, :, 1].astype(np.uint16) * 257)[:, :33]
     alpha = np.concatenate([photo, rng.integers(0, 256, (40, 60, 1), dtype=np.uint8)], axis=2)
     metadata = pranc_codec.Metadata(icc_profile=b"icc", exif=b"Exif\0\0", xmp=b"<xmp/>")
-    dense = pranc_codec.Rule(basis="dense", weights_per_coefficient=2)
-    hashed = pranc_codec.Rule(weights_per_coefficient=3)
+    dense = pranc_codec.MlpRule(basis="dense", weights_per_coefficient=2)
+    hashed = pranc_codec.MlpRule(weights_per_coefficient=3)
     mlp = {
         "rgb": (photo, dict(bpp=2)),
         "rgb-hash-3": (photo, dict(bpp=1, rule=hashed, seed=2**32 - 1)),

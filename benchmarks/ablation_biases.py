@@ -1,6 +1,6 @@
 """What fitting and the PRANC coefficients of the grid profile bring, net of their own bytes.
 
-python benchmarks/ablation_offsets.py [IMAGE ...] [--effort 4] [--side 512]
+python benchmarks/ablation_biases.py [IMAGE ...] [--effort 4] [--side 512]
 
 Three photographs of scikit-image, or the images given; three qualities. Loss is MSE + lmbda * bpp
 of the real file, lmbda as the encoder's at that step; gains are against the file without fitting at
@@ -18,22 +18,24 @@ from rich.table import Table
 from skimage import data as skimage_data
 
 from pranc_codec.encoder.grid import candidates, encode as grid_encode
-from pranc_codec.encoder.grid.candidates import FIT_PRICE
-from pranc_codec.encoder.grid.coded import Coded
-from pranc_codec.encoder.request import Job
+from pranc_codec.encoder.grid.candidates import FIT_LMBDA_STEPS2
+from pranc_codec.encoder.grid.coded import EncodedCandidate
+from pranc_codec.encoder.request import EncodeRequest
 from pranc_codec.image import load_picture
 
 QUALITIES = (15, 35, 55)
 IMAGES = ("astronaut", "coffee", "chelsea")
 
 
-def source_of(picture: Image.Image, side: int, effort: int) -> candidates.Source:
+def source_of(picture: Image.Image, side: int, effort: int) -> candidates.GridCandidates:
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return candidates.Source(job=Job(picture=load_picture(picture), effort=effort))
+    return candidates.GridCandidates(
+        request=EncodeRequest(picture=load_picture(picture), effort=effort)
+    )
 
 
-def gain_percent(coded: Coded, plain: Coded) -> str:
-    return f"{100 * (1 - coded.loss(FIT_PRICE) / plain.loss(FIT_PRICE)):.2f}"
+def gain_percent(coded: EncodedCandidate, plain: EncodedCandidate) -> str:
+    return f"{100 * (1 - coded.loss(FIT_LMBDA_STEPS2) / plain.loss(FIT_LMBDA_STEPS2)):.2f}"
 
 
 def pictures_of(paths: list[Path] | None) -> dict[str, Image.Image]:
@@ -61,9 +63,9 @@ def main(
         source = source_of(picture, side, effort)
         for quality in QUALITIES:
             q_step_code = grid_encode.q_step_code_of_quality(quality)
-            plain = source.coded(q_step_code)
+            plain = source.plain(q_step_code).encoded
             beside, alone = source.with_latents(q_step_code)
-            with_coefficients, without = source.with_offsets(beside).coded, alone.coded
+            with_coefficients, without = source.with_biases(beside).encoded, alone.encoded
             table.add_row(
                 name, str(quality), f"{plain.bpp:.3f}", f"{plain.psnr_db:.2f}",
                 gain_percent(without, plain), gain_percent(with_coefficients, plain),
