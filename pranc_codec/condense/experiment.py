@@ -106,7 +106,7 @@ class Experiment:
         if self.start is None:
             return Pranc(
                 module, coefficients=k, seed=SEED, basis=basis, exclude=normalization(module),
-                hold=True, device=self.device,
+                cache=True, device=self.device,
             )  # fmt: skip
         found = self._read(self.start.read_bytes())
         if (found.basis, found.counts.coefficients) != (basis, k):
@@ -176,7 +176,7 @@ class Experiment:
         return True
 
     def _read(self, data: bytes) -> Pranc:
-        return Pranc.from_bytes(data, self.task.build(), hold=True, device=self.device)
+        return Pranc.from_bytes(data, self.task.build(), cache=True, device=self.device)
 
     def _coarsest(self, network: Pranc) -> tuple[bytes, int]:
         """The file of the coarsest quantization whose validation accuracy is within the tolerance

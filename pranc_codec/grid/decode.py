@@ -143,7 +143,7 @@ def build_network(prior: int, k: int, seed: int) -> SynthesisNetwork:
     shipped = {name: p.detach() for name, p in network.offsets.named_parameters()}
     network.offsets = Pranc(
         network.offsets, coefficients=k, seed=seed, prior=shipped,
-        scales={"values": OFFSET_SCALE}, hold=True,
+        scales={"values": OFFSET_SCALE}, cache=True,
     )  # fmt: skip
     return network
 

@@ -74,7 +74,7 @@ class _Fitter:
     def fit(self, plan: Plan, price: Price, steps: int | None = None) -> "_Result":
         """Fit the planned network to the picture."""
         network = mlp_decode.build_network(
-            plan.shape, writer.parameters_of(plan, ()), self.job.seed, hold=True
+            plan.shape, writer.parameters_of(plan, ()), self.job.seed, cache=True
         ).to(self.job.device)
         image = torch.from_numpy(self.job.picture.colours).to(self.job.device)
         settings = FitSettings(
