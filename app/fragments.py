@@ -172,7 +172,7 @@ def _grid_rows(header: Header) -> dict[str, str]:
     p = header.grid
     return {
         "prior": f"{p.prior:08x}",
-        "step": f"{p.step:.5f}",
+        "step": f"{p.q_step:.5f}",
         "coefficients": f"{p.k:,}: offsets of the network" if p.k else "none: the prior's network",
     }
 

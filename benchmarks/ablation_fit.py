@@ -22,7 +22,7 @@ from rich.progress import track
 from rich.table import Table
 
 from pranc_codec.encoder.grid.candidates import FIT_PRICE, Source
-from pranc_codec.encoder.grid.encode import step_code_of_lmbda
+from pranc_codec.encoder.grid.encode import q_step_code_of_lmbda
 from pranc_codec.encoder.grid.fit_latents import FitSettings
 from pranc_codec.encoder.request import Job
 from pranc_codec.image import load_picture
@@ -42,11 +42,11 @@ def settings_of(schedule: str) -> FitSettings:
     )
 
 
-def gain_of(source: Source, step_code: int, settings: FitSettings) -> tuple[float, float]:
+def gain_of(source: Source, q_step_code: int, settings: FitSettings) -> tuple[float, float]:
     """Part of the loss that a fit saves, and its seconds of a processor."""
-    plain = source.coded(step_code).loss(FIT_PRICE)
+    plain = source.coded(q_step_code).loss(FIT_PRICE)
     start = time.process_time()
-    fitted, _ = source.with_latents(step_code, settings)
+    fitted, _ = source.with_latents(q_step_code, settings)
     seconds = time.process_time() - start
     return 1 - fitted.coded.loss(FIT_PRICE) / plain, seconds
 
@@ -71,7 +71,7 @@ def main(
     table = Table("schedule", *(f"lmbda {lmbda}" for lmbda in LMBDAS), "mean", "seconds of a fit")
     for name, one in zip(track(schedule, description="fitting"), settings, strict=True):
         found = np.array([
-            [gain_of(source, step_code_of_lmbda(lmbda), one) for lmbda in LMBDAS]
+            [gain_of(source, q_step_code_of_lmbda(lmbda), one) for lmbda in LMBDAS]
             for source in sources
         ])  # fmt: skip
         gains = 100 * found[:, :, 0]

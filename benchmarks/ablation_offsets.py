@@ -60,9 +60,9 @@ def main(
     for name, picture in track(pictures_of(images).items(), description="fitting"):
         source = source_of(picture, side, effort)
         for quality in QUALITIES:
-            step_code = grid_encode.step_code_of_quality(quality)
-            plain = source.coded(step_code)
-            beside, alone = source.with_latents(step_code)
+            q_step_code = grid_encode.q_step_code_of_quality(quality)
+            plain = source.coded(q_step_code)
+            beside, alone = source.with_latents(q_step_code)
             with_coefficients, without = source.with_offsets(beside).coded, alone.coded
             table.add_row(
                 name, str(quality), f"{plain.bpp:.3f}", f"{plain.psnr_db:.2f}",

@@ -78,7 +78,7 @@ def main(
         latent_stream.read_pyramid(header, sections, cpu)
         mixture_coder.decode_step = real
         pixels_s = seconds(
-            lambda: grid_decode.reconstruct(pyramid, network, size, header.grid.step)
+            lambda: grid_decode.reconstruct(pyramid, network, size, header.grid.q_step)
         )
         whole_s = seconds(lambda: pranc_codec.decode_array(data))
     context_kmac, residual_kmac = kmac_per_pixel()

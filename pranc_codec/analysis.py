@@ -105,7 +105,7 @@ def _mlp_layers(header: Header, sections: dict[int, bytes]) -> tuple[LayerInfo, 
     rows = zip(
         names, sizes, mlp_decode.read_symbols(header, sections), header.mlp.layers, strict=True
     )
-    return tuple(_layer(name, size, s, code.step, code.row) for name, size, s, code in rows)
+    return tuple(_layer(name, size, s, code.q_step, code.row) for name, size, s, code in rows)
 
 
 def _residual_layers(header: Header, sections: dict[int, bytes]) -> tuple[LayerInfo, ...]:
@@ -113,7 +113,7 @@ def _residual_layers(header: Header, sections: dict[int, bytes]) -> tuple[LayerI
     if layer is None:
         return ()
     symbols = grid_decode.read_coefficient_symbols(header.grid, sections)
-    return (_layer("offsets", grid_decode.offsets_count(), symbols, layer.step, layer.row),)
+    return (_layer("offsets", grid_decode.offsets_count(), symbols, layer.q_step, layer.row),)
 
 
 def _layer(

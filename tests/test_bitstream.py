@@ -12,12 +12,12 @@ from pranc_codec import decoder
 from pranc_codec.format import bitstream
 from pranc_codec.format.bitstream import Header
 from pranc_codec.format.fields import Reader, pack_varint
-from pranc_codec.format.parameters import BASES, LayerCode, MlpParameters
+from pranc_codec.format.parameters import BASES, GridParameters, LayerCode, MlpParameters
 from pranc_codec.format.sections import pack_sections
 from pranc_codec.limits import Limits
 
 u8 = st.integers(0, 255)
-layer_codes = st.builds(LayerCode, step_code=u8, row=st.integers(0, 89))
+layer_codes = st.builds(LayerCode, q_step_code=u8, row=st.integers(0, 89))
 
 
 @st.composite
@@ -148,7 +148,7 @@ def test_lying_headers_end_in_an_error_or_an_image(encoded, header):
 )
 def test_lies_are_named(encoded, changes, error, text):
     if "depth" in changes:
-        changes = changes | dict(layers=(LayerCode(step_code=0, row=0),) * (changes["depth"] + 1))
+        changes = changes | dict(layers=(LayerCode(q_step_code=0, row=0),) * (changes["depth"] + 1))
     limits = Limits(max_weights=2**18, max_macs=2**33)
     with pytest.raises(error, match=text):
         pranc_codec.decode(rewrite(encoded, **changes), limits=limits)
@@ -212,7 +212,7 @@ def forged(**parameters) -> bytes:
     defaults = dict(
         prior=0, basis="hash", features=1, bandwidth=16, width=1, depth=depth, k=depth + 1
     )
-    layers = (LayerCode(step_code=32, row=0),) * (depth + 1)
+    layers = (LayerCode(q_step_code=32, row=0),) * (depth + 1)
     size = {name: parameters.pop(name, 1) for name in ("image_width", "image_height")}
     header = Header(
         profile="mlp", mode="L", samples="uint8", width=size["image_width"],
@@ -258,3 +258,13 @@ def test_the_metadata_limit_is_exact(rgba_file, size):
             pranc_codec.decode(rgba_file, limits=limits)
     else:
         pranc_codec.decode(rgba_file, limits=limits)
+
+
+@pytest.mark.parametrize("old", ["step", "step_code"])
+def test_old_names_of_the_quantizer_warn_and_work(old):
+    for code in (
+        LayerCode(q_step_code=40, row=0),
+        GridParameters(prior=0, q_step_code=-300, low_rows=(0, 0, 0)),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"q_{old}"):
+            assert getattr(code, old) == getattr(code, f"q_{old}")

@@ -318,7 +318,7 @@ def test_a_small_file_of_a_huge_dense_basis_is_refused():
     """One pixel, all symbols zero: what takes hours is the basis."""
     parameters = MlpParameters(
         basis="dense", prior=0, features=40, bandwidth=16, width=61000, depth=1, k=2_150_000,
-        layers=(LayerCode(step_code=0, row=0),) * 2,
+        layers=(LayerCode(q_step_code=0, row=0),) * 2,
     )  # fmt: skip
     header = Header(
         profile="mlp", mode="RGB", samples="uint8", width=1, height=1, seed=0, sections=1,

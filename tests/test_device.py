@@ -199,7 +199,7 @@ def test_fits_mix_no_devices(fake_context_model, fake):
     with unset_fake_temporarily():
         network = enhancement.SynthesisNetwork()
     problem = fit_latents.FitProblem(
-        opponent=cuda_zeros(1, 3, 33, 40), y=fake_pyramid(33, 40), colours=3, step_code=-200,
+        opponent=cuda_zeros(1, 3, 33, 40), y=fake_pyramid(33, 40), colours=3, q_step_code=-200,
         price=0.1, context=on_fake_gpu(fake_context_model), synthesis=on_fake_gpu(network),
         coefficient_step=2.0,
     )  # fmt: skip

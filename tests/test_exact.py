@@ -39,8 +39,8 @@ def coefficients_of(height: int, width: int) -> Pyramid:
     return wavelet.analyze(wavelet.to_opponent(rgb))
 
 
-def symbols_at(coefficients: Pyramid, step_code: int) -> Pyramid:
-    return coefficients.map(lambda t: (t / 2 ** (step_code / 64)).round().to(torch.int32))
+def symbols_at(coefficients: Pyramid, q_step_code: int) -> Pyramid:
+    return coefficients.map(lambda t: (t / 2 ** (q_step_code / 64)).round().to(torch.int32))
 
 
 class Known:
@@ -63,10 +63,10 @@ class Known:
         return symbols
 
 
-def run(symbols: Pyramid, step_code: int, *, size=(63, 95), **options) -> Known:
+def run(symbols: Pyramid, q_step_code: int, *, size=(63, 95), **options) -> Known:
     known = Known(symbols, size)
     context = priors.plain().context(CPU)
-    context_int.code_bands(context, symbols.low, size, step_code, known, **options)
+    context_int.code_bands(context, symbols.low, size, q_step_code, known, **options)
     return known
 
 
@@ -123,15 +123,15 @@ def test_sums_that_could_be_inexact_are_refused():
         context_int_net.step_of(tensors, 0, 0, 0, CPU)
 
 
-@pytest.mark.parametrize("step_code", [-130, -250, -400])
-def test_integers_and_floats_are_one_model(step_code):
+@pytest.mark.parametrize("q_step_code", [-130, -250, -400])
+def test_integers_and_floats_are_one_model(q_step_code):
     """Rates within half a percent of each other."""
-    symbols = symbols_at(coefficients_of(128, 192), step_code)
-    integers = run(symbols, step_code, size=(128, 192)).bits
+    symbols = symbols_at(coefficients_of(128, 192), q_step_code)
+    integers = run(symbols, q_step_code, size=(128, 192)).bits
     batch = Batch(
         opponent=torch.zeros(1, 3, 128, 192),
         symbols=symbols.map(torch.Tensor.float),
-        log2_step=torch.tensor([step_code / 64]),
+        log2_step=torch.tensor([q_step_code / 64]),
     )
     with torch.no_grad():
         floats = float(bpp_of(priors.plain().float_context(), batch)) * 128 * 192

@@ -53,7 +53,7 @@ def test_same_input_and_settings_give_the_same_bytes(photo, grid_file, fitted):
 def test_fitting_pays(photo, fitted):
     """Lower distortion + lmbda * rate than the same step without a fit."""
     plain = pranc_codec.encode(photo, quality=40, effort=0)
-    lmbda = candidates.FIT_PRICE * pranc_codec.inspect(plain).grid.step ** 2 / 3
+    lmbda = candidates.FIT_PRICE * pranc_codec.inspect(plain).grid.q_step ** 2 / 3
 
     def loss(data: bytes) -> float:
         psnr = psnr_db(np.asarray(photo), pranc_codec.decode_array(data))
@@ -194,8 +194,8 @@ def test_other_sizes_are_resampled(photo, grid_file):
 
 def test_header_round_trip_with_coefficients():
     parameters = GridParameters(
-        prior=0xDEADBEEF, step_code=-300, low_rows=(1, 2, 89), k=300,
-        layer=LayerCode(step_code=7, row=60),
+        prior=0xDEADBEEF, q_step_code=-300, low_rows=(1, 2, 89), k=300,
+        layer=LayerCode(q_step_code=7, row=60),
     )  # fmt: skip
     header = bitstream.Header(
         profile="grid", mode="RGB", samples="uint8", width=768, height=512, seed=0, sections=2,
@@ -219,11 +219,15 @@ def rewrite(data: bytes, **parameters) -> bytes:
     ("parameters", "error", "text"),
     [
         (dict(prior=1), pranc_codec.UnsupportedVersion, "needs prior 00000001"),
-        (dict(step_code=257), pranc_codec.CorruptBitstream, "step"),
-        (dict(step_code=-641), pranc_codec.CorruptBitstream, "step"),
+        (dict(q_step_code=257), pranc_codec.CorruptBitstream, "step"),
+        (dict(q_step_code=-641), pranc_codec.CorruptBitstream, "step"),
         (dict(low_rows=(0, 90, 0)), pranc_codec.CorruptBitstream, "row"),
-        (dict(k=999, layer=LayerCode(step_code=0, row=0)), pranc_codec.CorruptBitstream, "offsets"),
-        (dict(k=9, layer=LayerCode(step_code=0, row=0)), pranc_codec.CorruptBitstream, "missing"),
+        (
+            dict(k=999, layer=LayerCode(q_step_code=0, row=0)),
+            pranc_codec.CorruptBitstream,
+            "offsets",
+        ),
+        (dict(k=9, layer=LayerCode(q_step_code=0, row=0)), pranc_codec.CorruptBitstream, "missing"),
     ],
 )
 def test_lies_are_named(grid_file, parameters, error, text):
@@ -256,12 +260,12 @@ def test_flipped_bits_are_noticed(grid_file, data):
 
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=400), st.integers(-640, 256), st.integers(1, 40), st.integers(1, 40))
-def test_forged_latents_end_in_an_error_or_an_image(grid_file, junk, step_code, width, height):
+def test_forged_latents_end_in_an_error_or_an_image(grid_file, junk, q_step_code, width, height):
     header, sections = decoder.open_file(grid_file, Limits())
     sections[bitstream.LATENTS] = junk
     forged = replace(
         header, width=width, height=height,
-        parameters=replace(header.grid, step_code=step_code),
+        parameters=replace(header.grid, q_step_code=q_step_code),
     )  # fmt: skip
     data = bitstream.pack_header(forged) + pack_sections(sections)
     try:
@@ -281,9 +285,7 @@ def test_low_band_round_trip():
 def test_choices_have_the_least_loss():
     rng = np.random.default_rng(0)
     y = rng.laplace(0, 2, 500).astype(np.float32)
-    d = Distributions(
-        scale=np.full(500, 24), shape=np.full(500, 2), location=rng.integers(-8, 9, 500)
-    )
+    d = Distributions(scale=np.full(500, 24), shape=np.full(500, 2), loc=rng.integers(-8, 9, 500))
     symbols = rdoq.choose(y, d, 0.2)
     losses = []
     for candidate in (np.rint(y), np.trunc(y), 0 * y):
@@ -366,9 +368,9 @@ def test_estimates_follow_the_files(photo):
 
 
 def test_qualities_and_lmbdas_say_steps():
-    assert encoder.step_code_of_quality(1) == -64
-    assert encoder.step_code_of_quality(100) == -480
-    step = 2 ** (encoder.step_code_of_lmbda(1e-3) / 64)
+    assert encoder.q_step_code_of_quality(1) == -64
+    assert encoder.q_step_code_of_quality(100) == -480
+    step = 2 ** (encoder.q_step_code_of_lmbda(1e-3) / 64)
     assert candidates.PRICE * step**2 / 3 == pytest.approx(1e-3, rel=0.02)
 
 
@@ -399,7 +401,7 @@ def test_coefficients_change_the_network_and_are_accounted_for(photo):
         > 1
     )
     with pytest.raises(pranc_codec.CorruptBitstream, match="missing"):
-        pranc_codec.decode(rewrite(plain.file, k=9, layer=LayerCode(step_code=0, row=0)))
+        pranc_codec.decode(rewrite(plain.file, k=9, layer=LayerCode(q_step_code=0, row=0)))
 
 
 def test_zooming_into_a_huge_size_costs_no_more_than_the_window(grid_file):

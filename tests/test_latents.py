@@ -12,14 +12,14 @@ from pranc_codec.entropy.range_coder import LARGEST_MAGNITUDE, Decoder, Encoder
 from pranc_codec.errors import CorruptBitstream
 
 
-def distributions(scale, shape, location) -> Distributions:
-    return Distributions(scale=np.array(scale), shape=np.array(shape), location=np.array(location))
+def distributions(scale, shape, loc) -> Distributions:
+    return Distributions(scale=np.array(scale), shape=np.array(shape), loc=np.array(loc))
 
 
 def test_every_latent_row_is_a_distribution():
     rows = tables.latent_rows()
     scales = np.arange(tables.LATENT_SCALES)
-    counts = tables.locations_of_scale(scales) // 2 + 1
+    counts = tables.locs_of_scale(scales) // 2 + 1
     assert len(rows) == tables.LATENT_SHAPES * counts.sum()
     for row in rows:
         assert int(row.frequencies.sum(dtype=np.int64)) == tables.TOTAL
@@ -27,12 +27,12 @@ def test_every_latent_row_is_a_distribution():
         assert len(row.frequencies) == row.largest - row.smallest + 2
 
 
-@pytest.mark.parametrize(("scale", "shape", "location"), [(0, 0, 3), (30, 2, 1), (63, 4, 0)])
-def test_rows_have_the_probabilities_that_the_text_says(scale, shape, location):
-    index = tables.latent_row_index(np.array(scale), np.array(shape), np.array(location))
+@pytest.mark.parametrize(("scale", "shape", "loc"), [(0, 0, 3), (30, 2, 1), (63, 4, 0)])
+def test_rows_have_the_probabilities_that_the_text_says(scale, shape, loc):
+    index = tables.latent_row_index(np.array(scale), np.array(shape), np.array(loc))
     row = tables.latent_rows()[int(index)]
     s, w = 2 ** (scale / 8 - 4), shape / 4
-    place = location / int(tables.locations_of_scale(np.array(scale)))
+    place = loc / int(tables.locs_of_scale(np.array(scale)))
 
     def cdf(x: float) -> float:
         tail = math.exp(-abs(x) / (2 * s)) / 2
@@ -78,14 +78,14 @@ def test_round_trip(steps):
         np.testing.assert_array_equal(mixture_coder.decode_step(decoder, d), symbols)
 
 
-@pytest.mark.parametrize(("scale", "location"), [(4, 20), (24, -7), (40, 5), (60, 64), (100, -3)])
-def test_length_is_what_the_model_says(scale, location):
+@pytest.mark.parametrize(("scale", "loc"), [(4, 20), (24, -7), (40, 5), (60, 64), (100, -3)])
+def test_length_is_what_the_model_says(scale, loc):
     """Symbols drawn from the distribution itself cost what its entropy says."""
     count = 20_000
     s = 2 ** (scale / 8 - 4)
     u = np.random.default_rng(1).uniform(size=count)
-    symbols = np.rint(s * np.log(u / (1 - u)) + location / 16 * s).astype(np.int32)
-    full = [np.full(count, v) for v in (scale, 0, location)]
+    symbols = np.rint(s * np.log(u / (1 - u)) + loc / 16 * s).astype(np.int32)
+    full = [np.full(count, v) for v in (scale, 0, loc)]
     d = distributions(*full)
     encoder = Encoder()
     mixture_coder.encode_step(encoder, symbols, d)

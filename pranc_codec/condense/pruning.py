@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from pranc_codec.entropy import range_coder
-from pranc_codec.entropy.tables import TOTAL, Row, rows
+from pranc_codec.entropy.tables import TOTAL, TableRow, rows
 from pranc_codec.format.fields import Reader, pack_varint
-from pranc_codec.format.parameters import step_of_code
+from pranc_codec.format.parameters import q_step_of_code
 from pranc_codec.pranc.file import code_of_step, default_step, symbols_of
 from pranc_codec.pranc.module_tensors import TensorInfo, tensors_of
 from pranc_codec.pranc.stored_tensors import pack_tensors, unpack_tensors
@@ -71,7 +71,7 @@ def pack_weights(module: nn.Module, steps_per_deviation: int) -> bytes:
         remaining = flat[flat != 0] if pruned else flat
         steps = steps_per_deviation if pruned else VECTOR_STEPS
         code = code_of_step(default_step(remaining, steps) if len(remaining) else 1.0)
-        symbols = symbols_of(remaining, step_of_code(code))
+        symbols = symbols_of(remaining, q_step_of_code(code))
         row = range_coder.cheapest_row(symbols)
         header += pack_varint(len(remaining)) + bytes([code, row])
         if pruned:
@@ -91,7 +91,7 @@ def pack_buffers(module: nn.Module) -> bytes:
 def unpack_pruned(data: bytes, module: nn.Module) -> None:
     """Fill a module of the same architecture."""
     reader, parameters = Reader(data), list(module.parameters())
-    heads = [(reader.varint(), step_of_code(reader.u8()), reader.u8()) for _ in parameters]
+    heads = [(reader.varint(), q_step_of_code(reader.u8()), reader.u8()) for _ in parameters]
     decoder = range_coder.Decoder(reader.take(reader.varint()))
     for parameter, (remaining, step, row) in zip(parameters, heads, strict=True):
         size = parameter.numel()
@@ -124,8 +124,8 @@ def _buffers_of(module: nn.Module) -> list[TensorInfo]:
     return [info for info in tensors_of(module) if not info.parameter]
 
 
-def _row_of(remaining: int, size: int) -> Row:
+def _row_of(remaining: int, size: int) -> TableRow:
     """Zeros and ones with (nearly) their frequencies; the escape is never used."""
     ones = min(max(remaining * TOTAL // max(size, 1), 1), TOTAL - 2)
     frequencies = np.array([TOTAL - 1 - ones, ones, 1], dtype=np.uint32)
-    return Row(smallest=0, largest=1, frequencies=frequencies)
+    return TableRow(smallest=0, largest=1, frequencies=frequencies)

@@ -11,7 +11,7 @@ from pranc_codec.entropy import range_coder
 from pranc_codec.errors import PrancError
 from pranc_codec.format import bitstream, metadata
 from pranc_codec.format.bitstream import Header
-from pranc_codec.format.parameters import LayerCode, MlpParameters, Parameters, step_of_code
+from pranc_codec.format.parameters import LayerCode, MlpParameters, Parameters, q_step_of_code
 from pranc_codec.format.sections import pack_sections
 from pranc_codec.image import Picture
 
@@ -31,12 +31,12 @@ def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
 
 
 def quantize_layers(
-    coefficients: Sequence[Float[Tensor, " _"]], step_codes: Sequence[int]
+    coefficients: Sequence[Float[Tensor, " _"]], q_step_codes: Sequence[int]
 ) -> list[range_coder.Integers]:
     """Symbols of each layer: coefficients over their step, rounded."""
     symbols = []
-    for layer, code in zip(coefficients, step_codes, strict=True):
-        exact = np.rint(layer.numpy().astype(np.float64) / step_of_code(code))
+    for layer, code in zip(coefficients, q_step_codes, strict=True):
+        exact = np.rint(layer.numpy().astype(np.float64) / q_step_of_code(code))
         if not np.all(np.abs(exact) <= range_coder.LARGEST_MAGNITUDE):  # or not finite
             raise PrancError("the fit diverged: try another seed, effort or rate")
         symbols.append(exact.astype(np.int32))
@@ -48,12 +48,12 @@ def write_file(
     plan: Plan,
     seed: int,
     symbols: Sequence[range_coder.Integers],
-    step_codes: Sequence[int],
+    q_step_codes: Sequence[int],
 ) -> bytes:
     """The whole file. Each layer's symbols are coded under the row that is cheapest for them."""
     layers = [
-        LayerCode(step_code=code, row=range_coder.cheapest_row(s))
-        for s, code in zip(symbols, step_codes, strict=True)
+        LayerCode(q_step_code=code, row=range_coder.cheapest_row(s))
+        for s, code in zip(symbols, q_step_codes, strict=True)
     ]
     groups = [(s, layer.row) for s, layer in zip(symbols, layers, strict=True)]
     sections = {bitstream.SYMBOLS: range_coder.encode_symbols(groups)}

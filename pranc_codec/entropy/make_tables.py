@@ -61,16 +61,16 @@ def latent_cdf(x: mpmath.mpf, scale: mpmath.mpf, shape: mpmath.mpf) -> mpmath.mp
 
 
 def latent_frequencies(
-    scale: mpmath.mpf, shape: mpmath.mpf, location: mpmath.mpf
+    scale: mpmath.mpf, shape: mpmath.mpf, loc: mpmath.mpf
 ) -> tuple[int, int, list[int]]:
     """How many integers below and above zero a row has, and its frequencies, escape last."""
     below = above = 1
-    while latent_cdf(-below - location, scale, shape) > LATENT_TAIL:
+    while latent_cdf(-below - loc, scale, shape) > LATENT_TAIL:
         below += 1
-    while 1 - latent_cdf(above - location, scale, shape) > LATENT_TAIL:
+    while 1 - latent_cdf(above - loc, scale, shape) > LATENT_TAIL:
         above += 1
     half = mpmath.mpf(1) / 2
-    edges = [latent_cdf(r - half - location, scale, shape) for r in range(-below, above + 2)]
+    edges = [latent_cdf(r - half - loc, scale, shape) for r in range(-below, above + 2)]
     inside = [
         max(1, int(mpmath.nint((b - a) * tables.TOTAL))) for a, b in itertools.pairwise(edges)
     ]
@@ -83,12 +83,12 @@ def latent_rows_of_scale(index: int) -> list[int]:
     """Every row of a scale: reach below and above zero, then frequencies."""
     mpmath.mp.dps = 40
     scale = mpmath.mpf(2) ** (mpmath.mpf(index) / 8 - 4)
-    parts = int(tables.locations_of_scale(np.array(index)))
+    parts = int(tables.locs_of_scale(np.array(index)))
     flat = []
     for shape in range(tables.LATENT_SHAPES):
-        for location in range(parts // 2 + 1):
+        for loc in range(parts // 2 + 1):
             below, above, frequencies = latent_frequencies(
-                scale, mpmath.mpf(shape) / 4, mpmath.mpf(location) / parts
+                scale, mpmath.mpf(shape) / 4, mpmath.mpf(loc) / parts
             )
             flat += [below, above, *frequencies]
     return flat

@@ -23,7 +23,7 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
-from pranc_codec.entropy.tables import TOTAL, Row, rows
+from pranc_codec.entropy.tables import TOTAL, TableRow, rows
 from pranc_codec.errors import CorruptBitstream
 
 Integers = npt.NDArray[np.int32]
@@ -33,7 +33,7 @@ MOST_ESCAPE_DIGITS: Final = 24
 
 
 @lru_cache(maxsize=4096)
-def exact_model(row: Row) -> constriction.stream.model.Categorical:
+def exact_model(row: TableRow) -> constriction.stream.model.Categorical:
     """The coder's model of a row with exactly the row's cumulative frequencies.
 
     constriction gives every symbol a frequency of at least one before it shares out the rest in
@@ -48,7 +48,7 @@ def exact_model(row: Row) -> constriction.stream.model.Categorical:
 BIT: Final = constriction.stream.model.Uniform(2)
 
 
-Run = tuple[Row, int]
+Run = tuple[TableRow, int]
 """A group: its row, and how many symbols it has."""
 
 
@@ -58,7 +58,7 @@ class Encoder:
     def __init__(self) -> None:
         self._coder = constriction.stream.queue.RangeEncoder()
 
-    def encode(self, symbols: Integers, row: Row) -> None:
+    def encode(self, symbols: Integers, row: TableRow) -> None:
         """Integers under one row, then their escapes."""
         self.encode_runs(symbols, [(row, len(symbols))])
 
@@ -102,7 +102,7 @@ class Decoder:
         words = np.frombuffer(padded, dtype="<u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
-    def decode(self, count: int, row: Row) -> Integers:
+    def decode(self, count: int, row: TableRow) -> Integers:
         """`count` integers under one row."""
         return self.decode_runs([(row, count)])
 
@@ -139,7 +139,7 @@ class Decoder:
         if self._ends_in_zero or not self._coder.maybe_exhausted():
             raise CorruptBitstream("bytes follow the end of the range-coded symbols")
 
-    def _decode_escape(self, row: Row) -> int:
+    def _decode_escape(self, row: TableRow) -> int:
         digits = ESCAPE_ORDER
         while not self._coder.decode(BIT):
             digits += 1
@@ -175,7 +175,7 @@ def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integ
     return [decoder.decode(count, rows()[row]) for count, row in groups]
 
 
-def _escape_bits(value: int, row: Row) -> list[int]:
+def _escape_bits(value: int, row: TableRow) -> list[int]:
     """Bits of a value beyond a row: unary length, Exp-Golomb digits, 1 if it is below."""
     if abs(value) > LARGEST_MAGNITUDE:
         raise OverflowError(f"symbol {value} is beyond the format's +-{LARGEST_MAGNITUDE}")

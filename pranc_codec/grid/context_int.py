@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Int, Int8
 from torch import Tensor
 
-from pranc_codec.entropy.mixture_coder import LARGEST_LOCATION, LARGEST_SCALE, Distributions
+from pranc_codec.entropy.mixture_coder import LARGEST_LOC, LARGEST_SCALE, Distributions
 from pranc_codec.grid import wavelet
 from pranc_codec.grid.blocks import DIFFERENCES, cells_of, difference, doubled, fold
 from pranc_codec.grid.context import OUTPUTS, PHASES, network_of_level
@@ -74,7 +74,7 @@ def code_bands(
     context: ExactContext,
     low: Int[Tensor, "1 3 _ _"],
     size: tuple[int, int],
-    step_code: int,
+    q_step_code: int,
     code: CodeStep,
     *,
     colours: int = 3,
@@ -90,7 +90,7 @@ def code_bands(
     done: list[Tensor] = []
     for number in range(len(grids) if levels is None else levels):
         finest = len(grids) - 1 - number
-        level = _Level(context, sizes[number], grids[number], finest, step_code, strip_cells)
+        level = _Level(context, sizes[number], grids[number], finest, q_step_code, strip_cells)
         family = done[-1] if done else None
         level.prepare(family, done[-2] if len(done) > 1 else None)
         for colour in range(colours):
@@ -107,9 +107,9 @@ class _Level:
 
     def __init__(
         self, context: ExactContext, below: tuple[int, int], grid: tuple[int, int], finest: int,
-        step_code: int, strip_cells: int,
+        q_step_code: int, strip_cells: int,
     ) -> None:  # fmt: skip
-        self.context, self.finest, self.step_code = context, finest, step_code
+        self.context, self.finest, self.q_step_code = context, finest, q_step_code
         self.grid, self.cells = grid, cells_of(grid)
         self.strip_cells = strip_cells
         self.present = wavelet.present(*below)
@@ -121,7 +121,7 @@ class _Level:
     def prepare(self, parents: Tensor | None, grandparents: Tensor | None) -> None:
         """Maps that all colours share."""
         device = self.context.device
-        constants = (16, (self.step_code + 4 * 64) >> 2, 16 * (self.finest - 4))
+        constants = (16, (self.q_step_code + 4 * 64) >> 2, 16 * (self.finest - 4))
         planes = [
             torch.full((1, 1, *self.cells), max(-LARGEST, min(LARGEST, value)), device=device)
             for value in constants
@@ -187,10 +187,10 @@ def joined(parts: Sequence[Int8[Tensor, "1 _ h w"]]) -> Int8[Tensor, "1 c rows w
 
 
 def distributions_of(outputs: Int[Tensor, "3 n"]) -> Distributions:
-    """Integers of `latents` from a network's outputs: location, scale, shape."""
-    location, scale, logit = outputs.cpu().numpy().astype(np.int64)
+    """Integers of `latents` from a network's outputs: loc, scale, shape."""
+    loc, scale, logit = outputs.cpu().numpy().astype(np.int64)
     return Distributions(
-        location=location.clip(-LARGEST_LOCATION, LARGEST_LOCATION),
+        loc=loc.clip(-LARGEST_LOC, LARGEST_LOC),
         scale=(((scale + 1) >> 1) + 32).clip(0, LARGEST_SCALE),
         shape=np.searchsorted(np.array(SHAPE_THRESHOLDS), logit, side="right"),
     )

@@ -74,7 +74,7 @@ def render(
     network = network_of(header, sections, device)
     pyramid = _pyramid_of(header, sections, device, levels, prefix=view.prefix)
     size = wavelet.halved(*own, missing)
-    step = header.grid.step / wavelet.low_gain(*own, missing)
+    step = header.grid.q_step / wavelet.low_gain(*own, missing)
     if missing == view.reduce and view.size == size[::-1]:
         left, top, right, bottom = view.region
         opponent = reconstruct(pyramid, network, size, step, rows_shown=(top, bottom))
@@ -160,7 +160,9 @@ def read_coefficient_symbols(p: GridParameters, sections: dict[int, bytes]) -> I
 def read_coefficients(p: GridParameters, sections: dict[int, bytes]) -> Float[Tensor, " k"]:
     """The residual network's coefficients."""
     assert p.layer is not None
-    return torch.from_numpy(read_coefficient_symbols(p, sections).astype(np.float32)) * p.layer.step
+    return (
+        torch.from_numpy(read_coefficient_symbols(p, sections).astype(np.float32)) * p.layer.q_step
+    )
 
 
 def reconstruct(

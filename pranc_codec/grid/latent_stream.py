@@ -80,7 +80,7 @@ def read_pyramid(
 
     bands = context_int.code_bands(
         priors.load(header.grid.prior).context(device), low, (header.height, header.width),
-        header.grid.step_code, code, colours=header.colours, levels=levels,
+        header.grid.q_step_code, code, colours=header.colours, levels=levels,
     )  # fmt: skip
     if len(bands) == len(wavelet.grids(header.height, header.width)):
         decoder.finish()

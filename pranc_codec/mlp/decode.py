@@ -92,7 +92,7 @@ def build_network(
 def dequantize(symbols: list[range_coder.Integers], p: MlpParameters) -> Float[Tensor, " k"]:
     """Symbols times their layer's step."""
     parts = [
-        torch.from_numpy(s.astype(np.float32)) * layer.step
+        torch.from_numpy(s.astype(np.float32)) * layer.q_step
         for s, layer in zip(symbols, p.layers, strict=True)
     ]
     return torch.cat(parts)

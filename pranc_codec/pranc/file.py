@@ -14,7 +14,7 @@ from torch import Tensor
 from pranc_codec.basis.allocation import ALLOCATION_RULES
 from pranc_codec.entropy import range_coder
 from pranc_codec.errors import CorruptBitstream, InvalidArgument, ModelMismatch
-from pranc_codec.format.parameters import LayerCode, step_of_code
+from pranc_codec.format.parameters import LayerCode, q_step_of_code
 from pranc_codec.format.sections import pack_sections
 from pranc_codec.limits import Limits, refuse
 from pranc_codec.pranc import file_format
@@ -131,16 +131,16 @@ def default_step(
     With the default of 16, normally distributed coefficients take about six bits each.
     """
     rms = float(coefficients.double().square().mean().sqrt())
-    return min(max(rms / steps_per_deviation, step_of_code(255)), step_of_code(0))
+    return min(max(rms / steps_per_deviation, q_step_of_code(255)), q_step_of_code(0))
 
 
 def code_of_step(step: float) -> int:
     """Code of the format's step whose ratio to `step` is nearest to 1.
 
-    `format.parameters.step_of_code` is the inverse. Raises InvalidArgument for a step outside the
+    `format.parameters.q_step_of_code` is the inverse. Raises InvalidArgument for a step outside the
     format's range.
     """
-    smallest, largest = step_of_code(255), step_of_code(0)
+    smallest, largest = q_step_of_code(255), q_step_of_code(0)
     if not smallest <= step <= largest:
         raise InvalidArgument(
             f"step {step} is outside the format's range {smallest:.2g} .. {largest:g}"
@@ -150,9 +150,9 @@ def code_of_step(step: float) -> int:
 
 def _quantize(layers: Sequence[Tensor], code: int) -> tuple[tuple[LayerCode, ...], bytes]:
     """Step and table row of each layer, and the range-coded stream of all symbols."""
-    symbols = [symbols_of(c, step_of_code(code)) for c in layers]
+    symbols = [symbols_of(c, q_step_of_code(code)) for c in layers]
     rows = [range_coder.cheapest_row(s) for s in symbols]
-    codes = tuple(LayerCode(step_code=code, row=row) for row in rows)
+    codes = tuple(LayerCode(q_step_code=code, row=row) for row in rows)
     return codes, range_coder.encode_symbols(zip(symbols, rows, strict=True))
 
 
@@ -209,7 +209,7 @@ def _read_coefficients(data: bytes, header: ModelHeader, counts: list[int]) -> l
     if range_coder.encode_symbols(again) != data:
         raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
     return [
-        torch.from_numpy((s.astype(np.float64) * code.step).astype(np.float32))
+        torch.from_numpy((s.astype(np.float64) * code.q_step).astype(np.float32))
         for s, code in zip(symbols, header.codes, strict=True)
     ]
 

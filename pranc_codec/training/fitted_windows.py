@@ -44,12 +44,12 @@ GROUPS: Final = 4
 """Of the validation."""
 
 
-def fitted_window(window: UInt8[Tensor, "side side 3"], step_code: int) -> dict[str, Tensor]:
+def fitted_window(window: UInt8[Tensor, "side side 3"], q_step_code: int) -> dict[str, Tensor]:
     """What is stored of a window: itself, its step and its symbols at the default effort."""
     job = Job(picture=load_picture(Image.fromarray(window.numpy())), effort=EFFORT)
     settings = fit_settings(looks_of(EFFORT, job.pixels))
-    y = fit(Source(job=job).latents_problem(step_code), settings, seed=0, progress=None).y
-    tensors = {"window": window, "step_code": torch.tensor(step_code, dtype=torch.int32)}
+    y = fit(Source(job=job).latents_problem(q_step_code), settings, seed=0, progress=None).y
+    tensors = {"window": window, "step_code": torch.tensor(q_step_code, dtype=torch.int32)}
     for number, symbols in enumerate(y.tensors):
         tensors[f"symbols.{number}"] = symbols.round().to(torch.int16)
     return tensors

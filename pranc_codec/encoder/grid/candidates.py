@@ -13,14 +13,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec.encoder.grid.coded import COEFFICIENT_STEP_CODE, Coded, Latents, code_latents
+from pranc_codec.encoder.grid.coded import COEFFICIENT_Q_STEP_CODE, Coded, Latents, code_latents
 from pranc_codec.encoder.grid.fit_biases import OffsetsProblem, fit_offsets
 from pranc_codec.encoder.grid.fit_latents import FitProblem, FitSettings, fit
 from pranc_codec.encoder.grid.rate_estimate import Estimates
 from pranc_codec.encoder.grid.tiles import fit_tiles
 from pranc_codec.encoder.request import Job
 from pranc_codec.entropy import range_coder
-from pranc_codec.format.parameters import step_of_code
+from pranc_codec.format.parameters import q_step_of_code
 from pranc_codec.grid import decode as grid_decode, prior as priors, wavelet
 from pranc_codec.grid.enhancement import SynthesisNetwork
 from pranc_codec.grid.prior import GridPrior
@@ -102,66 +102,66 @@ class Source:
     def _has_bands(self) -> bool:
         return bool(self.coefficients.bands)
 
-    def best(self, step_code: int) -> Coded:
+    def best(self, q_step_code: int) -> Coded:
         """What the effort gives at a step."""
-        return self.fitted(step_code).coded
+        return self.fitted(q_step_code).coded
 
-    def coded(self, step_code: int) -> Coded:
+    def coded(self, q_step_code: int) -> Coded:
         """Symbols and bytes without fitting."""
-        return self.plain(step_code).coded
+        return self.plain(q_step_code).coded
 
-    def plain(self, step_code: int) -> "Fitted":
+    def plain(self, q_step_code: int) -> "Fitted":
         """The wavelet coefficients as they are; the last two steps asked for are remembered."""
-        if step_code not in self._tried:
+        if q_step_code not in self._tried:
             if len(self._tried) == 2:
                 del self._tried[next(iter(self._tried))]
-            step = 2.0 ** (step_code / 64)
+            step = 2.0 ** (q_step_code / 64)
             y = self.coefficients.map(lambda t: t / step)
-            self._tried[step_code] = Fitted(
-                job=self.job, prior=priors.plain(), y=y, step_code=step_code, price=PRICE
+            self._tried[q_step_code] = Fitted(
+                job=self.job, prior=priors.plain(), y=y, q_step_code=q_step_code, price=PRICE
             )
-        return self._tried[step_code]
+        return self._tried[q_step_code]
 
-    def forget_others(self, step_code: int) -> None:
+    def forget_others(self, q_step_code: int) -> None:
         """What was tried at other steps: of a large image hundreds of megabytes."""
-        for other in self._tried.keys() - {step_code}:
+        for other in self._tried.keys() - {q_step_code}:
             del self._tried[other]
 
-    def fitted(self, step_code: int) -> "Fitted":
+    def fitted(self, q_step_code: int) -> "Fitted":
         """What loses least of all that the effort tries; the wavelet coefficients as they are,
         where fitting does not pay."""
-        choices = [self.plain(step_code)]
+        choices = [self.plain(q_step_code)]
         if self.looks:
-            choices += self.with_latents(step_code)
+            choices += self.with_latents(q_step_code)
         if self.offsets_iterations:
             choices.append(self.with_offsets(_least(choices)))
         return _least(choices)
 
-    def with_latents(self, step_code: int, settings: FitSettings | None = None) -> "list[Fitted]":
+    def with_latents(self, q_step_code: int, settings: FitSettings | None = None) -> "list[Fitted]":
         """Fitted latents, with the coefficients that were fitted beside them and without. settings:
         others than the effort's."""
         fit_latents = fit if self.job.pixels <= MOST_PIXELS_AT_ONCE else fit_tiles
         found = fit_latents(
-            self.latents_problem(step_code), settings or fit_settings(self.looks),
+            self.latents_problem(q_step_code), settings or fit_settings(self.looks),
             seed=self.job.seed, progress=self.job.progress,
         )  # fmt: skip
         rounded = Fitted(
-            job=self.job, prior=priors.fitted(), y=found.y, step_code=step_code, price=0
+            job=self.job, prior=priors.fitted(), y=found.y, q_step_code=q_step_code, price=0
         )
         return [replace(rounded, coefficients=found.coefficients), rounded]
 
-    def latents_problem(self, step_code: int) -> FitProblem:
+    def latents_problem(self, q_step_code: int) -> FitProblem:
         """What a fit of latents minimizes."""
-        y = self.plain(step_code).y
+        y = self.plain(q_step_code).y
         return FitProblem(
             opponent=self.opponent,
             y=Pyramid(low=y.low.round(), bands=y.bands),
             colours=self.job.colours,
-            step_code=step_code,
+            q_step_code=q_step_code,
             price=FIT_PRICE,
             context=priors.fitted().float_context().requires_grad_(False).to(self.job.device),
             synthesis=self._network(priors.fitted()),
-            coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
+            coefficient_step=q_step_of_code(COEFFICIENT_Q_STEP_CODE),
         )
 
     def with_offsets(self, fitted: "Fitted") -> "Fitted":
@@ -174,7 +174,7 @@ class Source:
             step=latents.step,
             price=FIT_PRICE,
             synthesis=self._network(fitted.prior),
-            coefficient_step=step_of_code(COEFFICIENT_STEP_CODE),
+            coefficient_step=q_step_of_code(COEFFICIENT_Q_STEP_CODE),
             bits=8 * len(latents.stream),
         )
         found = fit_offsets(
@@ -201,7 +201,7 @@ class Fitted:
     job: Job
     prior: GridPrior
     y: Pyramid
-    step_code: int
+    q_step_code: int
     price: float
     coefficients: range_coder.Integers | None = None
     _latents: list[Latents] = field(default_factory=list)
@@ -224,7 +224,7 @@ class Fitted:
         return self._coded_with(self._code(self.price + surcharge))
 
     def _code(self, price: float) -> Latents:
-        return code_latents(self.job, self.prior, self.y, self.step_code, price)
+        return code_latents(self.job, self.prior, self.y, self.q_step_code, price)
 
     def _coded_with(self, latents: Latents) -> Coded:
         return Coded(job=self.job, latents=latents, coefficients=self.coefficients)

@@ -21,7 +21,7 @@ from pranc_codec.image import to_samples
 from pranc_codec.limits import DEFAULT_LIMITS
 from pranc_codec.metrics import psnr_db
 
-COEFFICIENT_STEP_CODE: Final = 68
+COEFFICIENT_Q_STEP_CODE: Final = 68
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,16 +30,16 @@ class Latents:
 
     prior: GridPrior
     symbols: Pyramid
-    step_code: int
+    q_step_code: int
     low_rows: tuple[int, ...]
     stream: bytes
 
     @property
     def step(self) -> float:
-        return float(2.0 ** (self.step_code / 64))
+        return float(2.0 ** (self.q_step_code / 64))
 
 
-def code_latents(job: Job, prior: GridPrior, y: Pyramid, step_code: int, price: float) -> Latents:
+def code_latents(job: Job, prior: GridPrior, y: Pyramid, q_step_code: int, price: float) -> Latents:
     """Choose and code the symbols of wavelet coefficients or latents y, which are in steps."""
     colours, (height, width) = job.colours, job.picture.colours.shape[:2]
     low = y.low.round().to(torch.int32)
@@ -51,12 +51,12 @@ def code_latents(job: Job, prior: GridPrior, y: Pyramid, step_code: int, price: 
     latent_stream.pack_low(encoder, planes, low_rows)
     chooser = Chooser(y=y, size=(height, width), price=price, encoder=encoder)
     bands = context_int.code_bands(
-        prior.context(job.device), low, (height, width), step_code, chooser.code, colours=colours,
+        prior.context(job.device), low, (height, width), q_step_code, chooser.code, colours=colours,
     )  # fmt: skip
     symbols = Pyramid(low=low, bands=tuple(bands))
     stream = encoder.finish()
     return Latents(
-        prior=prior, symbols=symbols, step_code=step_code, low_rows=low_rows, stream=stream
+        prior=prior, symbols=symbols, q_step_code=q_step_code, low_rows=low_rows, stream=stream
     )
 
 
@@ -73,10 +73,13 @@ class Coded:
         sections, k, layer = {bitstream.LATENTS: self.latents.stream}, 0, None
         if self.coefficients is not None and self.coefficients.any():
             row = range_coder.cheapest_row(self.coefficients)
-            k, layer = len(self.coefficients), LayerCode(step_code=COEFFICIENT_STEP_CODE, row=row)
+            k, layer = (
+                len(self.coefficients),
+                LayerCode(q_step_code=COEFFICIENT_Q_STEP_CODE, row=row),
+            )
             sections[bitstream.SYMBOLS] = range_coder.encode_symbols([(self.coefficients, row)])
         parameters = GridParameters(
-            prior=self.latents.prior.number, step_code=self.latents.step_code,
+            prior=self.latents.prior.number, q_step_code=self.latents.q_step_code,
             low_rows=self.latents.low_rows, k=k, layer=layer,
         )  # fmt: skip
         return writer.assemble(self.job.picture, "grid", self.job.seed, parameters, sections)

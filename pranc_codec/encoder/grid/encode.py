@@ -33,13 +33,13 @@ def encode(job: Job, target: Target) -> bytes:
     return _METHODS[method](Source(job=job), target)
 
 
-def step_code_of_quality(quality: float) -> int:
+def q_step_code_of_quality(quality: float) -> int:
     """64 log2(step) of a quality of 1 .. 100."""
     low, high = LOG2_STEP_OF_QUALITY
     return round(64 * (low + (high - low) * (quality - 1) / 99))
 
 
-def step_code_of_lmbda(lmbda: float) -> int:
+def q_step_code_of_lmbda(lmbda: float) -> int:
     """64 log2(step) at which `PRICE` is this lmbda."""
     return step_search.clipped(32 * math.log2(3 * lmbda / PRICE))
 
@@ -57,12 +57,12 @@ def _check_size(job: Job) -> None:
 
 def _encode_quality(source: Source, target: Target) -> bytes:
     assert target.quality is not None
-    return source.best(step_code_of_quality(target.quality)).checked()
+    return source.best(q_step_code_of_quality(target.quality)).checked()
 
 
 def _encode_lmbda(source: Source, target: Target) -> bytes:
     assert target.lmbda is not None
-    return source.best(step_code_of_lmbda(target.lmbda)).checked()
+    return source.best(q_step_code_of_lmbda(target.lmbda)).checked()
 
 
 def _encode_bpp(source: Source, target: Target) -> bytes:

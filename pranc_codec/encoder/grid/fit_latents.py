@@ -70,7 +70,7 @@ class FitProblem:
     opponent: Float[Tensor, "1 3 h w"]
     y: Pyramid
     colours: int
-    step_code: int
+    q_step_code: int
     price: float
     context: ContextModel
     synthesis: SynthesisNetwork
@@ -78,7 +78,7 @@ class FitProblem:
 
     @property
     def step(self) -> float:
-        return float(2.0 ** (self.step_code / 64))
+        return float(2.0 ** (self.q_step_code / 64))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -205,7 +205,7 @@ def bits_of(problem: FitProblem, latents: list[Tensor], outputs: list[Tensor]) -
 def outputs_of(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
     """The context model's, by level."""
     symbols = Pyramid(low=problem.y.low, bands=tuple(latents))
-    log2_step = problem.y.low.new_full((1,), problem.step_code / 64)
+    log2_step = problem.y.low.new_full((1,), problem.q_step_code / 64)
     return problem.context.outputs(symbols, log2_step)
 
 

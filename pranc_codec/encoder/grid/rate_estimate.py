@@ -42,19 +42,19 @@ class Estimates:
             counts += torch.bincount(flat, minlength=len(counts)).cpu().numpy()
         return counts
 
-    def _in_steps(self, step_code: int) -> npt.NDArray[np.float64]:
+    def _in_steps(self, q_step_code: int) -> npt.NDArray[np.float64]:
         """Magnitudes of the bins."""
-        return np.exp2((np.arange(SMALLEST, LARGEST + 1) - step_code) / 64)
+        return np.exp2((np.arange(SMALLEST, LARGEST + 1) - q_step_code) / 64)
 
-    def bpp(self, step_code: int) -> float:
+    def bpp(self, q_step_code: int) -> float:
         """Bits per pixel, about: half the logarithm of 1 + power, in the sense of a Gaussian
         channel."""
-        bits = np.log2(1 + np.square(self._in_steps(step_code))) / 2
+        bits = np.log2(1 + np.square(self._in_steps(q_step_code))) / 2
         return max(float(self._histogram @ bits), SMALLEST_BITS) / self.pixels
 
-    def psnr_db(self, step_code: int) -> float:
+    def psnr_db(self, q_step_code: int) -> float:
         """PSNR, about: small coefficients are lost, the others are off by uniform noise."""
-        x = self._in_steps(step_code)
+        x = self._in_steps(q_step_code)
         lost = np.where(x < DEAD_ZONE, np.square(x), 1 / 12)
-        mse = float(self._histogram @ lost) * 2 ** (step_code / 32) / (3 * self.pixels)
+        mse = float(self._histogram @ lost) * 2 ** (q_step_code / 32) / (3 * self.pixels)
         return -10 * math.log10(max(mse, 1e-12))

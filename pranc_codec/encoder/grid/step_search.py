@@ -8,10 +8,10 @@ import math
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from pranc_codec.format.parameters import STEP_CODES, STEP_OFFSET
+from pranc_codec.format.parameters import Q_STEP_CODES, Q_STEP_OFFSET
 
 C = TypeVar("C")
-FINEST, COARSEST = (code - STEP_OFFSET for code in STEP_CODES)
+FINEST, COARSEST = (code - Q_STEP_OFFSET for code in Q_STEP_CODES)
 MOST_TRIALS: Final = 14
 TRUSTED_TRIALS: Final = 4
 """After so many the bracket is halved, whatever the estimate says."""

@@ -97,7 +97,7 @@ class _Result:
 
     def file(self, shift: int = 0) -> bytes:
         """The file with steps shifted by `rate_control.shifted`."""
-        codes = shifted(self.fitted.step_codes, shift)
+        codes = shifted(self.fitted.q_step_codes, shift)
         symbols = writer.quantize_layers(self.fitted.coefficients, codes)
         data = writer.write_file(self.job.picture, self.plan, self.job.seed, symbols, codes)
         decoded = mlp_decode.read_symbols(*decoder.open_file(data, DEFAULT_LIMITS))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pranc_codec.encoder.mlp.sampling import sample_pixels
 from pranc_codec.encoder.request import Progress, ProgressCallback
-from pranc_codec.format.parameters import step_of_code
+from pranc_codec.format.parameters import q_step_of_code
 from pranc_codec.image import to_samples
 from pranc_codec.mlp.coordinate_network import CoordinateMLP, render
 from pranc_codec.pranc import rate_model
@@ -77,7 +77,7 @@ class Fitted:
     """Real-valued coefficients of each layer and the code of each layer's step."""
 
     coefficients: tuple[Float[Tensor, " _"], ...]
-    step_codes: tuple[int, ...]
+    q_step_codes: tuple[int, ...]
 
 
 def learning_rate_of(width: int) -> float:
@@ -114,7 +114,7 @@ def fit(
             progress(state.report(step + 1, image))
     return Fitted(
         coefficients=tuple(c.detach().cpu() for c in state.coefficients),
-        step_codes=tuple(state.codes()),
+        q_step_codes=tuple(state.codes()),
     )
 
 
@@ -215,7 +215,7 @@ class _State:
 
     def frozen_steps(self) -> Tensor:
         """The steps that the format can say, nearest to the learned ones."""
-        return torch.tensor([step_of_code(code) for code in self.codes()]).to(self.log_steps)
+        return torch.tensor([q_step_of_code(code) for code in self.codes()]).to(self.log_steps)
 
     @torch.no_grad()
     def report(self, step: int, image: Tensor) -> Progress:
