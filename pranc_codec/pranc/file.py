@@ -64,12 +64,14 @@ class FileContext:
 
 
 def write_model(
-    model: Model, context: FileContext, *, quantize: bool, step: float | None, half: bool
+    model: Model, context: FileContext, *, quantize: bool, q_step: float | None, half: bool
 ) -> bytes:
     """The bytes of a model's file; `read_model` is the inverse, up to quantization.
 
-    quantize: code the coefficients as multiples of `step`, else store them as float32. step: the
-    quantization step; None stands for `default_step`. half: see `stored_tensors.pack_tensors`.
+    quantize: code the coefficients as multiples of `q_step`, else store them as float32.
+    q_step: the quantization step; None stands for `default_q_step`.
+    half: see `stored_tensors.pack_tensors`.
+
     Raises InvalidArgument for coefficients that are not finite or too large for the step.
     """
     flat = torch.cat([c.detach().cpu().float() for c in model.coefficients])
@@ -78,7 +80,7 @@ def write_model(
     codes: tuple[LayerCode, ...] = ()
     coded = flat.numpy().astype("<f4").tobytes()
     if quantize:
-        code = code_of_step(default_step(flat) if step is None else step)
+        code = code_of_q_step(default_q_step(flat) if q_step is None else q_step)
         codes, coded = _quantize(model.coefficients, code)
     sections = {COEFFICIENTS: coded}
     tensors = pack_tensors(context.infos, model.tensors, context.prior or {}, half=half)
@@ -123,7 +125,7 @@ def layer_sizes(infos: Sequence[TensorInfo], excluded: Mapping[str, Tensor]) -> 
     return [sum(info.numbers for info in layer) for _, layer in layers]
 
 
-def default_step(
+def default_q_step(
     coefficients: Float[Tensor, " k"], steps_per_deviation: int = STEPS_PER_DEVIATION
 ) -> float:
     """Root mean square / steps_per_deviation, clamped to the format's range of steps.
@@ -134,18 +136,18 @@ def default_step(
     return min(max(rms / steps_per_deviation, q_step_of_code(255)), q_step_of_code(0))
 
 
-def code_of_step(step: float) -> int:
-    """Code of the format's step whose ratio to `step` is nearest to 1.
+def code_of_q_step(q_step: float) -> int:
+    """Code of the format's step whose ratio to `q_step` is nearest to 1.
 
     `format.parameters.q_step_of_code` is the inverse. Raises InvalidArgument for a step outside the
     format's range.
     """
     smallest, largest = q_step_of_code(255), q_step_of_code(0)
-    if not smallest <= step <= largest:
+    if not smallest <= q_step <= largest:
         raise InvalidArgument(
-            f"step {step} is outside the format's range {smallest:.2g} .. {largest:g}"
+            f"step {q_step} is outside the format's range {smallest:.2g} .. {largest:g}"
         )
-    return round(16 * (2 - math.log2(step)))
+    return round(16 * (2 - math.log2(q_step)))
 
 
 def _quantize(layers: Sequence[Tensor], code: int) -> tuple[tuple[LayerCode, ...], bytes]:
@@ -156,14 +158,14 @@ def _quantize(layers: Sequence[Tensor], code: int) -> tuple[tuple[LayerCode, ...
     return codes, range_coder.encode_symbols(zip(symbols, rows, strict=True))
 
 
-def symbols_of(coefficients: Tensor, step: float) -> range_coder.Integers:
-    """Coefficients divided by the step and rounded to integers.
+def symbols_of(coefficients: Tensor, q_step: float) -> range_coder.Integers:
+    """Coefficients divided by the quantization step and rounded to integers.
 
     Raises InvalidArgument for integers beyond the range coder's largest magnitude.
     """
-    symbols = np.rint(coefficients.detach().cpu().double().numpy() / step)
+    symbols = np.rint(coefficients.detach().cpu().double().numpy() / q_step)
     if np.abs(symbols).max(initial=0) > range_coder.LARGEST_MAGNITUDE:
-        raise InvalidArgument(f"a coefficient is too large for step {step}: use a larger step")
+        raise InvalidArgument(f"a coefficient is too large for step {q_step}: use a larger step")
     return symbols.astype(np.int32)
 
 

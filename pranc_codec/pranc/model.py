@@ -193,35 +193,37 @@ class Pranc(nn.Module):
         }
         return made | self.module.state_dict()
 
+    @accept_old_name("step", "q_step")
     def to_bytes(
-        self, *, quantize: bool = True, step: float | None = None, half: bool = True
+        self, *, quantize: bool = True, q_step: float | None = None, half: bool = True
     ) -> bytes:
         """The model as a .prw file (`file_format`), which has neither architecture nor prior.
 
-        quantize: store the coefficients as range-coded multiples of `step`, else as float32.
-        step: quantization step of all coefficients; by default a sixteenth of their root mean
+        quantize: store the coefficients as range-coded multiples of `q_step`, else as float32.
+        q_step: quantization step of all coefficients; by default a sixteenth of their root mean
         square. half: store excluded parameters and buffers as float16 where that keeps 11 bits of
         their largest magnitude; integers keep their type.
         """
-        if step is not None and not quantize:
-            raise InvalidArgument("step is of quantized coefficients: leave it out, or quantize")
+        if q_step is not None and not quantize:
+            raise InvalidArgument("q_step needs quantize=True: leave it out, or quantize")
         model = Model(
             basis=self.basis, shares=self.shares, seed=self.seed, tensors=self.module.state_dict(),
             coefficients=[layer.coefficients for layer in self._layers()],
         )  # fmt: skip
         context = FileContext(infos=self._infos, scales=self._scales, prior=self._prior())
-        return write_model(model, context, quantize=quantize, step=step, half=half)
+        return write_model(model, context, quantize=quantize, q_step=q_step, half=half)
 
+    @accept_old_name("step", "q_step")
     def save(
         self,
         path: str | os.PathLike[str],
         *,
         quantize: bool = True,
-        step: float | None = None,
+        q_step: float | None = None,
         half: bool = True,
     ) -> None:
         """Write `to_bytes` to a file, which is afterwards complete or, on an error, as before."""
-        data = self.to_bytes(quantize=quantize, step=step, half=half)
+        data = self.to_bytes(quantize=quantize, q_step=q_step, half=half)
         with write_atomically(path) as file:
             file.write(data)
 

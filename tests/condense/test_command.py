@@ -10,7 +10,7 @@ from pranc_codec.pranc.model import Pranc
 
 
 def test_the_command_condenses_a_classifier(tmp_path, monkeypatch):
-    monkeypatch.setattr("pranc_codec.condense.datasets.VALIDATION", 100)
+    monkeypatch.setattr("pranc_codec.condense.datasets.VALIDATION_IMAGES", 100)
     rng = np.random.default_rng(0)
     y = np.arange(500) % 10
     x = (rng.integers(0, 100, (500, 28, 28)) + 15 * y[:, None, None]).astype(np.uint8)

@@ -47,7 +47,7 @@ def jpeg(colour) -> bytes:
 
 
 def test_cifar10_as_folder_and_archive(tmp_path, monkeypatch):
-    monkeypatch.setattr("pranc_codec.condense.datasets.VALIDATION", 5)
+    monkeypatch.setattr("pranc_codec.condense.datasets.VALIDATION_IMAGES", 5)
     with tarfile.open(tmp_path / "cifar10_jpeg.tar.gz", "w:gz") as archive:
         for part, count in (("train", 1), ("test", 1)):
             for label in range(10):

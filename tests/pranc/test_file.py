@@ -29,10 +29,10 @@ def test_float32_file_is_the_same_network(basis, exclude, tmp_path):
 
 def test_quantized_coefficients_are_off_by_half_a_step():
     network = condensed()
-    again = Pranc.from_bytes(network.to_bytes(step=0.25), build())
+    again = Pranc.from_bytes(network.to_bytes(q_step=0.25), build())
     difference = (network.coefficients() - again.coefficients()).abs().max()
     assert 0.1 < difference <= 0.125
-    assert again.to_bytes(step=0.25) == network.to_bytes(step=0.25)
+    assert again.to_bytes(q_step=0.25) == network.to_bytes(q_step=0.25)
 
 
 def test_counts():
@@ -133,10 +133,10 @@ def test_types_of_excluded_tensors_and_buffers():
 def test_refusals_of_writing():
     network = condensed()
     with pytest.raises(InvalidArgument, match="step"):
-        network.to_bytes(step=5)
+        network.to_bytes(q_step=5)
     network.set_coefficients(torch.full((90,), 1e9))
     with pytest.raises(InvalidArgument, match="larger step"):
-        network.to_bytes(step=0.001)
+        network.to_bytes(q_step=0.001)
     network.set_coefficients(torch.full((90,), torch.nan))
     with pytest.raises(InvalidArgument, match="not finite"):
         network.to_bytes()

@@ -28,6 +28,6 @@ def test_the_check_can_fail(tmp_path):
     shutil.copy(FOLDER / "v1-model-hash.prw", tmp_path)
     network = rebuild(tmp_path / "v1-model-hash.prw")
     network.set_coefficients(-network.coefficients())
-    network.save(tmp_path / "v1-model-hash.prw", step=0.1)
+    network.save(tmp_path / "v1-model-hash.prw", q_step=0.1)
     assert len(check_file(tmp_path / "v1-model-hash.prw")) == 3
     assert build().state_dict().keys() == network.weights().keys()

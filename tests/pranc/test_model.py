@@ -180,7 +180,7 @@ def test_refusals():
     with pytest.raises(InvalidArgument, match="wieght"):
         Pranc(nn.Linear(3, 3), coefficients=5, scales={"wieght": 2.0})
     with pytest.raises(InvalidArgument, match="leave it out"):
-        Pranc(nn.Linear(3, 3), coefficients=5).to_bytes(quantize=False, step=0.1)
+        Pranc(nn.Linear(3, 3), coefficients=5).to_bytes(quantize=False, q_step=0.1)
     tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     tied[1].weight = tied[0].weight
     layer, alias = nn.Linear(3, 3), nn.Linear(3, 3, bias=False)
@@ -226,3 +226,13 @@ def test_hold_is_the_old_name_of_cache(tmp_path):
     assert [one.layers[0].cache for one in made] == [True] * 3
     with pytest.raises(TypeError, match="hold"):
         Pranc(nn.Linear(3, 3), coefficients=5, hold=True, cache=True)
+
+
+def test_step_is_the_old_name_of_q_step(tmp_path):
+    network = Pranc(nn.Linear(3, 3), coefficients=5)
+    network.set_coefficients(torch.arange(5.0))
+    with pytest.warns(DeprecationWarning, match="use q_step="):
+        data = network.to_bytes(step=0.25)
+    with pytest.warns(DeprecationWarning, match="use q_step="):
+        network.save(tmp_path / "model.prw", step=0.25)
+    assert data == (tmp_path / "model.prw").read_bytes() == network.to_bytes(q_step=0.25)
