@@ -76,7 +76,7 @@ def fake_network(kind: str) -> torch.nn.Module:
         prior=0, basis=kind, features=8, bandwidth=51, width=6, depth=2, k=60, layers=()
     )
     with unset_fake_temporarily():
-        network = mlp_decode.build_network(SHAPE, parameters, 0, hold=True)
+        network = mlp_decode.build_network(SHAPE, parameters, 0, cache=True)
     return on_fake_gpu(network)
 
 
@@ -104,7 +104,7 @@ def test_rendering_mixes_no_devices(fake, kind):
     for layer in network.layers:
         count = layer.basis.weights  # recorded: making a permutation reads values
         rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
-        getattr(layer.basis, "_held", {})[0, torch.device("cuda:0")] = rows
+        getattr(layer.basis, "_cached", {})[0, torch.device("cuda:0")] = rows
     out = coordinate_network.render(
         network, (16, 9), (1, 2, 9, 8), torch.device("cuda"), channels=8
     )
@@ -114,10 +114,10 @@ def test_rendering_mixes_no_devices(fake, kind):
 
 @pytest.mark.parametrize("kind", basis.KINDS)
 def test_bases_mix_no_devices(fake, kind):
-    made = basis.make_basis(kind, 50, 20, seed=1, layer=0, hold=True, first=(3, 5, 3))
+    made = basis.make_basis(kind, 50, 20, seed=1, layer=0, cache=True, first_shape=(3, 5, 3))
     for part in filter(None, getattr(made, "_parts", [made])):
         rows = cuda_zeros(part.weights, dtype=torch.int64), cuda_zeros(part.weights)
-        getattr(part, "_held", {})[0, torch.device("cuda:0")] = rows
+        getattr(part, "_cached", {})[0, torch.device("cuda:0")] = rows
     assert made.expand(cuda_zeros(20), 0, 50).device.type == "cuda"
     assert made.project(cuda_zeros(50), 0).device.type == "cuda"
 
@@ -184,7 +184,7 @@ def test_biases_with_coefficients_mix_no_devices(fake):
     (layer,) = network.biases.layers
     count = priors.plain().biases_count
     rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
-    layer.basis._held[0, torch.device("cuda:0")] = rows
+    layer.basis._cached[0, torch.device("cuda:0")] = rows
     with network.biases.using([torch.zeros_like(next(network.biases.parameters()))]):
         assert network(cuda_zeros(1, enhancement.input_channels(3), 9, 8)).is_cuda
 
@@ -255,7 +255,7 @@ def test_cuda_decodes_the_same_pixels(name, request, capsys):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_bases_are_the_same():
     for kind in basis.KINDS:
-        made = basis.make_basis(kind, 500, 100, seed=3, layer=1, first=(5, 10, 3, 3))
+        made = basis.make_basis(kind, 500, 100, seed=3, layer=1, first_shape=(5, 10, 3, 3))
         coefficients = torch.arange(100.0)
         ours = made.expand(coefficients, 0, 500)
         theirs = made.expand(coefficients.cuda(), 0, 500).cpu()

@@ -187,6 +187,16 @@ def _escape_bits(value: int, row: TableRow) -> list[int]:
     return [*unary, *(excess >> i & 1 for i in range(digits - 2, -1, -1)), below]
 
 
+def _escape_lengths(values: Integers, row: TableRow) -> npt.NDArray[np.int32]:
+    """Lengths of `_escape_bits` of values beyond a row."""
+    if np.abs(values).max(initial=0) > LARGEST_MAGNITUDE:
+        raise OverflowError(f"a symbol is beyond the format's +-{LARGEST_MAGNITUDE}")
+    below, above = row.smallest - values.astype(np.int64), values.astype(np.int64) - row.largest
+    excess = np.maximum(below, above) - 1 + (1 << ESCAPE_ORDER)
+    digits = np.frexp(excess.astype(np.float64))[1]
+    return np.asarray(2 * digits - ESCAPE_ORDER, dtype=np.int32)
+
+
 def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
     """Ideal code length of each symbol under a row of coefficients, in bits; escapes are counted
     exactly."""
@@ -194,7 +204,8 @@ def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
     escaped = np.abs(symbols) > table.largest
     indices = np.where(escaped, 2 * table.largest + 1, symbols + table.largest)
     out: npt.NDArray[np.float64] = table.cost_bits()[indices].astype(np.float64)
-    out[escaped] += [len(_escape_bits(int(value), table)) for value in symbols[escaped]]
+    if escaped.any():
+        out[escaped] += _escape_lengths(symbols[escaped], table)
     return out
 
 
@@ -205,4 +216,5 @@ def code_length_bits(symbols: Integers, row: int) -> float:
 
 def cheapest_row(symbols: Integers) -> int:
     """The row of coefficients with the shortest code for `symbols`."""
-    return min(range(len(rows())), key=lambda row: code_length_bits(symbols, row))
+    values, counts = np.unique(symbols, return_counts=True)
+    return min(range(len(rows())), key=lambda row: float(code_lengths_bits(values, row) @ counts))

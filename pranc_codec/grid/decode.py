@@ -129,7 +129,7 @@ def build_network(prior: int, k: int, seed: int) -> EnhancementNetwork:
     shipped = {name: p.detach() for name, p in network.biases.named_parameters()}
     network.biases = Pranc(
         network.biases, coefficients=k, seed=seed, prior=shipped,
-        scales={"values": BIAS_SCALE}, hold=True,
+        scales={"values": BIAS_SCALE}, cache=True,
     )  # fmt: skip
     return network
 

@@ -74,7 +74,7 @@ def read_symbols(header: Header, sections: dict[int, bytes]) -> list[range_coder
 
 
 def build_network(
-    shape: coordinate_network.Shape, p: MlpParameters, seed: int, *, hold: bool
+    shape: coordinate_network.Shape, p: MlpParameters, seed: int, *, cache: bool
 ) -> Pranc:
     """The coordinate network as PRANC weights around its prior, all coefficients zero."""
     return Pranc(
@@ -85,7 +85,7 @@ def build_network(
         shares="weights",
         prior=priors.load(p.prior, shape, seed=seed),
         scales=coordinate_network.scales(shape),
-        hold=hold,
+        cache=cache,
     )
 
 
@@ -104,7 +104,7 @@ def network_of(
     """The file as a network with its weights."""
     shape = network_shape(header)
     with float32_everywhere(), torch.no_grad():
-        pranc = build_network(shape, header.mlp, header.seed, hold=False)
+        pranc = build_network(shape, header.mlp, header.seed, cache=False)
         pranc.set_coefficients(dequantize(read_symbols(header, sections), header.mlp))
         network = coordinate_network.CoordinateMLP(shape, seed=header.seed)
         network.load_state_dict(pranc.weights())

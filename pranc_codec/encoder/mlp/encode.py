@@ -99,7 +99,7 @@ class NetworkFitter:
     ) -> "FittedNetwork":
         """Fit the planned network to the picture."""
         network = mlp_decode.build_network(
-            plan.shape, parameters_of(plan, ()), self.request.seed, hold=True
+            plan.shape, parameters_of(plan, ()), self.request.seed, cache=True
         ).to(self.request.device)
         image = torch.from_numpy(self.request.picture.colours).to(self.request.device)
         settings = MlpFitSettings(

@@ -8,7 +8,6 @@ from torch import nn
 
 from pranc_codec import InvalidArgument, Pranc
 from pranc_codec.basis import KINDS
-from pranc_codec.basis.allocation import apportion, apportion_by_roots, fill
 
 
 def small_network() -> nn.Module:
@@ -108,13 +107,13 @@ def test_excluded_recurrent_modules_work():
 
 
 @pytest.mark.parametrize("kind", ["hash", "dct"])
-def test_held_bases_are_kept_once(kind):
+def test_cached_bases_are_kept_once(kind):
     """12 bytes a weight: forward and backward ask for the same rows."""
     module = nn.Conv2d(160, 160, 3, bias=False)  # of more weights than one block has
-    layer = Pranc(module, coefficients=900, basis=kind, hold=True).layers[0]
+    layer = Pranc(module, coefficients=900, basis=kind, cache=True).layers[0]
     layer.tensor("weight", layer.coefficients).sum().backward()
     bases = [layer.basis] if kind == "hash" else layer.basis._parts
-    held = [t for basis in bases for pair in basis._held.values() for t in pair]
+    held = [t for basis in bases for pair in basis._cached.values() for t in pair]
     assert sum(t.numel() * t.element_size() for t in held) == 12 * 160 * 160 * 9
 
 
@@ -141,7 +140,7 @@ def test_gradients_through_complex_views():
 
 
 def test_weights_do_not_outlive_their_layer():
-    """Between forward and backward no generated weight is alive, unless held."""
+    """Between forward and backward no generated weight is alive, unless cached."""
     network = Pranc(nn.Sequential(*(nn.Linear(256, 256) for _ in range(4))), coefficients=2000)
     made = []
     plain = type(network.layers[0]).tensor
@@ -163,31 +162,9 @@ def test_weights_do_not_outlive_their_layer():
         type(network.layers[0]).tensor = plain
 
 
-@pytest.mark.parametrize(
-    ("total", "sizes", "shares"),
-    [(3, [5, 5, 5], [1, 1, 1]), (15, [5, 5, 5], [5, 5, 5]), (8, [10, 5, 1], [4, 3, 1])],
-)
-def test_apportion(total, sizes, shares):
-    assert apportion(total, sizes) == shares
-
-
 def test_shares_of_unknown_kind_are_refused():
     with pytest.raises(InvalidArgument, match="weights or roots"):
         Pranc(nn.Linear(3, 3), coefficients=5, shares="squares")
-
-
-def test_shares_by_roots():
-    assert apportion_by_roots(60, [100, 400, 900]) == [10, 20, 30]
-    assert apportion_by_roots(60, [1, 400, 900]) == [1, 24, 35]
-
-
-@pytest.mark.parametrize("rule", [apportion, apportion_by_roots])
-def test_all_coefficients_are_spent(rule):
-    sizes = [1, 7, 100, 3, 1, 55]
-    for total in range(len(sizes), sum(sizes) + 1):
-        shares = rule(total, sizes)
-        assert sum(shares) == total
-        assert all(1 <= share <= size for share, size in zip(shares, sizes, strict=True))
 
 
 def test_refusals():
@@ -203,7 +180,7 @@ def test_refusals():
     with pytest.raises(InvalidArgument, match="wieght"):
         Pranc(nn.Linear(3, 3), coefficients=5, scales={"wieght": 2.0})
     with pytest.raises(InvalidArgument, match="leave it out"):
-        Pranc(nn.Linear(3, 3), coefficients=5).to_bytes(quantize=False, step=0.1)
+        Pranc(nn.Linear(3, 3), coefficients=5).to_bytes(quantize=False, q_step=0.1)
     tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     tied[1].weight = tied[0].weight
     layer, alias = nn.Linear(3, 3), nn.Linear(3, 3, bias=False)
@@ -236,8 +213,26 @@ def test_weights_by_name():
     torch.testing.assert_close(plain.eval()(inputs), network.eval()(inputs))
 
 
-def test_what_a_part_cannot_take_the_others_share():
-    assert fill(100, [200, 200, 200], [2, 1, 1]) == [50, 25, 25]
-    assert fill(100, [10, 200, 200], [2, 1, 1]) == [10, 45, 45]
-    assert fill(100, [10, 20, 70], [2, 1, 1]) == [10, 20, 70]
-    assert fill(3, [9, 9, 9], [1 << 40, 1, 1]) == [3, 0, 0]
+def test_hold_is_the_old_name_of_cache(tmp_path):
+    with pytest.warns(DeprecationWarning, match="use cache="):
+        network = Pranc(nn.Linear(3, 3), coefficients=5, hold=True)
+    network.save(tmp_path / "model.prw")
+    made = [network]
+    sources = ((Pranc.load, tmp_path / "model.prw"), (Pranc.from_bytes, network.to_bytes()))
+    for read, source in sources:
+        with pytest.warns(DeprecationWarning, match="'hold'") as warned:
+            made.append(read(source, nn.Linear(3, 3), hold=True))
+        assert len(warned) == 1
+    assert [one.layers[0].cache for one in made] == [True] * 3
+    with pytest.raises(TypeError, match="hold"):
+        Pranc(nn.Linear(3, 3), coefficients=5, hold=True, cache=True)
+
+
+def test_step_is_the_old_name_of_q_step(tmp_path):
+    network = Pranc(nn.Linear(3, 3), coefficients=5)
+    network.set_coefficients(torch.arange(5.0))
+    with pytest.warns(DeprecationWarning, match="use q_step="):
+        data = network.to_bytes(step=0.25)
+    with pytest.warns(DeprecationWarning, match="use q_step="):
+        network.save(tmp_path / "model.prw", step=0.25)
+    assert data == (tmp_path / "model.prw").read_bytes() == network.to_bytes(q_step=0.25)

@@ -6,14 +6,12 @@ environment of its own, with another release of torch, without pytest.
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
-from tests.golden.check_model import EXPECTED, build, check_file, rebuild
+from tests.golden.check_model import EXPECTED, FOLDER, build, check_file, rebuild
 
-GOLDEN = Path(__file__).parent / "golden"
-FILES = sorted(GOLDEN.glob("*.prw"))
+FILES = sorted(FOLDER.glob("*.prw"))
 
 
 def test_there_are_golden_models():
@@ -27,9 +25,9 @@ def test_golden_model(path):
 
 
 def test_the_check_can_fail(tmp_path):
-    shutil.copy(GOLDEN / "v1-model-hash.prw", tmp_path)
+    shutil.copy(FOLDER / "v1-model-hash.prw", tmp_path)
     network = rebuild(tmp_path / "v1-model-hash.prw")
     network.set_coefficients(-network.coefficients())
-    network.save(tmp_path / "v1-model-hash.prw", step=0.1)
+    network.save(tmp_path / "v1-model-hash.prw", q_step=0.1)
     assert len(check_file(tmp_path / "v1-model-hash.prw")) == 3
     assert build().state_dict().keys() == network.weights().keys()

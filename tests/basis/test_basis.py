@@ -16,7 +16,7 @@ FIRST = (11, 3, 3, 3)  # of 301 weights 297 are in 33 kernels of 3x3
 
 
 def basis_of(kind: str, k: int = 70, **options):
-    return make_basis(kind, 301, k, seed=5, layer=2, first=FIRST, **options)
+    return make_basis(kind, 301, k, seed=5, layer=2, first_shape=FIRST, **options)
 
 
 def matrix(basis) -> torch.Tensor:
@@ -65,9 +65,9 @@ def test_project_is_the_transpose_and_slices_agree(kind):
         torch.testing.assert_close(basis.expand(coefficients, start, stop), expected)
 
 
-@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize("cache", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_blocks_do_not_change_the_result(kind, hold, monkeypatch):
+def test_blocks_do_not_change_the_result(kind, cache, monkeypatch):
     """Neither of a basis nor of a layer; blocks end inside kernels."""
     coefficients, gradient, found = torch.randn(70), torch.randn(3, 11, 3, 3), []
     for size in (None, 40):
@@ -75,7 +75,7 @@ def test_blocks_do_not_change_the_result(kind, hold, monkeypatch):
             monkeypatch.setattr("pranc_codec.basis.dense.BLOCK_ENTRIES", 70 * size)
             monkeypatch.setattr("pranc_codec.basis.hash.BLOCK_ROWS", size)
             monkeypatch.setattr("pranc_codec.pranc.layers.BLOCK_ROWS", size)
-        network = Pranc(torch.nn.Conv2d(11, 3, 3), coefficients=70, basis=kind, hold=hold)
+        network = Pranc(torch.nn.Conv2d(11, 3, 3), coefficients=70, basis=kind, cache=cache)
         network.set_coefficients(coefficients)
         weights = network.module.weight
         (weights * gradient).sum().backward()
@@ -124,16 +124,16 @@ def test_weights_are_exact_for_coefficients_with_a_step():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_holding_changes_nothing(kind):
+def test_caching_changes_nothing(kind):
     coefficients = torch.randn(70)
-    made, held = basis_of(kind), basis_of(kind, hold=True)
+    made, cached = basis_of(kind), basis_of(kind, cache=True)
     for _ in range(2):
-        assert torch.equal(made.expand(coefficients, 9, 200), held.expand(coefficients, 9, 200))
+        assert torch.equal(made.expand(coefficients, 9, 200), cached.expand(coefficients, 9, 200))
 
 
 @pytest.mark.parametrize("k", [1, 5, 70, 200, 301])
 def test_dct_basis_is_orthogonal_and_prefers_low_frequencies(k):
-    dense = matrix(basis_of("dct", k)).double()
+    dense = matrix(basis_of("dct", k, cache=True)).double()
     lengths = dense.square().sum(0)
     torch.testing.assert_close(dense.T @ dense, torch.diag(lengths), rtol=0, atol=1e-6)
     kernels = dense[:297].view(33, 3, 3, -1)
@@ -145,13 +145,13 @@ def test_dct_basis_is_orthogonal_and_prefers_low_frequencies(k):
 
 def test_dct_basis_has_unit_variance():
     """Kernels with coefficients of variance one have it too, on average over their entries."""
-    dense = matrix(basis_of("dct", 280))[:297]
+    dense = matrix(basis_of("dct", 280, cache=True))[:297]
     assert float(dense.square().sum(1).mean()) == pytest.approx(1)
 
 
 def test_dct_basis_shares_fall_with_the_frequency():
     """The lowest frequency has eight times the coefficients of the highest along a dimension."""
-    basis = make_basis("dct", 36_864, 1000, seed=0, layer=0, first=(64, 64, 3, 3))
+    basis = make_basis("dct", 36_864, 1000, seed=0, layer=0, first_shape=(64, 64, 3, 3))
     shares = [part.coefficients for part in basis._parts]
     assert shares == [458, 162, 57, 162, 57, 20, 57, 20, 7]
     assert importances((1,)) == importances((1, 1))
@@ -169,7 +169,10 @@ def test_cosine_transform_is_orthonormal():
 @pytest.mark.parametrize("first", [(301,), (43, 7), (43, 7, 1, 1), (1, 1, 65, 65)])
 def test_layers_without_kernels_have_the_hash_basis(first):
     weights = torch.Size(first).numel()
-    made = [make_basis(kind, weights, 70, seed=5, layer=2, first=first) for kind in ("dct", "hash")]
+    made = [
+        make_basis(kind, weights, 70, seed=5, layer=2, first_shape=first)
+        for kind in ("dct", "hash")
+    ]
     assert not isinstance(made[0], DctBasis)
     coefficients = torch.randn(70)
     assert torch.equal(*(basis.expand(coefficients, 0, weights) for basis in made))

@@ -51,7 +51,7 @@ def test_full_training(digits):
 )
 def test_pranc_is_rebuilt_to_the_same_classes(digits, basis, k, accuracy):
     """8970 weights from 1000 or 300 coefficients."""
-    network = Pranc(classifier(), coefficients=k, seed=3, basis=basis, hold=True)
+    network = Pranc(classifier(), coefficients=k, seed=3, basis=basis, cache=True)
     reached = train(
         network, digits, 0.1 if basis == "hash" else 0.2, 300 if basis == "hash" else 100
     )
