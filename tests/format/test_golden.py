@@ -14,7 +14,7 @@ import pranc_codec
 from pranc_codec.grid import prior as priors
 from tests.golden.check import check_file
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent.parent / "golden"
 FILES = sorted(GOLDEN.glob("*.pranc"))
 
 

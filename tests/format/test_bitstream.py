@@ -13,7 +13,7 @@ from pranc_codec.format import bitstream
 from pranc_codec.format.bitstream import Header
 from pranc_codec.format.fields import Reader, pack_varint
 from pranc_codec.format.parameters import BASES, GridParameters, LayerCode, MlpParameters
-from pranc_codec.format.sections import pack_sections
+from pranc_codec.format.sections import inflate, pack_sections
 from pranc_codec.limits import Limits
 
 u8 = st.integers(0, 255)
@@ -268,3 +268,15 @@ def test_old_names_of_the_quantizer_warn_and_work(old):
     ):
         with pytest.warns(DeprecationWarning, match=f"q_{old}"):
             assert getattr(code, old) == getattr(code, f"q_{old}")
+
+
+def test_metadata_is_inflated_once(rgba_file, monkeypatch):
+    inflated = []
+
+    def counted(payload, limit, name):
+        inflated.append(name)
+        return inflate(payload, limit, name)
+
+    monkeypatch.setattr("pranc_codec.format.metadata.inflate", counted)
+    assert pranc_codec.decode(rgba_file).info["xmp"] == b"<x/>"
+    assert sorted(inflated) == ["alpha", "exif", "icc_profile", "xmp"]
