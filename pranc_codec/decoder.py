@@ -11,7 +11,7 @@ from pranc_codec.device import device_of
 from pranc_codec.errors import InvalidArgument, TruncatedBitstream
 from pranc_codec.format import bitstream
 from pranc_codec.format.bitstream import Header
-from pranc_codec.format.metadata import read_alpha, read_metadata
+from pranc_codec.format.metadata import Metadata, read_alpha, read_metadata
 from pranc_codec.format.sections import unpack_prefix, unpack_sections
 from pranc_codec.grid.profile import GridDecoder
 from pranc_codec.image import metadata_info, to_pil, to_samples
@@ -55,9 +55,9 @@ def decode(
 
     Raises BitstreamError for wrong bytes, LimitExceeded if the file asks for more than `limits`.
     """
-    header, sections, view = _open_view(data, size, region, levels, reduce, limits)
+    header, sections, metadata, view = _open_view(data, size, region, levels, reduce, limits)
     image = to_pil(_decode_samples(header, sections, view, device))
-    image.info.update(metadata_info(read_metadata(sections, limits)))
+    image.info.update(metadata_info(metadata))
     return image
 
 
@@ -75,7 +75,7 @@ def decode_array(
 
     Arguments and errors as for `decode`.
     """
-    header, sections, view = _open_view(data, size, region, levels, reduce, limits)
+    header, sections, _, view = _open_view(data, size, region, levels, reduce, limits)
     return _decode_samples(header, sections, view, device)
 
 
@@ -112,18 +112,18 @@ def check_limits(header: Header, limits: Limits, pixels: int) -> None:
 def _open_view(
     data: bytes, size: Size | None, region: Region | None, levels: int | None, reduce: int,
     limits: Limits,
-) -> tuple[Header, dict[int, bytes], View]:  # fmt: skip
-    """A file, or the part of it that a view needs, and the view."""
+) -> tuple[Header, dict[int, bytes], Metadata, View]:  # fmt: skip
+    """A file, or the part of it that a view needs, its metadata, and the view."""
     header, whole = _open_header(data, limits), True
     if profile_of(header).progressive and (levels is not None or reduce):
         sections, whole = unpack_prefix(bytes(data), header)
     else:
         sections = unpack_sections(bytes(data), header)
-    read_metadata(sections, limits)
+    metadata = read_metadata(sections, limits)  # damage is met before pixels are computed
     view = _view_of(header, size, region, levels, reduce, prefix=not whole)
     left, top, right, bottom = view.region
     check_limits(header, limits, (right - left) * (bottom - top))
-    return header, sections, view
+    return header, sections, metadata, view
 
 
 def _view_of(

@@ -175,6 +175,20 @@ def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integ
     return [decoder.decode(count, rows()[row]) for count, row in groups]
 
 
+def decode_canonical_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
+    """Decode symbols from exactly the bytes that `encode_symbols` writes for them.
+
+    data: the stream. groups: (number of symbols, index of a row) of each group, as for
+    `decode_symbols`. Several streams decode to the same symbols; only the encoder's is legal, so
+    that a list of symbols has one representation. Any other raises CorruptBitstream.
+    """
+    symbols = decode_symbols(data, groups)
+    again = encode_symbols((s, row) for s, (_, row) in zip(symbols, groups, strict=True))
+    if again != data:
+        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
+    return symbols
+
+
 def _escape_bits(value: int, row: TableRow) -> list[int]:
     """Bits of a value beyond a row: unary length, Exp-Golomb digits, 1 if it is below."""
     if abs(value) > LARGEST_MAGNITUDE:

@@ -142,10 +142,8 @@ def _check_coefficients(prior: GridPrior, k: int) -> None:
 def read_coefficient_symbols(p: GridParameters, sections: dict[int, bytes]) -> Integers:
     """Symbols of the enhancement network's coefficients."""
     assert p.layer is not None
-    symbols = range_coder.decode_symbols(sections[bitstream.SYMBOLS], [(p.k, p.layer.row)])[0]
-    if range_coder.encode_symbols([(symbols, p.layer.row)]) != sections[bitstream.SYMBOLS]:
-        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
-    return symbols
+    groups = [(p.k, p.layer.row)]
+    return range_coder.decode_canonical_symbols(sections[bitstream.SYMBOLS], groups)[0]
 
 
 def read_coefficients(p: GridParameters, sections: dict[int, bytes]) -> Float[Tensor, " k"]:

@@ -66,11 +66,7 @@ def read_symbols(header: Header, sections: dict[int, bytes]) -> list[range_coder
     p = header.mlp
     counts = apportion(p.k, coordinate_network.layer_sizes(network_shape(header)))
     groups = [(count, layer.row) for count, layer in zip(counts, p.layers, strict=True)]
-    symbols = range_coder.decode_symbols(sections[bitstream.SYMBOLS], groups)
-    again = [(s, layer.row) for s, layer in zip(symbols, p.layers, strict=True)]
-    if range_coder.encode_symbols(again) != sections[bitstream.SYMBOLS]:
-        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
-    return symbols
+    return range_coder.decode_canonical_symbols(sections[bitstream.SYMBOLS], groups)
 
 
 def build_network(

@@ -206,10 +206,7 @@ def _read_coefficients(data: bytes, header: ModelHeader, counts: list[int]) -> l
     if not header.codes:
         return _read_float32(data, counts)
     groups = [(count, code.row) for count, code in zip(counts, header.codes, strict=True)]
-    symbols = range_coder.decode_symbols(data, groups)
-    again = [(s, code.row) for s, code in zip(symbols, header.codes, strict=True)]
-    if range_coder.encode_symbols(again) != data:
-        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
+    symbols = range_coder.decode_canonical_symbols(data, groups)
     return [
         torch.from_numpy((s.astype(np.float64) * code.q_step).astype(np.float32))
         for s, code in zip(symbols, header.codes, strict=True)

@@ -1,6 +1,6 @@
 """Files of every released format version decode as on the day they were written.
 
-`make.py` in `golden/` wrote them, once; `check.py` there runs the same check in an environment of
+`make.py` wrote them, once; `check.py` runs the same check in an environment of
 its own, with another release of torch, without pytest.
 """
 
@@ -14,7 +14,7 @@ import pranc_codec
 from pranc_codec.grid import prior as priors
 from tests.golden.check import check_file
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent
 FILES = sorted(GOLDEN.glob("*.pranc"))
 
 

@@ -98,3 +98,14 @@ def test_escapes_beyond_the_format_are_refused():
     data = coder.get_compressed().astype("<u4").tobytes()
     with pytest.raises(CorruptBitstream):
         range_coder.decode_symbols(data, [(1, 0)])
+
+
+def test_only_the_encoders_bytes_are_canonical():
+    symbols = np.arange(-20, 20, dtype=np.int32)
+    data = range_coder.encode_symbols([(symbols, 20)])
+    (back,) = range_coder.decode_canonical_symbols(data, [(40, 20)])
+    np.testing.assert_array_equal(back, symbols)
+    for wrong in (data + b"\0", data + b"junk"):
+        np.testing.assert_array_equal(range_coder.decode_symbols(wrong, [(40, 20)])[0], symbols)
+        with pytest.raises(CorruptBitstream, match="not what an encoder writes"):
+            range_coder.decode_canonical_symbols(wrong, [(40, 20)])
