@@ -15,7 +15,7 @@ import pytest
 
 from pranc_codec.evaluate.datasets import Archive, prepare
 
-DATASETS = Path(__file__).parents[1] / "datasets"
+DATASETS = Path(__file__).parents[2] / "datasets"
 PACKED = {
     "valid/": b"",
     "valid/one.png": b"image one",
