@@ -221,12 +221,12 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
 
 def percent(found: BdRate | None) -> str:
     """A BD-rate for people, or a dash."""
-    return f"{found.percent:+.1f} %" if found else NONE
+    return found.percent_text() if found else NONE
 
 
 def interval(found: BdRate | None) -> str:
     """The PSNRs that a BD-rate is taken between, for people, or a dash."""
-    return f"{found.low_db:.1f} to {found.high_db:.1f} dB" if found else NONE
+    return found.interval_text() if found else NONE
 
 
 def decibels(psnr_db: float | None) -> str:
