@@ -12,7 +12,6 @@ from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.codecs.codec import Codec, Settings
-from pranc_codec.grid import prior as priors
 
 PARAMETERS: Final = {  # profile: the parameter of its curve, and the default values
     "grid": ("quality", (1, 4, 10, 18, 27, 37, 48, 60)),
@@ -45,8 +44,7 @@ def pranc(profile: str) -> Codec:
             f"{name} has no version, because the package {error.name} is not installed: "
             "run 'pip install -e .' in its source tree"
         ) from error
-    used = dict.fromkeys([priors.plain().number, priors.fitted().number])
-    prior = f", prior {' '.join(f'{n:08x}' for n in used)}" if profile == "grid" else ""
+    prior = f", prior {_prior_numbers()}" if profile == "grid" else ""
     parameter, points = PARAMETERS[profile]
     return Codec(
         name=name,
@@ -64,3 +62,14 @@ def pranc(profile: str) -> Codec:
 def _public() -> ModuleType:
     """Return the package itself. It is imported late because it is a layer above this module."""
     return importlib.import_module("pranc_codec")
+
+
+def _prior_numbers() -> str:
+    """Return the numbers of the priors that the encoder uses, in hex.
+
+    Their module is imported late because it loads PyTorch, which other codecs do not need.
+    """
+    from pranc_codec.grid import prior as priors
+
+    used = dict.fromkeys([priors.plain().number, priors.fitted().number])
+    return " ".join(f"{number:08x}" for number in used)
