@@ -307,6 +307,8 @@ def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatc
 def test_workers_share_the_cores_that_may_be_used():
     """In a process that is bound to one of them, as `taskset` does."""
     script = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-    script += "from pranc_codec.evaluate.harness.workers import threads_of; print(threads_of(1))"
+    script += (
+        "from pranc_codec.evaluate.harness import workers; print(workers.threads_per_process(1))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert int(done.stdout) == 1

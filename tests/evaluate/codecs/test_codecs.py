@@ -109,7 +109,7 @@ def test_a_sweep_is_read_from_a_line() -> None:
         ("jpeg:quality", "expected NAME:KEY=VALUE"),
         ("jpeg:quality=1,quality=2", "different keys"),
         ("avif:quality=1/2,speed=3/4", "varies quality and speed"),
-        ("jpeg:quality=low/high", "'low' is no number"),
+        ("jpeg:quality=low/high", "'low' is not a number"),
     ],
 )
 def test_lines_that_are_no_sweep_are_refused(text: str, message: str) -> None:
@@ -120,7 +120,7 @@ def test_lines_that_are_no_sweep_are_refused(text: str, message: str) -> None:
 def example_of_the_documentation() -> str:
     """The ten lines at the head of the module that tells how to add a codec."""
     text = pranc_codec.evaluate.codecs.registry.__doc__ or ""
-    lines = text.split("# palette_codec.py\n")[1].split("\n\nHand it")[0].splitlines()
+    lines = text.split("# palette_codec.py\n")[1].split("\n\nPass this object")[0].splitlines()
     return "\n".join(line.removeprefix("    ") for line in lines)
 
 

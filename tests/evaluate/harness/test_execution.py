@@ -18,8 +18,9 @@ import pytest
 from PIL import Image
 from skimage import data as skimage_data
 
+import pranc_codec.evaluate
 from pranc_codec.errors import InvalidArgument, PrancError
-from pranc_codec.evaluate import Machines, Result, Sweep, evaluate, evaluate_all, find_codec
+from pranc_codec.evaluate import Execution, Result, Sweep, evaluate, evaluate_all, find_codec
 from pranc_codec.evaluate.harness.cluster import outcomes_on_cluster
 from pranc_codec.evaluate.harness.folder import Folder
 
@@ -155,7 +156,7 @@ def test_a_cluster_that_loses_a_worker_measures_everything_once(
 
     (found,) = evaluate_all(
         images, [sweep], results=tmp_path / "cluster", progress=kill_a_worker,
-        machines=Machines(scheduler=address, resources={"GPU": 1}),
+        execution=Execution(scheduler=address, resources={"GPU": 1}),
     )  # fmt: skip
     assert not psutil.pid_exists(workers[0])
     assert len(seen) == len(found) == 30
@@ -175,10 +176,10 @@ def test_clusters_that_cannot_measure_are_refused(cluster: tuple[str, list[int]]
 def test_units_that_fail_on_a_cluster_are_named(
     images: Path, tmp_path: Path, cluster: tuple[str, list[int]]
 ) -> None:
-    machines = Machines(scheduler=cluster[0], retries=1)
+    execution = Execution(scheduler=cluster[0], retries=1)
     with pytest.raises(PrancError, match=r"2 of 4 units failed.*\n.*quality=0: InvalidArgument"):
         evaluate_all(
-            images, [Sweep(codec=JPEG, points=(0, 50))], results=tmp_path, machines=machines
+            images, [Sweep(codec=JPEG, points=(0, 50))], results=tmp_path, execution=execution
         )
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -187,7 +188,7 @@ def test_units_that_fail_on_a_cluster_are_named(
 def test_shards_are_the_whole_and_share_nothing(images: Path, tmp_path: Path) -> None:
     sweeps = [Sweep(codec=JPEG, points=(10, 50, 90)), Sweep(codec=find_codec("webp"), points=(50,))]
     parts = [
-        evaluate_all(images, sweeps, results=tmp_path, machines=Machines(shard=(i, 3)))
+        evaluate_all(images, sweeps, results=tmp_path, execution=Execution(shard=(i, 3)))
         for i in (1, 2, 3)
     ]
     assert [sum(map(len, part)) for part in parts] == [3, 3, 2]
@@ -197,7 +198,7 @@ def test_shards_are_the_whole_and_share_nothing(images: Path, tmp_path: Path) ->
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
     for shard in ((0, 3), (4, 3)):
         with pytest.raises(InvalidArgument, match="one of 1..3"):
-            Machines(shard=shard)
+            Execution(shard=shard)
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -216,3 +217,16 @@ def test_results_lie_behind_any_url(images: Path, tmp_path: Path) -> None:
     )
     assert again == first
     assert facts(evaluate(images, codec=JPEG, points=[30], results=tmp_path)) == facts(first)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_the_former_names_of_execution_warn_and_work(images: Path, tmp_path: Path) -> None:
+    with pytest.warns(DeprecationWarning, match="Machines is now Execution"):
+        from pranc_codec.evaluate import Machines
+    assert Machines is Execution
+    sweeps = [Sweep(codec=JPEG, points=(50,))]
+    with pytest.warns(DeprecationWarning, match="machines= is now execution="):
+        (found,) = evaluate_all(images, sweeps, results=tmp_path, machines=Machines(shard=(2, 2)))
+    assert [result.image for result in found] == ["coffee"]
+    with pytest.raises(AttributeError, match="no attribute 'Machine'"):
+        pranc_codec.evaluate.Machine  # noqa: B018

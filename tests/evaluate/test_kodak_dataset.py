@@ -15,7 +15,7 @@ import pytest
 
 from pranc_codec.evaluate import bd_rate, load_curve, load_report
 
-KODAK = Path(__file__).parents[1] / "datasets" / "kodak"
+KODAK = Path(__file__).parents[2] / "datasets" / "kodak"
 CLASSICAL = ("jpeg-420", "jpeg-444", "jpeg2000", "webp", "avif-420", "avif-444", "jpegxl")
 BASELINES = sorted((KODAK / "baselines").glob("*.json"))
 

@@ -15,7 +15,7 @@ import pytest
 
 from pranc_codec.evaluate.datasets import Archive, prepare
 
-DATASETS = Path(__file__).parents[1] / "datasets"
+DATASETS = Path(__file__).parents[2] / "datasets"
 PACKED = {
     "valid/": b"",
     "valid/one.png": b"image one",
@@ -98,8 +98,8 @@ def test_a_file_or_a_folder_that_the_user_has_will_do(
         ({"sha256": "0" * 64}, ["set.zip"], "expected 000"),
         ({"url": "http://127.0.0.1:9/set.zip"}, [], "127.0.0.1"),
         ({}, ["nowhere.zip"], "nowhere.zip"),
-        ({"images": 4}, [], "holds 3 PNG files, the set 4"),
-        ({}, ["."], "holds 0 PNG files, the set 3"),
+        ({"images": 4}, [], "holds 3 PNG files, but the set has 4"),
+        ({}, ["."], "holds 0 PNG files, but the set has 3"),
     ],
 )
 def test_what_is_wrong_is_named(
