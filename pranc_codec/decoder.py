@@ -1,4 +1,4 @@
-"""From bytes to pixels: header + symbols -> network -> image."""
+"""From the bytes of a file to the pixels of an image."""
 
 from typing import Final
 
@@ -41,19 +41,24 @@ def decode(
 ) -> Image.Image:
     """Decode a file to a PIL image of its mode, with ICC profile, EXIF and XMP in `info`.
 
-    size: (width, height) to render at instead of the image's own. In the mlp profile the network
-    is evaluated there and nothing is resampled; in the grid profile the decoded image is resampled
-    (bicubic), as alpha is in both. region: (left, top, right, bottom) in pixels of that size; only
-    these are computed (mlp), or synthesized (grid at its own size). 16-bit colour and float
-    samples become 8 bit, which is what Pillow has: use `decode_array` for all of them.
+    size: (width, height) to render at, instead of the image's own. In the mlp profile the network
+        is evaluated at these pixels and nothing is resampled. In the grid profile the decoded image
+        is resampled (bicubic), as alpha is in both profiles.
+    region: (left, top, right, bottom), in pixels of that size. Only these pixels are computed
+        (mlp), or synthesized (grid, at its own size).
+    reduce: show the image at 1/2 (1), 1/4 (2) ... of its own size, rounded up.
+    levels: use only the N coarsest wavelet levels of a grid file, which makes a softer picture.
+    limits: what the file may cost.
 
-    reduce: show the image at 1/2, 1/4 ... (1, 2 ...) of its own size, rounded up. levels: use only
-    the coarsest so many wavelet levels of a grid file, which makes a softer picture. With either
-    of them `data` may be the beginning of a grid file without alpha, as far as it is needed
-    (`Analysis.prefix_bytes`); then ICC profile, EXIF and XMP are missing, and damage within the
-    latents may show as a wrong picture: no checksum covers a part of them.
+    16-bit colour and float samples become 8-bit samples, because Pillow has no others: use
+    `decode_array` to get them as they were encoded.
 
-    Raises BitstreamError for wrong bytes, LimitExceeded if the file asks for more than `limits`.
+    With `reduce` or `levels`, `data` may be the beginning of a grid file without alpha, as far as
+    it is needed (`Analysis.prefix_bytes`). Then ICC profile, EXIF and XMP are missing, and damage
+    within the latents may show as a wrong picture, because no checksum covers a part of them.
+
+    Raises BitstreamError for wrong bytes, and LimitExceeded (which is one) if the file asks for
+    more than `limits`.
     """
     header, sections, metadata, view = _open_view(data, size, region, levels, reduce, limits)
     image = to_pil(_decode_samples(header, sections, view, device))
@@ -73,14 +78,14 @@ def decode_array(
 ) -> Shaped[np.ndarray, "h w *c"]:
     """Decode to samples as they were encoded: uint8, uint16 or float32; (h, w) for grey.
 
-    Arguments and errors as for `decode`.
+    Arguments and errors are those of `decode`.
     """
     header, sections, _, view = _open_view(data, size, region, levels, reduce, limits)
     return _decode_samples(header, sections, view, device)
 
 
 def open_file(data: bytes, limits: Limits) -> tuple[Header, dict[int, bytes]]:
-    """Header and sections of a whole file, checked against their checksums and the limits."""
+    """Header and sections of a whole file. Checksums and limits are checked."""
     header = _open_header(data, limits)
     sections = unpack_sections(bytes(data), header)
     read_metadata(sections, limits)  # damaged ones are met before pixels are computed
@@ -88,7 +93,7 @@ def open_file(data: bytes, limits: Limits) -> tuple[Header, dict[int, bytes]]:
 
 
 def read_header(data: bytes) -> Header:
-    """What a file's first bytes say; its limits are not checked."""
+    """The header of a file; limits are not checked."""
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidArgument(
             f"the bytes of a file are needed, not a {type(data).__name__}: read it first, as "
@@ -104,7 +109,10 @@ def _open_header(data: bytes, limits: Limits) -> Header:
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
-    """Refuse what would cost too much, before anything is allocated. pixels: to be computed."""
+    """Refuse a file that would cost too much, before anything is allocated.
+
+    pixels: number of pixels that are shown.
+    """
     refuse("pixels", max(pixels, header.pixels), limits.max_pixels)
     profile_of(header).check_limits(header, limits, pixels)
 
@@ -113,7 +121,7 @@ def _open_view(
     data: bytes, size: Size | None, region: Region | None, levels: int | None, reduce: int,
     limits: Limits,
 ) -> tuple[Header, dict[int, bytes], Metadata, View]:  # fmt: skip
-    """A file, or the part of it that a view needs, its metadata, and the view."""
+    """The header, sections and metadata of a file, or of the part that a view needs; the view."""
     header, whole = _open_header(data, limits), True
     if profile_of(header).progressive and (levels is not None or reduce):
         sections, whole = unpack_prefix(bytes(data), header)
@@ -130,7 +138,7 @@ def _view_of(
     header: Header, size: Size | None, region: Region | None, levels: int | None, reduce: int,
     *, prefix: bool,
 ) -> View:  # fmt: skip
-    """A view with what is not given filled in; refuses what cannot be."""
+    """A view, in which defaults are filled in. Raises InvalidArgument for an impossible one."""
     if reduce < 0 or (levels is not None and levels < 0):
         raise InvalidArgument(f"levels {levels} and reduce {reduce} must not be negative")
     size = (-(-header.width >> reduce), -(-header.height >> reduce)) if size is None else size
@@ -162,7 +170,7 @@ def _decode_samples(
 def _alpha(
     header: Header, sections: dict[int, bytes], view: View
 ) -> Shaped[np.ndarray, "h w"] | None:
-    """Alpha samples of a view, if the image has them."""
+    """The alpha samples of a view, if the image has alpha."""
     if not header.has_alpha:
         return None
     if bitstream.ALPHA not in sections:

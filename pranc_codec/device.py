@@ -1,4 +1,4 @@
-"""Where computations run."""
+"""The device that computations run on."""
 
 import torch
 
@@ -6,12 +6,15 @@ from pranc_codec.errors import InvalidArgument
 
 
 def default_device() -> torch.device:
-    """A GPU where there is one, else the CPU."""
+    """A GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def device_of(device: torch.device | str | None) -> torch.device:
-    """The caller's device, or the default one."""
+    """The device that the caller names, or the default one.
+
+    Raises InvalidArgument for a device that cannot be used.
+    """
     if device is None:
         return default_device()
     try:

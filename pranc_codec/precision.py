@@ -1,4 +1,4 @@
-"""Which arithmetic computations run in, whatever the caller has set for their own."""
+"""The arithmetic of the codec, which does not depend on what the caller has set for torch."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +9,8 @@ from typing import Any, Final
 import torch
 
 HAS_PARTS: Final = hasattr(torch.backends.cuda.matmul, "fp32_precision")
-"""Newer torch has a setting for each kind of product, and refuses to mix it with the older ones."""
+"""Newer releases of torch have one setting for each kind of product, and refuse to mix these with
+the older settings."""
 _lock: Final = Lock()
 _saved: list[Any] = []
 _inside = 0
@@ -19,8 +20,8 @@ _inside = 0
 def float32_everywhere() -> Iterator[None]:
     """Shield computations from the caller's autocast, TF32, default type and default device.
 
-    What is global to the process is saved by the first that enters and restored by the last that
-    leaves, so that threads may enter as they like.
+    Settings of the whole process are saved by the first thread that enters and restored by the last
+    one that leaves, so threads may enter in any order.
     """
     _enter()
     try:
@@ -35,8 +36,10 @@ def float32_everywhere() -> Iterator[None]:
 
 
 def bfloat16_products(device: torch.device) -> torch.autocast:
-    """Products and convolutions in bfloat16, where the device computes in it: elsewhere it is
-    emulated, at a multiple of the time."""
+    """Matrix products and convolutions in bfloat16, where the hardware has it.
+
+    Elsewhere it would be emulated, which takes several times as long as float32.
+    """
     return torch.autocast(device.type, torch.bfloat16, enabled=_computes_in_bfloat16(device.type))
 
 
@@ -68,13 +71,13 @@ def _leave() -> None:
 
 
 def _parts() -> list[Any]:
-    """Where torch keeps the precision of products."""
+    """The objects in which torch keeps the precision of products."""
     b: Any = torch.backends
     return [b.cuda.matmul, b.cudnn.conv, b.mkldnn.matmul, b.mkldnn.conv]
 
 
 def _precisions() -> list[Any]:
-    """What the caller has set."""
+    """The caller's settings."""
     if HAS_PARTS:
         return [part.fp32_precision for part in _parts()]
     return [torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32]

@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 import pranc_codec
 from pranc_codec import basis
 from pranc_codec.basis import prng, signs
-from pranc_codec.encoder.grid import fit_latents
+from pranc_codec.encoder.grid import latent_loss
 from pranc_codec.encoder.grid.soft_rounding import Softness, softly_rounded
 from pranc_codec.format.parameters import MlpParameters
 from pranc_codec.grid import (
@@ -200,17 +200,17 @@ def test_context_model_mixes_no_devices(fake_context_model, fake):
 def test_fits_mix_no_devices(fake_context_model, fake):
     with unset_fake_temporarily():
         network = enhancement.EnhancementNetwork()
-    problem = fit_latents.LatentProblem(
+    problem = latent_loss.LatentProblem(
         opponent=cuda_zeros(1, 3, 33, 40), y=fake_pyramid(33, 40), colours=3, q_step_code=-200,
         lmbda_steps2=0.1, context=on_fake_gpu(fake_context_model), enhancement=on_fake_gpu(network),
         coefficient_q_step=2.0,
     )  # fmt: skip
     latents = list(problem.y.bands)
-    outputs = fit_latents.outputs_of(problem, latents)
-    correction = fit_latents._correction(problem, latents)
-    assert fit_latents._lost(problem, latents, correction).is_cuda
-    assert fit_latents.bits_of(problem, latents, outputs).is_cuda
-    soft = softly_rounded(latents, fit_latents._masks(problem), Softness(0.2, 0.1), None)
+    outputs = latent_loss.outputs_of(problem, latents)
+    correction = latent_loss.correction_of(problem, latents)
+    assert latent_loss.lost_of(problem, latents, correction).is_cuda
+    assert latent_loss.bits_of(problem, latents, outputs).is_cuda
+    soft = softly_rounded(latents, latent_loss.masks_of(problem), Softness(0.2, 0.1), None)
     assert all(t.is_cuda for part in soft for t in part)
     distributions = mixture.mixture_of(outputs[-1])
     assert all(t.is_cuda for t in mixture.bits_and_derivatives(latents[-1], distributions))

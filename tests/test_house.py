@@ -18,7 +18,7 @@ FLOORS = [
     {"errors"},
     {"limits", "files"},
     {"basis", "entropy", "format"},
-    {"precision", "pranc", "image", "view", "device", "resume", "metrics"},
+    {"precision", "pranc", "image", "view", "device", "resume", "metrics", "profile"},
     {"grid", "mlp"},
     {"decoder", "analysis"},
     {"encoder"},
@@ -124,7 +124,7 @@ def test_low_floors_know_no_torch(module):
 
 
 def test_torch_is_loaded_when_a_name_needs_it():
-    """The package, the command's first start, `evaluate` and the low floors take no second to import."""
+    """The package, the command's first start, `evaluate` and the low floors load fast."""
     low = [m for m in without_torch() if m.split(".")[0] not in ("basis", "pranc")]
     names = [f"pranc_codec.{m.removesuffix('.__init__')}" for m in [*low, "__main__", "evaluate"]]
     script = (
@@ -155,6 +155,33 @@ def test_the_demo_uses_public_names_only(path):
             assert not any(a.name.startswith("pranc_codec.") for a in node.names)
 
 
-@pytest.mark.parametrize("path", sorted([*PACKAGE.rglob("*.py"), *APP.glob("*.py")]), ids=str)
-def test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= 320
+SOURCES = sorted([*PACKAGE.rglob("*.py"), *APP.glob("*.py")])
+MOST_LINES, MOST_BODY_LINES, MOST_MODULES = 300, 40, 15
+
+
+def long_functions(source: str) -> list[str]:
+    """Functions whose body, without signature and docstring, has too many lines."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            if body and body[-1].end_lineno - body[0].lineno + 1 > MOST_BODY_LINES:
+                found.append(node.name)
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_files_and_functions_are_short(path):
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+    assert long_functions(path.read_text()) == []
+
+
+def test_long_functions_are_found():
+    body = "    x = 1\n" * MOST_BODY_LINES
+    assert long_functions(f'def f():\n    """Text."""\n{body}') == []
+    assert long_functions(f"def f():\n{body}    return x\n") == ["f"]
+
+
+def test_the_listing_is_short():
+    """Who opens the package sees its rooms."""
+    assert len(list(PACKAGE.glob("*.py"))) <= MOST_MODULES

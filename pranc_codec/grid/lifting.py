@@ -1,10 +1,10 @@
 """One axis of the CDF 9/7 wavelet, by lifting.
 
 Daubechies & Sweldens, "Factoring wavelet transforms into lifting steps", 1998. Even and odd samples
-change each other in turn: an odd one by the two even ones around it (predict), an even one by the
-two odd ones around it (update), mirrored at the ends. On real numbers it happens in place, and so
-does its adjoint, which gradients of `merge` go through; on integers each step is rounded, the same
-on every machine.
+change each other in turn: the two even samples around an odd one change it (predict), then the two
+odd samples around an even one change that (update); signals are mirrored at their ends. On real
+numbers this is done in place, and so is the adjoint, which computes the gradients of `merge`. On
+integers each step is rounded, so the result is the same on every machine.
 """
 
 from typing import Any, Final
@@ -18,15 +18,15 @@ LIFTING: Final = (
     (-1.586134342059924, -0.052980118572961),
     (0.882911075530934, 0.443506852043971),
 )
-"""Predict and update, twice."""
+"""Factors of predict and update, for the two pairs of steps."""
 GAIN: Final = 1.149604398860241
 FIXED_BITS: Final = 16
-"""Fraction bits of these factors on integers."""
+"""Fraction bits of these factors in the integer form."""
 Links = list[tuple[Tensor, Tensor]]
 
 
 def split(x: Float[Tensor, "..."], dim: int) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """Low and high band along axis 2 or 3 of 4; `merge` is the inverse."""
+    """Low-pass and high-pass band along axis 2 or 3 of four; `merge` is the inverse."""
     even, odd = _even_and_odd(x, dim)
     for predict, update in LIFTING:
         for e, o in _links_to_odd(even, odd, dim):
@@ -39,7 +39,7 @@ def split(x: Float[Tensor, "..."], dim: int) -> tuple[Float[Tensor, "..."], Floa
 def merge(
     low: Shaped[Tensor, "..."], high: Shaped[Tensor, "..."], dim: int
 ) -> Shaped[Tensor, "..."]:
-    """Inverse of `split`, along an axis of at least two samples; differentiable."""
+    """Inverse of `split`, for an axis of at least two samples. It is differentiable."""
     if not low.is_floating_point():
         return _merge_integers(low, high, dim)
     out: Tensor = _Merge.apply(low, high, dim)  # type: ignore[no-untyped-call]
@@ -61,7 +61,7 @@ class _Merge(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        """The adjoint: the steps backwards, each link the other way."""
+        """The adjoint: the steps in reverse order, each link in the other direction."""
         even, odd = _even_and_odd(gradient, ctx.dim)
         for predict, update in LIFTING:
             for e, o in _links_to_odd(even, odd, ctx.dim):
@@ -72,7 +72,7 @@ class _Merge(torch.autograd.Function):
 
 
 def _even_and_odd(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Copies of the samples, to change in place."""
+    """Copies of the even and the odd samples, which are then changed in place."""
     even, odd = (x[..., n::2] if dim == 3 else x[..., n::2, :] for n in (0, 1))
     return (
         even.clone(memory_format=torch.contiguous_format),
@@ -93,8 +93,11 @@ def _interleaved(even: Tensor, odd: Tensor, dim: int) -> Tensor:
 
 
 def _links_to_even(even: Tensor, odd: Tensor, dim: int) -> Links:
-    """Samples that are neighbours, as views of equal size: each even sample occurs with the odd
-    ones before and after it, at an end with the same one twice."""
+    """Pairs of neighbouring samples, as views of equal size.
+
+    Each even sample is paired with the odd ones before and after it; at an end of the axis it is
+    paired with the same one twice.
+    """
     n, m = even.shape[dim], odd.shape[dim]
     links = [(even.narrow(dim, 0, 1), odd.narrow(dim, 0, 1)), *_inner_links(even, odd, dim)]
     if n > m:
@@ -103,7 +106,7 @@ def _links_to_even(even: Tensor, odd: Tensor, dim: int) -> Links:
 
 
 def _links_to_odd(even: Tensor, odd: Tensor, dim: int) -> Links:
-    """The same for each odd sample."""
+    """The same pairs for each odd sample."""
     n, m = even.shape[dim], odd.shape[dim]
     links = _inner_links(even, odd, dim)
     if n == m:
@@ -136,5 +139,5 @@ def _merge_integers(
 
 
 def _times(x: Int[Tensor, "..."], factor: float) -> Int[Tensor, "..."]:
-    """Product with a constant, in fixed point, rounded to the nearest."""
+    """Product with a constant in fixed point, rounded to the nearest integer."""
     return (x * round(factor * 2**FIXED_BITS) + (1 << FIXED_BITS - 1)) >> FIXED_BITS

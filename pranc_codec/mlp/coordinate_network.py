@@ -1,11 +1,11 @@
-"""The coordinate network of the mlp profile: (x, y) -> colours, a sine network.
+"""The coordinate network of the mlp profile: (x, y) -> colours.
 
-    features = sin(frequencies (x, y) + phases)       seeded, no bits
+    features = sin(frequencies (x, y) + phases)       from the seed, so they cost no bits
     hidden   = sin(W h + b), `depth` times
     colours  = W h + b
 
-SIREN (Sitzmann et al., NeurIPS 2020, section 3.2) behind Fourier features (Tancik et al.,
-NeurIPS 2020). Where SIREN multiplies by w0 inside the sine, we fold w0 into the weights.
+It is SIREN (Sitzmann et al., NeurIPS 2020, section 3.2) behind Fourier features (Tancik et al.,
+NeurIPS 2020). Where SIREN multiplies by w0 inside the sine, w0 is part of the weights here.
 """
 
 import math
@@ -21,13 +21,13 @@ from pranc_codec.basis import prng
 from pranc_codec.precision import float32_everywhere
 
 OUTPUT_BOUND: Final = 2 / 15
-"""The output layer starts small: its prior is uniform within this over sqrt(width / 6)."""
+"""Bound of the output layer's prior, times sqrt(width / 6): this layer starts small."""
 ACTIVATIONS_AT_ONCE: Final = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Size of a coordinate network; `bandwidth` is the features' largest frequency in radians."""
+    """Size of a coordinate network. bandwidth: largest frequency of the features, in radians."""
 
     features: int
     bandwidth: float
@@ -37,7 +37,7 @@ class Shape:
 
     @property
     def channels(self) -> int:
-        """Of the widest layer, features included."""
+        """Channels of the widest layer, features included."""
         return max(self.features, self.width, self.colours)
 
     @property
@@ -54,7 +54,7 @@ def layer_sizes(shape: Shape) -> list[int]:
 
 
 class _Sine(torch.autograd.Function):
-    """sin(x W^T + b) that saves its argument once and reuses that memory in backward."""
+    """sin(x W^T + b), which saves its argument once and reuses that memory in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ class SineLayer(nn.Module):
 
 
 class CoordinateMLP(nn.Module):
-    """A coordinate network; its parameters are meant to be replaced by `pranc.Pranc`."""
+    """A coordinate network. `pranc.Pranc` generates its parameters from coefficients."""
 
     frequencies: Tensor
     phases: Tensor
@@ -108,9 +108,9 @@ class CoordinateMLP(nn.Module):
 
 
 def bounds(shape: Shape) -> dict[str, float]:
-    """Half-width of the seeded prior of each parameter; over sqrt(3) it is the PRANC scale.
+    """Half-width of the seeded prior of each parameter; divided by sqrt(3) it is the PRANC scale.
 
-    Hidden weights as SIREN's: sqrt(6 / inputs). Biases 1 / sqrt(inputs).
+    Hidden weights have SIREN's sqrt(6 / inputs), biases 1 / sqrt(inputs).
     """
     out = {}
     for layer in range(shape.depth):
@@ -128,7 +128,7 @@ def scales(shape: Shape) -> dict[str, float]:
 
 
 def seeded_prior(shape: Shape, *, seed: int) -> dict[str, Tensor]:
-    """SIREN's initialization from integers; the output starts at mid-grey."""
+    """SIREN's initialization, computed from integers; the output starts at mid-grey."""
     prior = {}
     module = CoordinateMLP(shape, seed=seed)
     for number, (name, parameter) in enumerate(module.named_parameters()):
@@ -146,10 +146,10 @@ def pixel_coords(
     points: tuple[int, int],
     device: torch.device,
 ) -> Float[Tensor, "points 2"]:
-    """Centres of a window's pixels number first .. last - 1, row by row: x then y, where the
-    whole image is [-1, 1]^2.
+    """Coordinates of pixel centres, x then y; the whole image is [-1, 1]^2.
 
-    size: (width, height) of the whole image. region: (left, top, right, bottom), as Pillow's.
+    size: (width, height) of the whole image. region: the window (left, top, right, bottom), as
+    Pillow's. points: the pixels first .. last - 1 of the window, counted row by row.
     """
     (width, height), (left, top, right, _) = size, region
     index = torch.arange(*points, device=device)
@@ -169,9 +169,9 @@ def render(
     *,
     channels: int,
 ) -> Float[Tensor, "h w colours"]:
-    """Colours of a window at any resolution, not clipped.
+    """Samples of a window at any resolution, not clipped.
 
-    channels: of the network's widest layer; with it the memory of a strip is bounded.
+    channels: of the widest layer of the network, which bounds the memory of a strip.
     """
     left, top, right, bottom = region
     total = (bottom - top) * (right - left)

@@ -1,4 +1,4 @@
-"""Decoding of the mlp profile: header + symbols -> coefficients -> network -> colours."""
+"""Decoding of the mlp profile: header and symbols -> coefficients -> network -> samples."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,11 +21,14 @@ from pranc_codec.precision import float32_everywhere
 from pranc_codec.view import View
 
 ENTRY_MULTIPLICATIONS: Final = 64
-"""What making an entry of a dense basis takes, in multiplications of the network."""
+"""Cost of making one entry of a dense basis, in multiplications."""
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
-    """Refuse what would cost too much, before anything is allocated. pixels: to be computed."""
+    """Refuse a file that would cost too much, before anything is allocated.
+
+    pixels: number of pixels that are rendered.
+    """
     shape, p = network_shape(header), header.mlp
     refuse("network weights", shape.weights, limits.max_weights)
     refuse("multiplications", shape.weights * pixels, limits.max_macs)
@@ -36,7 +39,10 @@ def check_limits(header: Header, limits: Limits, pixels: int) -> None:
 
 
 def multiplications(sizes: Sequence[int], k: int, basis: str, pixels: int) -> int:
-    """What decoding takes: a network of layers with so many weights, and its basis."""
+    """Multiplications of decoding: evaluating the network and, if it is dense, making its basis.
+
+    sizes: weights of each layer. k: coefficients of all layers.
+    """
     macs = sum(sizes) * pixels
     if basis == "dense":
         entries = sum(size * own for size, own in zip(sizes, apportion(k, sizes), strict=True))
@@ -45,7 +51,7 @@ def multiplications(sizes: Sequence[int], k: int, basis: str, pixels: int) -> in
 
 
 def network_shape(header: Header) -> coordinate_network.Shape:
-    """The network's size as the header states it."""
+    """The size of the network that the header states."""
     p = header.mlp
     return coordinate_network.Shape(
         features=p.features,
@@ -57,12 +63,12 @@ def network_shape(header: Header) -> coordinate_network.Shape:
 
 
 def bandwidth_of_code(code: int) -> float:
-    """Largest feature frequency of the header's byte: 2**(code / 16) radians."""
+    """Largest frequency of the features, 2**(code / 16) radians, from the header's byte."""
     return float(2.0 ** (code / 16))
 
 
 def read_symbols(header: Header, sections: dict[int, bytes]) -> list[range_coder.Integers]:
-    """The integers of the file: one array a layer."""
+    """The symbols of a file, one array for each layer."""
     p = header.mlp
     counts = apportion(p.k, coordinate_network.layer_sizes(network_shape(header)))
     groups = [(count, layer.row) for count, layer in zip(counts, p.layers, strict=True)]
@@ -72,7 +78,10 @@ def read_symbols(header: Header, sections: dict[int, bytes]) -> list[range_coder
 def build_network(
     shape: coordinate_network.Shape, p: MlpParameters, seed: int, *, cache: bool
 ) -> Pranc:
-    """The coordinate network as PRANC weights around its prior, all coefficients zero."""
+    """The coordinate network as PRANC weights around its prior, with coefficients of zero.
+
+    cache: keep bases and priors in memory (see `Pranc`).
+    """
     return Pranc(
         coordinate_network.CoordinateMLP(shape, seed=seed),
         coefficients=p.k,
@@ -86,7 +95,7 @@ def build_network(
 
 
 def dequantize(symbols: list[range_coder.Integers], p: MlpParameters) -> Float[Tensor, " k"]:
-    """Symbols times their layer's step."""
+    """Coefficients: symbols times the quantization step of their layer."""
     parts = [
         torch.from_numpy(s.astype(np.float32)) * layer.q_step
         for s, layer in zip(symbols, p.layers, strict=True)
@@ -97,7 +106,7 @@ def dequantize(symbols: list[range_coder.Integers], p: MlpParameters) -> Float[T
 def network_of(
     header: Header, sections: dict[int, bytes], device: torch.device
 ) -> coordinate_network.CoordinateMLP:
-    """The file as a network with its weights."""
+    """The network of a file, with plain weights."""
     shape = network_shape(header)
     with float32_everywhere(), torch.no_grad():
         pranc = build_network(shape, header.mlp, header.seed, cache=False)
@@ -110,7 +119,7 @@ def network_of(
 def render(
     header: Header, sections: dict[int, bytes], view: View, device: torch.device
 ) -> Float[Tensor, "h w colours"]:
-    """Colours of a window at any resolution, not clipped."""
+    """Samples of a window at any resolution, not clipped."""
     if view.levels is not None:
         raise InvalidArgument("levels are of the grid profile; this is an mlp file: use size")
     network, channels = network_of(header, sections, device), network_shape(header).channels

@@ -1,9 +1,8 @@
-"""Priors of the mlp profile: what the weights are when all coefficients are zero.
+"""Priors of the mlp profile: the weights that coefficients of zero give.
 
-Prior 0 comes from the file's seed. Others may be meta-learned on photographs
-(`training/meta_prior.py`) and ship as safetensors beside this file, each for one network shape;
-there is none at present. Their numbers are part of the format and never change. The prior of the
-grid profile is in `grid`.
+Prior 0 is made from the file's seed. Others may be meta-learned on photographs
+(`training.meta_prior`) and ship as safetensors files beside this module, each for one network
+shape; at present there are none. Their numbers are part of the format and never change.
 """
 
 from functools import lru_cache
@@ -16,11 +15,14 @@ from pranc_codec.errors import UnsupportedVersion
 from pranc_codec.mlp.coordinate_network import Shape, seeded_prior
 
 SHIPPED: dict[int, str] = {}
-"""File of each shipped prior's number."""
+"""The file of each shipped prior, by its number."""
 
 
 def load(number: int, shape: Shape, *, seed: int) -> dict[str, Tensor]:
-    """Parameters of a prior by its number in the header."""
+    """The parameters of a prior.
+
+    number: of the header. Raises UnsupportedVersion if this release does not have it.
+    """
     if number == 0:
         return seeded_prior(shape, seed=seed)
     if number not in SHIPPED:

@@ -2,10 +2,10 @@
 
     python -m pranc_codec.training.meta_prior PHOTOS --width 34 --output prior-34.safetensors
 
-Reptile (Nichol et al. 2018, algorithm 1): fit the network to a random photograph for a few steps
-of Adam, move the prior a little towards where the fit ended, repeat. A coordinate network that
-starts from such a prior needs fewer steps and coefficients (Struempler et al., ECCV 2022; Tancik
-et al., CVPR 2021). Progress is saved every minute and a second call goes on from there.
+Reptile (Nichol et al. 2018, algorithm 1) fits the network to a random photograph for a few
+iterations of Adam, moves the prior a little towards where the fit ended, and repeats. A coordinate
+network that starts from such a prior needs fewer iterations and coefficients (Struempler et al.,
+ECCV 2022; Tancik et al., CVPR 2021). Progress is saved every minute; a second call resumes.
 """
 
 import math
@@ -30,7 +30,7 @@ from pranc_codec.training.photographs import load_photographs
 
 @dataclass(frozen=True, kw_only=True)
 class MetaSettings:
-    """One run of Reptile. Learning rates are in units of the weights' PRANC scale."""
+    """Settings of one run of Reptile. Learning rates are in units of the weights' PRANC scales."""
 
     tasks: int = 1500
     inner_steps: int = 256
@@ -49,7 +49,7 @@ def adapt(
     settings: MetaSettings,
     generator: torch.Generator,
 ) -> tuple[dict[str, Tensor], float]:
-    """Inner loop: weights after some steps of Adam from the prior, and the last loss in dB."""
+    """Inner loop: the weights after some iterations of Adam from the prior, and the last PSNR."""
     change = {name: torch.zeros_like(p, requires_grad=True) for name, p in prior.items()}
     optimizer = torch.optim.Adam(change.values(), lr=1.0, betas=(0.9, 0.99), eps=1e-10)
     losses = []
@@ -74,7 +74,7 @@ def meta_learn(
     output: Path,
     log: Path | None = None,
 ) -> dict[str, Tensor]:
-    """Reptile over `images`; checkpoints and the result are written to `output`."""
+    """Run Reptile over images. Checkpoints and the result are written to `output`."""
     module = coordinate_network.CoordinateMLP(shape, seed=0)
     prior, scales = coordinate_network.seeded_prior(shape, seed=0), coordinate_network.scales(shape)
     first = 0
@@ -104,7 +104,7 @@ def meta_learn(
 
 
 def augment(image: UInt8[Tensor, "h w 3"], generator: torch.Generator) -> UInt8[Tensor, "h w 3"]:
-    """A random window of at least two thirds of each side, perhaps mirrored."""
+    """A random window of at least two thirds of each side, mirrored at random."""
     approximation = [2 * side // 3 for side in image.shape[:2]]
     h, w = (
         int(torch.randint(smallest, side + 1, (), generator=generator))
@@ -117,7 +117,7 @@ def augment(image: UInt8[Tensor, "h w 3"], generator: torch.Generator) -> UInt8[
 
 
 def checkpoint(prior: dict[str, Tensor], task: int, output: Path) -> None:
-    """Save an unfinished prior with the number of tasks it has seen."""
+    """Save an unfinished prior with the number of photographs that it has seen."""
     with write_atomically(output) as file:
         file.write(save({**prior, "task": torch.tensor(task)}))
 

@@ -21,7 +21,8 @@ from pranc_codec.encoder.grid.coded import (
 )
 from pranc_codec.encoder.grid.effort import biases_iterations, evaluations_of, fit_settings
 from pranc_codec.encoder.grid.fit_biases import BiasProblem, fit_biases
-from pranc_codec.encoder.grid.fit_latents import LatentFitSettings, LatentProblem, fit
+from pranc_codec.encoder.grid.fit_latents import LatentFitSettings, fit
+from pranc_codec.encoder.grid.latent_loss import LatentProblem
 from pranc_codec.encoder.grid.rate_estimate import RateEstimate
 from pranc_codec.encoder.grid.tiles import MOST_PIXELS_AT_ONCE, fit_tiles
 from pranc_codec.encoder.request import EncodeRequest

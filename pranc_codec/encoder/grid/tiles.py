@@ -16,9 +16,9 @@ from torch import Tensor
 from pranc_codec.encoder.grid.fit_latents import (
     FittedLatents,
     LatentFitSettings,
-    LatentProblem,
     fit,
 )
+from pranc_codec.encoder.grid.latent_loss import LatentProblem
 from pranc_codec.encoder.request import Progress, ProgressCallback
 from pranc_codec.grid import wavelet
 from pranc_codec.grid.wavelet import Pyramid

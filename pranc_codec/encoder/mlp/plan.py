@@ -1,14 +1,14 @@
 """From a wanted rate to a network: the rule for width, depth and number of coefficients.
 
-A fitted coefficient costs about `BITS_PER_COEFFICIENT`, so a rate of b bits per pixel pays for
+A fitted coefficient costs about `BITS_PER_COEFFICIENT` bits, so a rate of b bits per pixel pays for
 
     k = b * pixels / BITS_PER_COEFFICIENT
 
 coefficients. The depth is constant; the width is the smallest whose network has
-`weights_per_coefficient * k` weights. One coefficient per weight is best at equal seconds (the
-README's table); more are for research. A network is never so large that decoding the image
-would exceed the default `Limits`. Wider networks get more Fourier features, of higher
-frequencies:
+`weights_per_coefficient * k` weights. One coefficient per weight is best at equal seconds
+(`benchmarks/ablation_basis.py`); more weights are for research. A network is never so large that
+decoding the image would exceed the default `Limits`. Wider networks get more Fourier features with
+higher frequencies:
 
     features  = min(3 * width, 127)
     bandwidth = 3.5 * sqrt(width) radians
@@ -16,7 +16,7 @@ frequencies:
     quality 1 .. 100     b = 0.02 * 64**((quality - 1) / 99)      0.02 .. 1.28 bpp
     lmbda                b = 0.1 * (lmbda / 0.004)**(-2/3)
 
-With `quality` and `lmbda` the price of a bit is fixed, so easy images take fewer bits than b.
+`quality` and `lmbda` fix the lambda of the fit, so easy images take fewer bits than b.
 """
 
 import math
@@ -36,16 +36,19 @@ MOST_FEATURES: Final = 127
 
 @dataclass(frozen=True, kw_only=True)
 class MlpRule:
-    """What the rate does not decide about the network."""
+    """The part of the network that does not follow from the rate, for research.
+
+    basis: "hash" or "dense". depth: number of sine layers. prior: its number in the format.
+    features: number of Fourier features; None: from the width, as above. bandwidth_code: the
+    header's byte for their largest frequency; None: from the width, as above.
+    """
 
     basis: str = "hash"
     weights_per_coefficient: float = 1.0
     depth: int = 4
     prior: int = 0
     features: int | None = None
-    """None: from the width, as above."""
     bandwidth_code: int | None = None
-    """None: from the width, as above."""
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -76,7 +79,7 @@ class Plan:
 
 
 def plan_for(bpp: float, pixels: int, colours: int, rule: MlpRule) -> Plan:
-    """The network for a rate; the largest one allowed where the rate asks for more."""
+    """The network for a rate. Where the rate asks for more than is allowed, the largest network."""
     wanted = max(rule.depth + 1, round(bpp * pixels / BITS_PER_COEFFICIENT))
     width = 1
     while (
@@ -90,14 +93,14 @@ def plan_for(bpp: float, pixels: int, colours: int, rule: MlpRule) -> Plan:
 
 
 def _decodable(shape: Shape, wanted: int, rule: MlpRule, pixels: int) -> bool:
-    """Whether a network is within what decoders accept."""
+    """Whether decoders accept a network under the default limits."""
     k = min(wanted, shape.weights)
     macs = multiplications(layer_sizes(shape), k, rule.basis, pixels)
     return shape.weights <= DEFAULT_LIMITS.max_weights and macs <= DEFAULT_LIMITS.max_macs
 
 
 def shape_of(rule: MlpRule, width: int, colours: int) -> Shape:
-    """The rule's network with this width."""
+    """The network of a rule with this width."""
     return Shape(
         features=min(3 * width, MOST_FEATURES) if rule.features is None else rule.features,
         bandwidth=bandwidth_of_code(bandwidth_code_of(rule, width)),
@@ -108,7 +111,7 @@ def shape_of(rule: MlpRule, width: int, colours: int) -> Shape:
 
 
 def bandwidth_code_of(rule: MlpRule, width: int) -> int:
-    """The nearest value of the header's byte."""
+    """The header's byte for the bandwidth that follows from the width."""
     if rule.bandwidth_code is not None:
         return rule.bandwidth_code
     return round(16 * math.log2(3.5 * math.sqrt(width)))
@@ -120,10 +123,10 @@ def bpp_of_quality(quality: float) -> float:
 
 
 def bpp_of_lmbda(lmbda: float) -> float:
-    """Nominal rate of a price in MSE per bpp; `lmbda_of_bpp` is the inverse."""
+    """Nominal rate of a lambda in MSE per bpp; `lmbda_of_bpp` is the inverse."""
     return float(0.1 * (lmbda / 0.004) ** (-2 / 3))
 
 
 def lmbda_of_bpp(bpp: float) -> float:
-    """The price at which a typical photograph has this rate."""
+    """The lambda at which a typical photograph has this rate."""
     return float(0.004 * (bpp / 0.1) ** -1.5)

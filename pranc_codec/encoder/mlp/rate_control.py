@@ -1,7 +1,8 @@
-"""Meet a target on the real file: finer or coarser steps after the fit, without fitting again.
+"""Meet a target on the real file by finer or coarser quantization steps, without fitting again.
 
-A shift of n makes the steps coarser by n codes in all (a code is 2**(1/16)), spread evenly over
-the layers from the first on, so that the file's size moves in steps well below one percent.
+A shift of n makes the steps coarser by n codes in total (one code is a factor of 2**(1/16)). The
+codes are spread evenly over the layers, starting with the first, so that the size of the file
+changes by well below one percent from shift to shift.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ COARSEST_SHIFT: Final = 96
 
 
 def shifted(q_step_codes: Sequence[int], shift: int) -> list[int]:
-    """Step codes after a shift; a lower code is a coarser step."""
+    """Step codes after a shift. A lower code is a coarser step."""
     each, rest = divmod(shift, len(q_step_codes))
     return [
         min(255, max(0, code - each - (layer < rest))) for layer, code in enumerate(q_step_codes)
@@ -20,7 +21,10 @@ def shifted(q_step_codes: Sequence[int], shift: int) -> list[int]:
 
 
 def smallest_shift(holds: Callable[[int], bool], layers: int) -> int | None:
-    """Smallest shift at which a condition holds that, once true, stays true; None if never."""
+    """The smallest shift at which a condition holds; None if it never does.
+
+    holds: a condition that stays true at all larger shifts once it is true. layers: their number.
+    """
     low, high = FINEST_SHIFT * layers, COARSEST_SHIFT * layers
     if not holds(high):
         return None

@@ -1,4 +1,4 @@
-"""Random pixels of an image, spread evenly."""
+"""Random pixels of an image that are spread evenly."""
 
 import math
 
@@ -12,8 +12,8 @@ def sample_pixels(
 ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points c"]]:
     """About `batch` pixels as (coords, colours), one from each cell of a regular grid.
 
-    Stratified sampling has a gradient of lower variance than independent pixels. An image with
-    fewer pixels than `batch` is returned whole. uint8 colours become [0, 1].
+    Stratified sampling gives gradients of lower variance than independent pixels. An image with
+    fewer pixels than `batch` is returned whole. uint8 samples become [0, 1].
     """
     index = stratified_index(image.shape[0], image.shape[1], batch, generator).to(image.device)
     h, w, c = image.shape

@@ -8,8 +8,9 @@ import pytest
 import torch
 from skimage import data as skimage_data
 
-from pranc_codec.encoder.grid import candidates, fit_latents
-from pranc_codec.encoder.grid.fit_latents import LatentFitSettings, LatentProblem
+from pranc_codec.encoder.grid import candidates, fit_latents, latent_loss
+from pranc_codec.encoder.grid.fit_latents import LatentFitSettings
+from pranc_codec.encoder.grid.latent_loss import LatentProblem
 from pranc_codec.encoder.grid.soft_rounding import Softness, soft_round, softly_rounded
 from pranc_codec.encoder.grid.tiles import SIDE, Span, fit_tiles, part_of, spans
 from pranc_codec.encoder.request import EncodeRequest
@@ -39,10 +40,12 @@ def whole_loss(
 ) -> torch.Tensor:
     """All of it at once, through the networks."""
     with problem.enhancement.biases.using([coefficients]):
-        outputs = fit_latents.outputs_of(problem, latents)
-        correction = fit_latents._correction(problem, latents)
-    distortion = fit_latents._lost(problem, latents, correction).square().sum() / problem.q_step**2
-    bits = fit_latents.bits_of(problem, latents, outputs)
+        outputs = latent_loss.outputs_of(problem, latents)
+        correction = latent_loss.correction_of(problem, latents)
+    distortion = (
+        latent_loss.lost_of(problem, latents, correction).square().sum() / problem.q_step**2
+    )
+    bits = latent_loss.bits_of(problem, latents, outputs)
     rate = rate_bits(coefficients / problem.coefficient_q_step)
     return distortion + problem.lmbda_steps2 * (bits + rate)
 
@@ -53,17 +56,19 @@ def whole_loss(
 )
 def test_at_an_evaluation_the_gradient_is_that_of_the_whole_loss(height, width, grey, monkeypatch):
     problem = problem_of(height, width, grey=grey)
-    monkeypatch.setattr(fit_latents, "bfloat16_products", lambda _: nullcontext())
+    monkeypatch.setattr(latent_loss, "bfloat16_products", lambda _: nullcontext())
     latents, coefficients = moved(problem)
     loss = whole_loss(problem, latents, coefficients)
     wanted = torch.autograd.grad(loss, [*latents, coefficients])
     rate = rate_bits(coefficients / problem.coefficient_q_step)
     with problem.enhancement.biases.using([coefficients]):
-        seen = fit_latents.evaluate_networks(problem, latents, problem.lmbda_steps2 * rate)
-    distortion, bits, gradients = fit_latents.surrogate_gradients(problem, latents, seen)
+        seen = latent_loss.evaluate_networks(problem, latents, problem.lmbda_steps2 * rate)
+    distortion, bits, gradients = latent_loss.surrogate_gradients(problem, latents, seen)
     torch.testing.assert_close(distortion + problem.lmbda_steps2 * (bits + rate), loss)
     torch.testing.assert_close(coefficients.grad, wanted[-1], rtol=1e-4, atol=1e-5)
-    for found, gradient, mask in zip(gradients, wanted, fit_latents._masks(problem), strict=False):
+    for found, gradient, mask in zip(
+        gradients, wanted, latent_loss.masks_of(problem), strict=False
+    ):
         difference = ((found - gradient) * mask).abs().max()
         assert difference < 1e-4 * gradient.abs().max()  # sums in other orders
 
@@ -126,7 +131,7 @@ def test_networks_are_evaluated_at_latents_without_noise(monkeypatch):
         LatentFitSettings(evaluations=2, iterations_per_evaluation=3, learning_rate=0),
     )
     evaluated, iterated = [], []
-    real_evaluate, real_gradients = fit_latents.evaluate_networks, fit_latents.surrogate_gradients
+    real_evaluate, real_gradients = latent_loss.evaluate_networks, latent_loss.surrogate_gradients
 
     def evaluate_networks(problem, latents, rate_cost):
         evaluated.append([t.detach().clone() for t in latents])
@@ -136,10 +141,10 @@ def test_networks_are_evaluated_at_latents_without_noise(monkeypatch):
         iterated.append([t.detach().clone() for t in latents])
         return real_gradients(problem, latents, snapshot)
 
-    monkeypatch.setattr(fit_latents, "evaluate_networks", evaluate_networks)
-    monkeypatch.setattr(fit_latents, "surrogate_gradients", surrogate_gradients)
+    monkeypatch.setattr(latent_loss, "evaluate_networks", evaluate_networks)
+    monkeypatch.setattr(latent_loss, "surrogate_gradients", surrogate_gradients)
     fit_latents.fit(problem, settings, seed=0, progress=None)
-    masks = fit_latents._masks(problem)
+    masks = latent_loss.masks_of(problem)
     bands = list(problem.y.bands)
     for part, seen in zip((0, 0.5), evaluated, strict=True):
         wanted, _ = softly_rounded(bands, masks, settings.softness(part), None)

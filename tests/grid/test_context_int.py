@@ -13,7 +13,6 @@ from pranc_codec.grid import (
     context_int,
     context_int_net,
     exact_conv,
-    mixture,
     prior as priors,
     wavelet,
 )
@@ -104,17 +103,6 @@ def test_the_comparison_can_fail(coefficients):
     assert not same(run(a, -250).seen, run(b, -250).seen)
 
 
-@pytest.mark.parametrize("size", [1, 3])
-def test_sums_are_exact_at_the_bound(size):
-    """Inputs and weights of the largest magnitudes that a prior may have."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randint(-127, 128, (1, 110, 9, 12), generator=generator).float()
-    w = torch.randint(-127, 128, (9, 110, size, size), generator=generator).float()
-    wanted = torch.nn.functional.conv2d(x.double(), w.double(), padding=(0, size // 2))
-    assert torch.equal(exact_conv.convolve(x, w).double(), wanted)
-    assert torch.equal(exact_conv.convolve_by_products(x, w).double(), wanted)
-
-
 def test_sums_that_could_be_inexact_are_refused():
     tensors = dict(priors.plain().tensors)
     layout = ContextLayout(colours=3, colour=0)
@@ -185,37 +173,3 @@ def test_masks_know_what_was_coded():
     layout = ContextLayout(colours=3, colour=1)
     known = layout.known_mask()
     assert [int(known[number].sum()) - layout.given for number in range(4)] == [0, 6, 12, 18]
-
-
-def test_density_is_a_distribution():
-    outputs = torch.tensor([[0.7], [1.3], [-0.4]])
-    symbols = torch.arange(-400, 401).float()
-    bits = mixture.bits(symbols, outputs.expand(3, 801))
-    assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=1e-3)
-
-
-def test_derivatives_of_the_bits_are_autograds():
-    torch.manual_seed(0)
-    outputs, symbols = 2 * torch.randn(3, 5000), 8 * torch.randn(5000)
-    exact_bits, exact_derivatives = bits_and_derivatives_by_autograd(
-        symbols.double(), outputs.double()
-    )
-    bits, derivatives = mixture.bits_and_derivatives(
-        symbols.double(), mixture.mixture_of(outputs.double())
-    )
-    torch.testing.assert_close(bits, exact_bits)
-    torch.testing.assert_close(derivatives, exact_derivatives)
-    # in float32 as near to that as autograd's
-    theirs = bits_and_derivatives_by_autograd(symbols, outputs)
-    ours = mixture.bits_and_derivatives(symbols, mixture.mixture_of(outputs))
-    for one, other, exactly in zip(ours, theirs, (exact_bits, exact_derivatives), strict=True):
-        assert (one - exactly).abs().mean() < 1.5 * (other - exactly).abs().mean()
-
-
-def bits_and_derivatives_by_autograd(
-    symbols: torch.Tensor, outputs: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    symbols.requires_grad_()
-    bits = mixture.bits(symbols, outputs)
-    (derivatives,) = torch.autograd.grad(bits.sum(), symbols)
-    return bits.detach(), derivatives
