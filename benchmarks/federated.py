@@ -1,19 +1,22 @@
-"""Federated learning of LeNet on MNIST in which only coefficients travel.
+"""Federated learning of LeNet on MNIST, where only coefficients are sent.
 
 python benchmarks/federated.py PATH_OF_MNIST [--clients 4] [--rounds 5] [-k 1000]
 
-A server and its clients are processes of their own; what they send each other are model files,
-as bytes. All know one prior, a seeded network, and the files are deltas to it: a file for another
+The server and its clients are separate processes, which send each other model files as bytes. All
+of them know one prior, a seeded network, and a file is a difference from it: a file for another
 prior is refused. Weights are linear in the coefficients, so the mean of the clients' coefficients
-is the mean of their networks, which the server checks. Every client has images
-of its own, an equal part of MNIST's training images.
+gives the mean of their networks; the server checks this. Every client has an equal part of MNIST's
+training images for itself.
 """
 
 import multiprocessing
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import Annotated
 
 import torch
@@ -28,33 +31,35 @@ from pranc_codec.condense.models import lenet, parameters_of
 from pranc_codec.condense.training import accuracy
 
 STOP = b""
+"""The message after which a client ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What all processes agree on before the first byte is sent."""
+    """What the server and its clients agree on before the first byte is sent."""
 
     data: Path
     clients: int
-    steps: int
+    iterations: int
     learning_rate: float = 0.1
     batch: int = 128
 
 
 def shared_prior() -> dict[str, torch.Tensor]:
-    """The model that everyone has: weights of a seeded network."""
+    """The model that everyone has: the weights of a seeded network."""
     return Pranc(lenet(), coefficients=10, seed=2024).weights()
 
 
 def receive(data: bytes) -> Pranc:
-    return Pranc.from_bytes(data, lenet(), prior=shared_prior(), hold=True)
+    """The network of a file that was sent."""
+    return Pranc.from_bytes(data, lenet(), prior=shared_prior(), cache=True)
 
 
 def train(network: Pranc, dataset: Dataset, setting: Setting, client: int, generator) -> None:
-    """Some steps on the client's own images."""
+    """Train for some iterations on the client's own images."""
     own = torch.arange(client, len(dataset.train.labels), setting.clients)
     optimizer = torch.optim.Adam(network.parameters(), lr=setting.learning_rate)
-    for _ in range(setting.steps):
+    for _ in range(setting.iterations):
         chosen = own[torch.randint(len(own), (setting.batch,), generator=generator)]
         outputs = network(dataset.normalize(dataset.train.images[chosen]))
         loss = nn.functional.cross_entropy(outputs, dataset.train.labels[chosen])
@@ -64,7 +69,7 @@ def train(network: Pranc, dataset: Dataset, setting: Setting, client: int, gener
 
 
 def client(number: int, server: Connection, setting: Setting) -> None:
-    """A client's process: train what arrives, send it back."""
+    """One client: train each network that arrives and send it back."""
     torch.set_num_threads(1)
     dataset = load_dataset("mnist", setting.data)
     generator = torch.Generator().manual_seed(number)
@@ -76,7 +81,7 @@ def client(number: int, server: Connection, setting: Setting) -> None:
 
 @torch.no_grad()
 def deviation_of_the_mean(networks: list[Pranc], mean: Pranc) -> float:
-    """Largest distance of the mean network's weights from the mean of the networks' weights."""
+    """Largest difference of the mean network's weights from the mean of the networks' weights."""
     all_weights = [network.weights() for network in networks]
     return max(
         float((torch.stack([w[name] for w in all_weights]).mean(0) - weight).abs().max())
@@ -85,7 +90,10 @@ def deviation_of_the_mean(networks: list[Pranc], mean: Pranc) -> float:
 
 
 def one_round(shared: Pranc, clients: list[Connection]) -> tuple[int, int, float]:
-    """Send, receive, average: bytes down, bytes up, how far the mean is from a mean of weights."""
+    """Send the shared network, receive the clients' and average these into the shared one.
+
+    Returns the bytes sent, the bytes received, and the result of `deviation_of_the_mean`.
+    """
     message = shared.to_bytes()
     for connection in clients:
         connection.send_bytes(message)
@@ -96,39 +104,53 @@ def one_round(shared: Pranc, clients: list[Connection]) -> tuple[int, int, float
     return len(message) * len(clients), up, deviation_of_the_mean(networks, shared)
 
 
+@contextmanager
+def running_clients(setting: Setting, *, processes: bool) -> Iterator[list[Connection]]:
+    """Clients that run until the block ends, and the server's end of the connection to each."""
+    context = multiprocessing.get_context("spawn")
+    make = context.Process if processes else Thread
+    ends = [context.Pipe() for _ in range(setting.clients)]
+    clients = [
+        make(target=client, args=(number, theirs, setting))
+        for number, (_, theirs) in enumerate(ends)
+    ]
+    for one in clients:
+        one.start()
+    try:
+        yield [ours for ours, _ in ends]
+    finally:
+        for (ours, _), one in zip(ends, clients, strict=True):
+            ours.send_bytes(STOP)
+            one.join()
+
+
 def main(
     data: Path,
     clients: int = 4,
     rounds: int = 5,
-    steps: int = 60,
-    k: Annotated[int, typer.Option("-k", help="Coefficients.")] = 1000,
+    iterations: Annotated[int, typer.Option(help="Of each client in each round.")] = 60,
+    k: Annotated[int, typer.Option("-k", help="Number of coefficients.")] = 1000,
+    processes: Annotated[
+        bool, typer.Option(help="Clients are processes; else they are threads, which start faster.")
+    ] = True,
 ) -> None:
-    """Train LeNet together."""
+    """Train LeNet together and print a table of the rounds."""
     torch.set_num_threads(1)
-    setting = Setting(data=data, clients=clients, steps=steps)
-    dataset, context = load_dataset("mnist", data), multiprocessing.get_context("spawn")
-    ends = [context.Pipe() for _ in range(clients)]
-    processes = [
-        context.Process(target=client, args=(number, theirs, setting))
-        for number, (_, theirs) in enumerate(ends)
-    ]
-    for process in processes:
-        process.start()
-    shared = Pranc(lenet(), coefficients=k, prior=shared_prior(), seed=1, hold=True)
+    setting = Setting(data=data, clients=clients, iterations=iterations)
+    dataset = load_dataset("mnist", data)
+    shared = Pranc(lenet(), coefficients=k, prior=shared_prior(), seed=1, cache=True)
     full = 2 * 4 * parameters_of(lenet()) * clients
     table = Table("round", "validation %", "bytes down", "bytes up", "full weights, both", "s")
-    for number in range(1, rounds + 1):
-        started = time.perf_counter()
-        down, up, deviation = one_round(shared, [ours for ours, _ in ends])
-        reached = accuracy(shared, dataset, dataset.validation)
-        seconds = time.perf_counter() - started
-        table.add_row(
-            str(number), f"{100 * reached:.2f}", f"{down:,}", f"{up:,}", f"{full:,}",
-            f"{seconds:.0f}",
-        )  # fmt: skip
-    for (ours, _), process in zip(ends, processes, strict=True):
-        ours.send_bytes(STOP)
-        process.join()
+    with running_clients(setting, processes=processes) as connections:
+        for number in range(1, rounds + 1):
+            started = time.perf_counter()
+            down, up, deviation = one_round(shared, connections)
+            reached = accuracy(shared, dataset, dataset.validation)
+            seconds = time.perf_counter() - started
+            table.add_row(
+                str(number), f"{100 * reached:.2f}", f"{down:,}", f"{up:,}", f"{full:,}",
+                f"{seconds:.0f}",
+            )  # fmt: skip
     console = Console()
     console.print(table, f"mean of weights - weights of the mean: {deviation:.1e}", sep="\n")
     console.print(f"test images: {accuracy(shared, dataset, dataset.test):.2%}")

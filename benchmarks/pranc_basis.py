@@ -1,10 +1,11 @@
-"""Seconds and memory of a layer's weights and their gradient, beside storing the basis.
+"""Seconds and memory that a layer's weights and their gradient take, for each basis.
 
 python benchmarks/pranc_basis.py [--weights 36864] [--k 1370] [--threads 1]
 
 The default is the largest layer of ResNet-20 with its share of 10,000 coefficients in proportion
-to its weights. Each figure is the best of five; `cpu s` is time of the process on all its threads,
-which other work on the machine disturbs least.
+to its weights. For comparison the last rows store the whole matrix of the dense basis. Each figure
+is the best of five. `cpu s` is the CPU time of all threads of the process; other work on the
+machine disturbs it least.
 """
 
 import time
@@ -20,7 +21,7 @@ from pranc_codec.basis.dense import DenseBasis
 
 
 def best(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds on the clock and of the processor."""
+    """Wall-clock seconds and CPU seconds of the best of five calls."""
     walls, cpus = [], []
     for _ in range(5):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -31,13 +32,13 @@ def best(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def stored(basis: DenseBasis) -> torch.Tensor:
-    """The whole matrix, as PRANC's authors keep it."""
+    """The whole matrix in memory, as PRANC's authors keep it."""
     blocks = basis.blocks(0, basis.weights, torch.device("cpu"), torch.float32)
     return torch.cat([block for *_, block in blocks]) / basis.coefficients**0.5
 
 
 def main(weights: int = 36864, k: int = 1370, threads: int = 1) -> None:
-    """Measure `hash`, `dense`, and `dense` with a stored matrix."""
+    """Measure all bases, cached where they can be, and a stored matrix; print a table."""
     torch.set_num_threads(threads)
     coefficients, gradient = torch.randn(k), torch.randn(weights)
     table = Table("basis", "stored MiB", "product", "s", "cpu s", "ns a weight", "ns an entry")
@@ -48,11 +49,11 @@ def main(weights: int = 36864, k: int = 1370, threads: int = 1) -> None:
         table.add_row(name, f"{mib:.1f}", product, *times, f"{cpu / entries * 1e9:.2f}")
 
     kinds = (("hash", False), ("hash", True), ("dct", False), ("dct", True), ("dense", False))
-    for name, hold in kinds:
+    for name, cache in kinds:
         first = (weights // 9, 1, 3, 3) if weights >= 9 else (weights,)
-        basis = make_basis(name, weights, k, seed=0, layer=0, hold=hold, first=first)
+        basis = make_basis(name, weights, k, seed=0, layer=0, cache=cache, first_shape=first)
         entries = weights * (k if name == "dense" else 1)
-        label, mib = (f"{name}, held", 12 * weights / 2**20) if hold else (name, 0)
+        label, mib = (f"{name}, cached", 12 * weights / 2**20) if cache else (name, 0)
         row(label, mib, "weights", lambda b=basis: b.expand(coefficients, 0, weights), entries)
         row(label, mib, "gradient", lambda b=basis: b.project(gradient, 0), entries)
     matrix = stored(DenseBasis(weights, k, seed=0, layer=0))

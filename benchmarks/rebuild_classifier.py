@@ -1,9 +1,10 @@
-"""Rebuild a condensed classifier from its file and compare the class of every test image.
+"""Rebuild a condensed classifier from its file and compare its class for every test image.
 
 python benchmarks/rebuild_classifier.py mnist PATH_OF_MNIST runs/lenet/hash-1000.prw
 
-The result beside the file (.json, written by `pranc condense`) holds the SHA-256 of the classes.
-Needs pranc_codec with any torch that it supports: run it in another environment, too.
+The result beside the file (.json, written by `pranc condense`) has the SHA-256 of the classes.
+The script needs nothing but pranc_codec and a torch that it supports, so that it can also run in
+another environment than the one that wrote the file.
 """
 
 import hashlib
@@ -21,9 +22,9 @@ from pranc_codec.condense.training import predict
 
 
 def main(kind: str, data: Path, file: Path) -> None:
-    """Exit code 0 if all classes are the same."""
+    """Compare the classes; the exit code is 0 if all are the same, else 1."""
     dataset = load_dataset(kind, data)
-    network = Pranc.load(file, task_of(kind).build(), hold=True)
+    network = Pranc.load(file, task_of(kind).build(), cache=True)
     classes = predict(network, dataset, dataset.test)
     found = hashlib.sha256(classes.byte().numpy().tobytes()).hexdigest()
     same = found == json.loads(file.with_suffix(".json").read_text())["predictions_sha256"]

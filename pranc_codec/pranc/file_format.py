@@ -1,12 +1,22 @@
-"""The file format of condensed models, version 1. This is its only specification of bytes; what
-the numbers mean is defined where it is computed: coefficients and weights in `basis` and
-`layers`, the range coder and its tables in `entropy` and `tables`.
+"""The file format of condensed models (.prw), version 1. This is its only specification of bytes.
 
-The file says how to fill a module that the reader builds; it holds no architecture and no code.
+A file tells how to fill a module that the reader builds; it contains no architecture and no code.
+What the numbers mean is defined by these modules, which are normative, too:
+
+    format.bitstream        conventions of integers, varints, checksums and sections
+    entropy.range_coder     how the symbols of the coefficients are coded; its rows are those of
+                            `entropy.tables`
+    basis                   the bases (`hash`, `dense`, `dct`); they rest on `basis.prng` (random
+                            numbers), `basis.signs` and `basis.permutation`
+    basis.allocation        how many coefficients each layer has
+    pranc.layers            weights = prior + scale * basis @ coefficients: the numbers of layers,
+                            their scales, and the prior that comes from the seed
+    pranc.fingerprint       what the fingerprints of module and prior are computed from
+    pranc.stored_tensors    the elements of tensors that are stored
 
 Conventions
-    As in `bitstream`: unsigned little-endian integers, varint, CRC-32; "illegal" means that a
-    reader must refuse the file. The tensors of a module are its parameters in the order of
+    As in `format.bitstream`: unsigned little-endian integers, varint, CRC-32; "illegal" means that
+    a reader must refuse the file. The tensors of a module are its parameters in the order of
     `named_parameters`, then its persistent buffers in the order of `state_dict`. Layers are the
     modules that own parameters which are not excluded, in the order of `named_modules`.
 
@@ -17,38 +27,65 @@ Signature, 8 bytes
 
 Header
     version     u8      1
-    flags       u8      bits 0 and 4: basis, 00 = hash, 01 = dense, 10 = dct, 11 illegal (`basis`)
+    flags       u8      bits 0 and 4: basis, 00 = hash, 01 = dense (bit 0), 10 = dct (bit 4),
+                        11 is illegal
                         bit 1: coefficients are float32 and not quantized
-                        bit 2: a prior was given; without, it comes from the seed
-                        bit 3: layers' shares of the coefficients: 0 = `shares.apportion`,
-                        1 = `shares.apportion_by_roots`
+                        bit 2: a prior was given; without it the prior comes from the seed
+                        bit 3: layers' shares of the coefficients, 0 = `allocation.apportion`,
+                        1 = `allocation.apportion_by_roots`
                         bits 5-7: 0
     seed        varint  low 32 bits
                 varint  high 32 bits
     tensors     varint  number of the module's tensors
-    module      8 bytes fingerprint of the module (below)
-    prior       8 bytes fingerprint of the prior; where flag bit 2 is set
-    k           varint  coefficients of all layers; their shares follow (`shares`)
+    module      8 bytes fingerprint of the module and the scales that were given
+    prior       8 bytes fingerprint of the prior; only if flag bit 2 is set
+    k           varint  coefficients of all layers, from their number to that of their weights
     layers      varint  number of layers
-    per layer, where flag bit 1 is not set:
+    per layer, only if flag bit 1 is not set:
         step    u8      coefficients = symbols * 2**(2 - step / 16)
-        row     u8      row of `tables` under which the symbols are coded, 0 .. 89
+        row     u8      row of `entropy.tables` under which the symbols are coded, 0 .. 89
     sections    u8      number of sections
     crc         u32     of all bytes before it, signature included
 
-Section: id, length, crc, payload as in `bitstream`
-    id   1  coefficients    required. Quantized: the symbols, layer by layer, one range-coded
-                            stream (`entropy`); bytes that coding the same symbols again does not
-                            give are illegal. Else k float32, all finite.
-    id   2  tensors         required where a tensor is not generated, else illegal. zlib of
+Section: id, length, crc, payload as in `format.bitstream`
+    id   1  coefficients    required. Quantized: the symbols, layer by layer, as one range-coded
+                            stream of 32-bit words, zero bytes at the end left out. Bytes that
+                            coding the same symbols again does not give are illegal. Not quantized:
+                            k float32, all finite.
+    id   2  tensors         required if any tensor is not generated, else illegal. zlib of
             kind  u8        for each tensor of the module:
-                            0 = generated from coefficients (parameters only)
+                            0 = generated from coefficients (float32 parameters only)
                             1 = as in the prior
                             2 = follows in its own type
-                            3 = follows in float16 (of floating-point types only)
+                            3 = follows in float16 (floating-point types only)
             then the elements of tensors of kinds 2 and 3, in order, row-major
 
-Fingerprints: the first 8 bytes of a SHA-256 of UTF-8 text and raw bytes, `fingerprint`.
+A file, byte by byte: Sequential(Linear(4, 3), BatchNorm1d(3)) with exclude=["1"], seed=7 and the
+five coefficients 1, -0.5, 0, 2.5, 0, written with q_step=0.5.
+
+    00  89 50 52 57 0D 0A 1A 0A     signature
+    08  01                          version 1
+    09  08                          flags: basis hash, quantized, no prior given, shares by roots
+    0A  07 00                       seed 7
+    0C  07                          7 tensors: weight and bias of both modules; mean, variance and
+                                    number of batches of the normalization
+    0D  5D FD A2 7C 81 95 06 13     fingerprint of the module
+    15  05                          k: 5 coefficients
+    16  01                          1 layer, the linear one
+    17  30                          its step: 2**(2 - 48 / 16) = 0.5
+    18  0F                          its row of the tables: 15
+    19  02                          2 sections
+    1A  28 28 7B 2A                 CRC-32 of bytes 00 .. 19
+    1E  01                          section 1, coefficients
+    1F  04                          4 bytes of payload
+    20  AB 02 95 DE                 their CRC-32
+    24  43 E1 C5 D2                 the symbols 2, -1, 0, 5, 0, range-coded
+    28  02                          section 2, tensors
+    29  14                          20 bytes of payload
+    2A  6B 0B CB CB                 their CRC-32
+    2E  78 DA 63 60 60 06 02 26     zlib of the kinds 0, 0, 3, 3, 3, 3, 2, of twelve float16
+        06 1B 30 44 06 28 22 00     (weight 1, bias 0, mean 0, variance 1 of three channels) and of
+        1E 33 01 77                 the number of batches, an int64 of 0
 """
 
 import zlib
@@ -66,6 +103,7 @@ VERSION: Final = 1
 FINGERPRINT_BYTES: Final = 8
 BASES: Final = {"hash": 0, "dense": 1, "dct": 16}
 BASIS_BITS: Final = 17
+"""The flag bits that name the basis."""
 FLOAT32: Final = 2
 HAS_PRIOR: Final = 4
 BY_ROOTS: Final = 8
@@ -78,8 +116,10 @@ SECTION_NAMES: Final = {COEFFICIENTS: "coefficients", TENSORS: "tensors"}
 class ModelHeader:
     """Everything that a file says before its sections.
 
-    prior: its fingerprint, None where it comes from the seed. codes: of each layer's symbols,
-    empty where the coefficients are float32.
+    basis: one of `BASES`. shares: "weights" or "roots". tensors: number of the module's tensors.
+    module: its fingerprint. prior: its fingerprint, or None if it comes from the seed. k: number of
+    coefficients. codes: how the symbols of each layer are coded; empty if the coefficients are
+    float32. header_bytes: size of signature and header, set by `unpack_header`.
     """
 
     basis: str
@@ -110,7 +150,10 @@ def pack_header(header: ModelHeader) -> bytes:
 
 
 def unpack_header(data: bytes) -> ModelHeader:
-    """Read and check signature and header (sections may be missing)."""
+    """Read and check signature and header; the bytes may end after them.
+
+    Raises BitstreamError for other bytes than `pack_header` writes.
+    """
     check_signature(data, SIGNATURE, "a condensed model")
     reader = Reader(data)
     reader.take(len(SIGNATURE))
@@ -143,7 +186,7 @@ def unpack_header(data: bytes) -> ModelHeader:
 
 
 def unpack_sections(data: bytes, header: ModelHeader) -> dict[int, bytes]:
-    """All sections of a whole file, checksums verified."""
+    """Payloads of all sections of a complete file by their ids, checksums verified."""
     sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
     if COEFFICIENTS not in sections:
         raise CorruptBitstream("section 'coefficients' is missing")
