@@ -20,7 +20,8 @@ test: install browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 docs: install
-	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs build/docs
+	$(BIN)/python -m sphinx --builder html --fresh-env --write-all --fail-on-warning \
+	  --keep-going --quiet docs build/docs
 	@echo "open build/docs/index.html"
 
 docs-serve: docs

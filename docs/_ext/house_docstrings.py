@@ -60,8 +60,9 @@ def rendered(block: list[str], names: set[str]) -> list[str]:
         start = "" if block[0].startswith(" ") else "    "
         return ["::", "", *(start + line for line in block)]
     out: list[str] = []
+    hangs = any(line.startswith(" ") for line in block)
     for text in items_of(block, names):
-        found = re.match(r"(\w+): (.*)", text, re.DOTALL)
+        found = re.match(r"(\w+)(?:: | (?=\())(.*)" if hangs else r"(\w+): (.*)", text)
         if found and found[1] in names:
             out.append(f":param {found[1]}: {escaped(found[2])}")
         else:
