@@ -48,7 +48,10 @@ def status(told: Told, expected_s: float) -> str:
         words, share = "Measuring the picture", None
         numbers = [("seconds", f"{told.seconds:.0f}"), ("expected", duration(expected_s))]
     else:
-        words, share = f"Fitting the network: step {p.step} of {p.steps}", p.step / p.steps
+        words, share = (
+            f"Fitting the network: iteration {p.iteration} of {p.iterations}",
+            p.iteration / p.iterations,
+        )
         numbers = [
             ("bits per pixel", f"{p.bpp_estimate:.3f}"),
             ("PSNR", f"{p.psnr_db_estimate:.2f} dB"),
@@ -172,7 +175,7 @@ def _grid_rows(header: Header) -> dict[str, str]:
     p = header.grid
     return {
         "prior": f"{p.prior:08x}",
-        "step": f"{p.step:.5f}",
+        "step": f"{p.q_step:.5f}",
         "coefficients": f"{p.k:,}: offsets of the network" if p.k else "none: the prior's network",
     }
 

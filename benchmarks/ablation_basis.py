@@ -32,7 +32,7 @@ def photograph(name: str) -> Image.Image:
 
 
 def measure(image: Image.Image, basis: str, ratio: float, bpp: float, effort: int) -> dict:
-    rule = pranc_codec.Rule(basis=basis, weights_per_coefficient=ratio)
+    rule = pranc_codec.MlpRule(basis=basis, weights_per_coefficient=ratio)
     start = time.perf_counter()
     data = pranc_codec.encode(image, profile="mlp", bpp=bpp, effort=effort, rule=rule)
     seconds = time.perf_counter() - start

@@ -27,10 +27,12 @@ from torch import Tensor, nn
 
 from pranc_codec.files import write_atomically
 from pranc_codec.grid import prior as priors
-from pranc_codec.grid.context import HIDDEN, ColourContext, ContextModel, given_channels
+from pranc_codec.grid.architecture import ARCHITECTURE_1
+from pranc_codec.grid.context import ColourContext, ContextModel
+from pranc_codec.grid.context_layout import ContextLayout
 from pranc_codec.resume import check_settings
 from pranc_codec.training.context import bpp_of, loss_of
-from pranc_codec.training.loop import Schedule, Task, train
+from pranc_codec.training.loop import Schedule, TrainingTask, train
 from pranc_codec.training.symbols import ChosenSymbols, validation_means
 
 AS_SHIPPED: Final = "as shipped"
@@ -43,6 +45,8 @@ FRESH_RATE: Final = 2e-3
 LARGE_LOGIT: Final = 20.0
 CELL_PIXELS: Final = 16
 """Of a cell of the finest level."""
+HIDDEN: Final = ARCHITECTURE_1.context_hidden
+"""Hidden channels of the shipped model, by colour."""
 HIDDEN_LAYERS: Final = ("first", "second", "third", "last")
 """Each with what follows; the last one has the outputs."""
 ALL_LEVELS: Final = 4 / 3
@@ -52,8 +56,8 @@ ALL_LEVELS: Final = 4 / 3
 class WithoutThird(ColourContext):
     """One 1x1 layer less: the third layer hands on what it gets."""
 
-    def __init__(self, given: int, hidden: int) -> None:
-        super().__init__(given, hidden)
+    def __init__(self, layout: ContextLayout, hidden: int) -> None:
+        super().__init__(layout, hidden)
         nn.init.zeros_(self.third.bias)  # type: ignore[arg-type]
         self.third.requires_grad_(False)
 
@@ -72,14 +76,15 @@ class SmallWindow(ColourContext):
         return out | {"second": out["second"] * middle}
 
 
-class WithoutSlopes(ColourContext):
-    """Nothing of the low band that the decoded levels give."""
+class WithoutGradients(ColourContext):
+    """Without the gradients of the approximation that the decoded levels give."""
 
     def forward(
-        self, given: Float[Tensor, "n given h w"], own: Float[Tensor, "n 24 h w"]
-    ) -> Float[Tensor, "n steps 3 outputs h w"]:
-        slopes = given.shape[1] - 32
-        return super().forward(torch.cat([given[:, :slopes], 0 * given[:, slopes:]], 1), own)
+        self, maps: Float[Tensor, "n inputs h w"]
+    ) -> Float[Tensor, "n phases 3 outputs h w"]:
+        without = maps.clone()
+        without[:, self.layout.span("gradients")] = 0
+        return super().forward(without)
 
 
 class OneShape(ColourContext):
@@ -88,9 +93,9 @@ class OneShape(ColourContext):
     logit = LARGE_LOGIT
 
     def forward(
-        self, given: Float[Tensor, "n given h w"], own: Float[Tensor, "n 24 h w"]
-    ) -> Float[Tensor, "n steps 3 outputs h w"]:
-        out = super().forward(given, own)
+        self, maps: Float[Tensor, "n inputs h w"]
+    ) -> Float[Tensor, "n phases 3 outputs h w"]:
+        out = super().forward(maps)
         shape = torch.full_like(out[:, :, :, 2:], self.logit)
         return torch.cat([out[:, :, :, :2], shape], 3)
 
@@ -103,7 +108,7 @@ class Logistic(OneShape):
 class Variant:
     """A context model of networks of another kind or width."""
 
-    kind: Callable[[int, int], ColourContext] = ColourContext
+    kind: Callable[[ContextLayout, int], ColourContext] = ColourContext
     hidden: tuple[int, ...] = HIDDEN
 
     def model(self, fresh: bool) -> ContextModel:
@@ -113,7 +118,7 @@ class Variant:
         for networks in model.networks:
             assert isinstance(networks, nn.ModuleList)
             for colour, channels in enumerate(self.hidden):
-                network = self.kind(given_channels(3, colour), channels)
+                network = self.kind(ContextLayout(colours=3, colour=colour), channels)
                 if not fresh:
                     take_over(network, networks[colour], channels - HIDDEN[colour])
                 networks[colour] = network
@@ -168,7 +173,7 @@ VARIANTS: Final = {
     "half as wide again": Variant(hidden=(96, 48, 48)),
     "without the third layer": Variant(kind=WithoutThird),
     "window of 3x3 cells": Variant(kind=SmallWindow),
-    "without the decoded low band": Variant(kind=WithoutSlopes),
+    "without the decoded low band": Variant(kind=WithoutGradients),
     "Laplace only": Variant(kind=OneShape),
     "logistic only": Variant(kind=Logistic),
 }
@@ -188,7 +193,7 @@ def result_of(
     stem = output / f"{name.replace(' ', '-')}-{steps}{'-fresh' if fresh else ''}"
     result = stem.with_suffix(".json")
     schedule = Schedule(
-        steps=steps, validate_every=steps, warmup=max(1, steps // 10),
+        iterations=steps, validate_every=steps, warmup=max(1, steps // 10),
         learning_rate=FRESH_RATE if fresh else LARGEST_RATE,
     )  # fmt: skip
     data = examples.data() | dict(prior=priors.plain().number, variant=name, fresh=fresh)
@@ -214,7 +219,7 @@ def train_variant(
     data: dict[str, object],
 ) -> None:
     """Train a variant on the symbols that the shipped model chooses."""
-    task = Task(
+    task = TrainingTask(
         draw=examples.draw,
         loss_of=lambda drawn: loss_of(model, examples.batch(drawn)),
         validate=lambda _: "",

@@ -1,8 +1,8 @@
-"""What PRANC coefficients for the offsets of the context model would bring, net of their own bits.
+"""What PRANC coefficients for the biases of the context model would bring, net of their own bits.
 
 python benchmarks/ablation_context.py PHOTOS [--iterations 25]
 
-Held-out photographs of a prior's training, two quantization steps. The offsets (biases) of all
+Held-out photographs of a prior's training, two quantization steps. The biases of all
 layers or of the last ones move in sixteenths around the shipped ones, are rounded, and pay the
 ideal code length of their symbols; nothing else is changed. The format has no such coefficients:
 this says what they would be worth.
@@ -23,15 +23,16 @@ from torch.func import functional_call
 
 from pranc_codec.grid import prior as priors
 from pranc_codec.grid.context import UNIT, ContextModel
+from pranc_codec.grid.opponent import opponent_of
 from pranc_codec.pranc.rate_model import rate_bits, round_straight_through
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.training.context import bpp_of
 from pranc_codec.training.photographs import load_photographs
-from pranc_codec.training.symbols import Batch, batch_of, opponent_of
+from pranc_codec.training.symbols import Batch, batch_of
 
 LEARNING_RATE: Final = 0.04
-LOG2_STEPS: Final = (-3.0, -4.0)
-PRICE: Final = 0.1
+LOG2_Q_STEPS: Final = (-3.0, -4.0)
+LMBDA_STEPS2: Final = 0.1
 
 
 class Rate(nn.Module):
@@ -46,7 +47,7 @@ class Rate(nn.Module):
 
 
 def bits_with(rate: Rate, batch: Batch, changes: Mapping[str, Tensor]) -> Tensor:
-    """Bits of the bands with changed offsets."""
+    """Bits of the bands with changed biases."""
     own = dict(rate.named_parameters())
     changed = {name: own[name] + change for name, change in changes.items()}
     with bfloat16_products(batch.opponent.device):
@@ -78,11 +79,13 @@ def fit(rate: Rate, batch: Batch, names: list[str], iterations: int) -> tuple[fl
     return float(bits), float(own_bits), int(symbols.count_nonzero())
 
 
-def batch_at(image: Tensor, log2_step: float, chooser: ContextModel) -> Batch:
+def batch_at(image: Tensor, log2_q_step: float, chooser: ContextModel) -> Batch:
     """A whole photograph, its symbols chosen as the encoder does."""
     rgb = image.permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
-        return batch_of(opponent_of(rgb), torch.tensor([log2_step]), torch.tensor([PRICE]), chooser)
+        return batch_of(
+            opponent_of(rgb), torch.tensor([log2_q_step]), torch.tensor([LMBDA_STEPS2]), chooser
+        )
 
 
 def main(
@@ -98,10 +101,10 @@ def main(
     biases = [name for name, _ in rate.named_parameters() if name.endswith("bias")]
     choices: dict[str, list[str]] = {"last": [n for n in biases if ".last." in n], "all": biases}
     held_out = load_photographs(photos, side, held_out=True)
-    table = Table("photograph", "bpp", "offsets", "bits", "coefficients' bytes", "net", "not zero")
+    table = Table("photograph", "bpp", "biases", "bits", "coefficients' bytes", "net", "not zero")
     for number, image in track(list(enumerate(held_out[: 4 * count : 4])), description="fitting"):
-        for log2_step in LOG2_STEPS:
-            batch = batch_at(image, log2_step, rate.model)
+        for log2_q_step in LOG2_Q_STEPS:
+            batch = batch_at(image, log2_q_step, rate.model)
             with torch.no_grad():
                 before = float(bits_with(rate, batch, {}))
             row: list[Any] = [f"{4 * number}", f"{before / batch.pixels:.3f}"]

@@ -21,41 +21,48 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from pranc_codec.encoder.grid.candidates import FIT_PRICE, Source
-from pranc_codec.encoder.grid.encode import step_code_of_lmbda
-from pranc_codec.encoder.grid.fit_latents import FitSettings
-from pranc_codec.encoder.request import Job
+from pranc_codec.encoder.grid.candidates import FIT_LMBDA_STEPS2, GridCandidates
+from pranc_codec.encoder.grid.encode import q_step_code_of_lmbda
+from pranc_codec.encoder.grid.fit_latents import LatentFitSettings
+from pranc_codec.encoder.request import EncodeRequest
 from pranc_codec.image import load_picture
 from pranc_codec.training.photographs import load_photographs
 
 LMBDAS: Final = (0.0118, 0.0019, 0.0003)
 
 
-def settings_of(schedule: str) -> FitSettings:
+def settings_of(schedule: str) -> LatentFitSettings:
     """From LOOKSxITERATIONS@RATE."""
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)@(\d*\.?\d+)", schedule)
     if found is None:
         raise typer.BadParameter(f"{schedule!r} is not LOOKSxITERATIONS@RATE, such as 8x16@0.02")
-    looks, iterations, rate = found.groups()
-    return FitSettings(
-        looks=int(looks), iterations_per_look=int(iterations), learning_rate=float(rate)
+    evaluations, iterations, rate = found.groups()
+    return LatentFitSettings(
+        evaluations=int(evaluations),
+        iterations_per_evaluation=int(iterations),
+        learning_rate=float(rate),
     )
 
 
-def gain_of(source: Source, step_code: int, settings: FitSettings) -> tuple[float, float]:
+def gain_of(
+    source: GridCandidates, q_step_code: int, settings: LatentFitSettings
+) -> tuple[float, float]:
     """Part of the loss that a fit saves, and its seconds of a processor."""
-    plain = source.coded(step_code).loss(FIT_PRICE)
+    plain = source.plain(q_step_code).encoded.loss(FIT_LMBDA_STEPS2)
     start = time.process_time()
-    fitted, _ = source.with_latents(step_code, settings)
+    fitted, _ = source.with_latents(q_step_code, settings)
     seconds = time.process_time() - start
-    return 1 - fitted.coded.loss(FIT_PRICE) / plain, seconds
+    return 1 - fitted.encoded.loss(FIT_LMBDA_STEPS2) / plain, seconds
 
 
-def sources_of(photos: Path, count: int, side: int) -> Sequence[Source]:
+def sources_of(photos: Path, count: int, side: int) -> Sequence[GridCandidates]:
     """Photographs, ready to fit."""
     images = load_photographs(photos, side, held_out=True)[: 4 * count : 4]
-    jobs = (Job(picture=load_picture(Image.fromarray(image.numpy())), effort=4) for image in images)
-    return [Source(job=job) for job in jobs]
+    jobs = (
+        EncodeRequest(picture=load_picture(Image.fromarray(image.numpy())), effort=4)
+        for image in images
+    )
+    return [GridCandidates(request) for request in jobs]
 
 
 def main(
@@ -71,7 +78,7 @@ def main(
     table = Table("schedule", *(f"lmbda {lmbda}" for lmbda in LMBDAS), "mean", "seconds of a fit")
     for name, one in zip(track(schedule, description="fitting"), settings, strict=True):
         found = np.array([
-            [gain_of(source, step_code_of_lmbda(lmbda), one) for lmbda in LMBDAS]
+            [gain_of(source, q_step_code_of_lmbda(lmbda), one) for lmbda in LMBDAS]
             for source in sources
         ])  # fmt: skip
         gains = 100 * found[:, :, 0]

@@ -54,7 +54,7 @@ def measure(image: Image.Image, effort: int, console: Console) -> list[dict]:
                 task = bars.add_task(f"{profile}: fitting a network for {bpp} bpp", total=None)
 
                 def show(p: pranc_codec.Progress, task: int = task, bars: Bars = bars) -> None:
-                    bars.update(task, completed=p.step, total=p.steps)
+                    bars.update(task, completed=p.iteration, total=p.iterations)
 
                 start = time.perf_counter()
                 data = pranc_codec.encode(

@@ -18,75 +18,93 @@ from skimage import data as skimage_data
 
 import pranc_codec
 from pranc_codec import decoder
-from pranc_codec.entropy import mixture_coder
-from pranc_codec.grid import decode as grid_decode, latent_stream
+from pranc_codec.entropy.mixture_coder import Distributions, decode_phase
+from pranc_codec.entropy.range_coder import Decoder, Integers
+from pranc_codec.format import bitstream
+from pranc_codec.format.bitstream import Header
+from pranc_codec.grid import decode as grid_decode, latent_stream, wavelet
 from pranc_codec.grid.context import ContextModel
-from pranc_codec.grid.enhancement import SynthesisNetwork
+from pranc_codec.grid.enhancement import EnhancementNetwork
+from pranc_codec.grid.reconstruct import reconstruct
 from pranc_codec.limits import Limits
 
 RUNS = 5
+CPU = torch.device("cpu")
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], runs: int) -> float:
     """Median of some runs after a warm-up."""
     work()
     times = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
     return median(times)
 
 
+class Recorded:
+    """A `DecodeObserver` that keeps the distributions of all phases."""
+
+    def __init__(self) -> None:
+        self.distributions: list[Distributions] = []
+
+    def approximation(self, planes: Integers) -> None:
+        """Not needed."""
+
+    def phase(self, d: Distributions, key: tuple[int, ...], symbols: Integers) -> None:
+        self.distributions.append(d)
+
+
+def decode_symbols(header: Header, stream: bytes, distributions: list[Distributions]) -> None:
+    """The range decoder's part of reading latents: all symbols, their distributions given."""
+    coder = Decoder(stream)
+    size = wavelet.approximation_size(header.height, header.width)
+    latent_stream.unpack_approximation(coder, size, header.grid.low_rows)
+    for d in distributions:
+        decode_phase(coder, d)
+
+
 def kmac_per_pixel() -> tuple[float, float]:
-    """Of the context model (all levels: a third of a position per pixel and colour) and of the
-    residual network (a quarter of a cell per pixel)."""
-    steps = [
-        sum(layer.weight.numel() for layer in network.children()) / 4  # type: ignore[union-attr]
-        for network in ContextModel().networks[0]  # type: ignore[union-attr]
-    ]
-    convolutions = sum(layer.weight.numel() for layer in SynthesisNetwork().layers)  # type: ignore
-    return sum(steps) / 3 / 1000, convolutions / 4 / 1000
+    """Thousands of multiplications per pixel of the context model and of the enhancement network.
+
+    The context model has a third of a position per pixel and colour over all levels, the
+    enhancement network a quarter of a cell per pixel.
+    """
+    networks = ContextModel().networks[0]
+    phases = [sum(p.numel() for p in one.parameters() if p.dim() == 4) / 4 for one in networks]
+    layers = EnhancementNetwork().layers
+    convolutions = sum(p.numel() for layer in layers for p in layer.parameters())
+    return sum(phases) / 3 / 1000, convolutions / 4 / 1000
 
 
 def main(
     file: Annotated[Path | None, typer.Argument(help="Default: a photograph at 1 bpp.")] = None,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of each part.")] = RUNS,
+    width: Annotated[int, typer.Option(min=16, help="Of the photograph, at 3:2.")] = 768,
 ) -> None:
     """Print where the time of a decoding goes."""
     torch.set_num_threads(threads)
-    photo = Image.fromarray(skimage_data.astronaut()).resize((768, 512), Image.Resampling.LANCZOS)
+    size = (width, width * 2 // 3)
+    photo = Image.fromarray(skimage_data.astronaut()).resize(size, Image.Resampling.LANCZOS)
     data = file.read_bytes() if file else pranc_codec.encode(photo, bpp=1.0, effort=0)
     header, sections = decoder.open_file(data, Limits())
-    cpu = torch.device("cpu")
-    pyramid = latent_stream.read_pyramid(header, sections, cpu)
-    size = (header.height, header.width)
-    network = grid_decode.network_of(header, sections, cpu)
-    entropy_s = 0.0
-    real = mixture_coder.decode_step
-
-    def timed(*arguments: object) -> object:
-        nonlocal entropy_s
-        start = time.perf_counter()
-        out = real(*arguments)  # type: ignore[arg-type]
-        entropy_s += time.perf_counter() - start
-        return out
-
+    recorded, stream = Recorded(), sections[bitstream.LATENTS]
+    pyramid = latent_stream.read_pyramid(header, sections, CPU, observer=recorded)
+    network = grid_decode.network_of(header, sections, CPU)
+    height_width, q_step = (header.height, header.width), header.grid.q_step
     with torch.no_grad():
-        symbols_s = seconds(lambda: latent_stream.read_pyramid(header, sections, cpu))
-        mixture_coder.decode_step = timed  # type: ignore[assignment]
-        latent_stream.read_pyramid(header, sections, cpu)
-        mixture_coder.decode_step = real
-        pixels_s = seconds(
-            lambda: grid_decode.reconstruct(pyramid, network, size, header.grid.step)
-        )
-        whole_s = seconds(lambda: pranc_codec.decode_array(data))
-    context_kmac, residual_kmac = kmac_per_pixel()
+        entropy_s = seconds(lambda: decode_symbols(header, stream, recorded.distributions), runs)
+        symbols_s = seconds(lambda: latent_stream.read_pyramid(header, sections, CPU), runs)
+        pixels_s = seconds(lambda: reconstruct(pyramid, network, height_width, q_step), runs)
+        whole_s = seconds(lambda: pranc_codec.decode_array(data), runs)
+    context_kmac, enhancement_kmac = kmac_per_pixel()
     table = Table("part", "seconds", "kMAC per pixel")
     table.add_row("range decoder", f"{entropy_s:.3f}", "")
     table.add_row("context model", f"{symbols_s - entropy_s:.3f}", f"{context_kmac:.1f}")
-    table.add_row("wavelet, residual network", f"{pixels_s:.3f}", f"{residual_kmac:.1f}")
-    table.add_row("file to pixels", f"{whole_s:.3f}", f"{context_kmac + residual_kmac:.1f}")
+    table.add_row("wavelet, enhancement network", f"{pixels_s:.3f}", f"{enhancement_kmac:.1f}")
+    table.add_row("file to pixels", f"{whole_s:.3f}", f"{context_kmac + enhancement_kmac:.1f}")
     bpp = 8 * len(data) / header.pixels
     Console().print(f"{header.width}x{header.height}, {bpp:.3f} bpp, {threads} threads")
     Console().print(table)

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from pranc_codec.evaluate import Sweep, evaluate, parse_sweep
 from pranc_codec.evaluate.harness import measure
-from pranc_codec.evaluate.harness.run import _pictures, _units
+from pranc_codec.evaluate.harness.plan import read_records, units_of
 
 METRICS = ("psnr_db", "ssim", "ms_ssim", "ssimulacra2")
 
@@ -56,7 +56,7 @@ def in_a_worker(paths: list[Path], sweep: Sweep) -> Counter[str]:
         decode=counted(spent, "codec", sweep.codec.decode),
     )
     own = {name: getattr(measure, name) for name in METRICS}
-    units = _units(_pictures(paths), replace(sweep, codec=codec))
+    units = units_of(read_records(paths), replace(sweep, codec=codec))
     measure.measure(units[0])
     for name, metric in own.items():
         setattr(measure, name, counted(spent, "metrics", metric))

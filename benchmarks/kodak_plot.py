@@ -1,24 +1,30 @@
 """Draw docs/kodak.png and docs/kodak-mlp.png, and print BD-rates, from the committed results and
 published points.
 
-python benchmarks/kodak_plot.py
+    python benchmarks/kodak_plot.py
+
+`kodak_tables.py` writes the tables of the documents from the same files.
 """
 
-import json
 from dataclasses import replace
-from pathlib import Path
-from statistics import fmean
 
+from kodak_tables import (
+    EFFORTS,
+    MAX_AND_DEFAULT,
+    PSNR_RANGE_DB,
+    ROOT,
+    compare,
+    curve_over,
+    interval,
+    load,
+    percent,
+)
 from rich.console import Console
 from rich.table import Table
 
-from pranc_codec import PrancError
-from pranc_codec.evaluate import Curve, bd_rate, load_curve, plot_curves
+from pranc_codec.evaluate import Curve, plot_curves
 
-KODAK = Path(__file__).parent.parent / "datasets" / "kodak"
 REFERENCES = ("jpeg-420", "jpeg-444", "webp", "jpegxl", "avif-444")
-LOW_DB, HIGH_DB = 28.0, 39.0
-BEST = "grid-effort-max"
 PLOTS = {  # name of the picture: (ours, highest rate, published)
     "kodak": (
         ("grid-effort-0", "grid-effort-default"), 2.5,
@@ -39,64 +45,52 @@ def below(curve: Curve, bpp: float) -> Curve:
     )
 
 
-def result(name: str) -> Path:
-    return KODAK / "results" / f"{name}.json"
+def measured_curve(name: str) -> Curve:
+    """The mean curve of a result, under its file's name."""
+    return replace(load(f"results/{name}").curve(), name=name)
 
 
-def images_of(name: str) -> list[str]:
-    return sorted(json.loads(result(name).read_text())["per_image"])
+def add_row(
+    table: Table, curve: Curve | None, anchor: Curve | None, limits: tuple[float, float] | None
+) -> None:
+    """Add a BD-rate to the table: over `limits`, or over all that both curves share."""
+    if curve and anchor:
+        found = compare(curve, anchor, limits)
+        table.add_row(curve.name, anchor.name, percent(found), interval(found))
 
 
-def on_images(name: str, images: list[str]) -> Curve:
-    """The curve of a result over some of its images."""
-    per_image = json.loads(result(name).read_text())["per_image"]
-    mean = {
-        key: tuple(map(fmean, zip(*(per_image[image][key] for image in images), strict=True)))
-        for key in ("bpp", "psnr-rgb")
-    }
-    return Curve(name=name, bpp=mean["bpp"], psnr_db=mean["psnr-rgb"])
-
-
-def compare(curve: Curve, anchor: Curve, table: Table, limits: tuple[float, float] | None) -> None:
-    """A line of the table: over `limits`, or over all that both share."""
-    try:
-        bd = bd_rate(curve, anchor, psnr_range_db=limits)
-    except PrancError as error:
-        table.add_row(curve.name, anchor.name, "-", str(error).splitlines()[0][:60])
-        return
-    table.add_row(
-        curve.name, anchor.name, f"{bd.percent:+.1f} %", f"{bd.low_db:.1f} to {bd.high_db:.1f} dB"
-    )
+def compare_efforts(table: Table) -> None:
+    """Effort max against the default effort on its images, and against AVIF on each of them."""
+    for names in MAX_AND_DEFAULT.values():
+        best, default = (replace(load(f"results/{name}"), name=name) for name in names)
+        images = sorted(best.per_image)
+        add_row(table, curve_over(best, images), curve_over(default, images), None)
+    best = replace(load(f"results/{EFFORTS['max']}"), name=EFFORTS["max"])
+    for image in sorted(best.per_image):
+        avif = replace(load("results/avif-444"), name=f"avif-444, {image}")
+        add_row(table, best.curve(image), avif.curve(image), PSNR_RANGE_DB)
 
 
 def main() -> None:
     """Plot all curves; compare ours with each of the others."""
     table = Table("curve", "against", "BD-rate", "interval")
     for picture, (names, most_bpp, published_names) in PLOTS.items():
-        limits = (LOW_DB, HIGH_DB) if picture == "kodak" else None
-        ours = [load_curve(result(name)) for name in names]
-        ours = [replace(c, name=n) for c, n in zip(ours, names, strict=True)]
-        references = [replace(load_curve(result(n)), name=n) for n in REFERENCES]
-        published = [load_curve(KODAK / "baselines" / f"{name}.json") for name in published_names]
+        limits = PSNR_RANGE_DB if picture == "kodak" else None
+        ours = [measured_curve(name) for name in names]
+        references = [measured_curve(name) for name in REFERENCES]
+        published = [load(f"baselines/{name}").curve() for name in published_names]
         for curve in ours:
             for anchor in [*references, *published]:
-                compare(curve, anchor, table, limits)
+                add_row(table, curve, anchor, limits)
         shown = references[:1] if picture == "kodak-mlp" else references[1:]
         measured = [below(c, most_bpp) for c in [*ours, *shown]]
         plot_curves(
             [*measured, *published],
-            Path(__file__).parent.parent / "docs" / f"{picture}.png",
+            ROOT / "docs" / f"{picture}.png",
             title="Kodak, mean over 24 images",
             measured={curve.name for curve in measured},
         )
-    for part, whole in (
-        ("mlp-max-five-images", "mlp-default"),
-        (BEST, "grid-effort-default"),
-    ):
-        compare(on_images(part, images_of(part)), on_images(whole, images_of(part)), table, None)
-    for image in images_of(BEST):
-        anchor = replace(on_images("avif-444", [image]), name=f"avif-444, {image}")
-        compare(on_images(BEST, [image]), anchor, table, (LOW_DB, HIGH_DB))
+    compare_efforts(table)
     Console().print(table)
 
 

@@ -10,19 +10,20 @@ default, holds latents under a trained prior and coefficients of the network's o
 `import pranc_codec.pillow_plugin` teaches Pillow the format.
 """
 
+import warnings
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import lazy_loader
 
 NAMES: Final = {
-    "analysis": ["Analysis", "LayerInfo", "LevelInfo", "analyze", "inspect"],
+    "analysis": ["Analysis", "analyze", "inspect"],
     "format.bitstream": ["Header"],
     "decoder": ["decode", "decode_array"],
     "encoder.estimate": ["estimate_seconds"],
     "encoder.encode": ["encode"],
     "encoder.request": ["Progress"],
-    "encoder.mlp.plan": ["Rule"],
+    "encoder.mlp.plan": ["MlpRule"],
     "errors": [
         "BitstreamError",
         "CorruptBitstream",
@@ -40,8 +41,22 @@ NAMES: Final = {
     "limits": ["Limits"],
     "pranc.module_tensors": ["normalization"],
     "pranc.model": ["Counts", "Pranc"],
+    "profile": ["LayerInfo", "LevelInfo"],
 }
 """The public names by their modules, which are imported with the first name that is used."""
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=NAMES)
+RENAMED: Final = {"Rule": "MlpRule"}
+"""Former public names, which work until the next version."""
+
+_attribute, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=NAMES)
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first used; a former name with a warning."""
+    if name in RENAMED:
+        text = f"pranc_codec.{name} is now called {RENAMED[name]}"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+    return _attribute(RENAMED.get(name, name))
+
+
 __version__ = version("pranc-codec")

@@ -1,19 +1,13 @@
 """What type checkers and editors see of the public names."""
 
-from .analysis import (
-    Analysis as Analysis,
-    LayerInfo as LayerInfo,
-    LevelInfo as LevelInfo,
-    analyze as analyze,
-    inspect as inspect,
-)
+from .analysis import Analysis as Analysis, analyze as analyze, inspect as inspect
 from .decoder import (
     decode as decode,
     decode_array as decode_array,
 )
 from .encoder.encode import encode as encode
 from .encoder.estimate import estimate_seconds as estimate_seconds
-from .encoder.mlp.plan import Rule as Rule
+from .encoder.mlp.plan import MlpRule as MlpRule
 from .encoder.request import Progress as Progress
 from .errors import (
     BitstreamError as BitstreamError,
@@ -36,5 +30,8 @@ from .pranc.model import (
     Pranc as Pranc,
 )
 from .pranc.module_tensors import normalization as normalization
+from .profile import LayerInfo as LayerInfo, LevelInfo as LevelInfo
+
+Rule = MlpRule
 
 __version__: str

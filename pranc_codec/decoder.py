@@ -1,6 +1,5 @@
 """From bytes to pixels: header + symbols -> network -> image."""
 
-from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -12,16 +11,22 @@ from pranc_codec.device import device_of
 from pranc_codec.errors import InvalidArgument, TruncatedBitstream
 from pranc_codec.format import bitstream
 from pranc_codec.format.bitstream import Header
-from pranc_codec.format.metadata import read_alpha, read_metadata
+from pranc_codec.format.metadata import Metadata, read_alpha, read_metadata
 from pranc_codec.format.sections import unpack_prefix, unpack_sections
-from pranc_codec.grid import decode as grid_decode
+from pranc_codec.grid.profile import GridDecoder
 from pranc_codec.image import metadata_info, to_pil, to_samples
 from pranc_codec.limits import DEFAULT_LIMITS, Limits, refuse
-from pranc_codec.mlp import decode as mlp_decode
+from pranc_codec.mlp.profile import MlpDecoder
 from pranc_codec.precision import float32_everywhere
+from pranc_codec.profile import DecoderProfile
 from pranc_codec.view import Region, Size, View, alpha_window
 
-PROFILES: Final[dict[str, ModuleType]] = {"mlp": mlp_decode, "grid": grid_decode}
+PROFILES: Final[dict[str, DecoderProfile]] = {"mlp": MlpDecoder(), "grid": GridDecoder()}
+
+
+def profile_of(header: Header) -> DecoderProfile:
+    """What decodes a file of this header."""
+    return PROFILES[header.profile]
 
 
 def decode(
@@ -50,9 +55,9 @@ def decode(
 
     Raises BitstreamError for wrong bytes, LimitExceeded if the file asks for more than `limits`.
     """
-    header, sections, view = _open_view(data, size, region, levels, reduce, limits)
+    header, sections, metadata, view = _open_view(data, size, region, levels, reduce, limits)
     image = to_pil(_decode_samples(header, sections, view, device))
-    image.info.update(metadata_info(read_metadata(sections, limits)))
+    image.info.update(metadata_info(metadata))
     return image
 
 
@@ -70,7 +75,7 @@ def decode_array(
 
     Arguments and errors as for `decode`.
     """
-    header, sections, view = _open_view(data, size, region, levels, reduce, limits)
+    header, sections, _, view = _open_view(data, size, region, levels, reduce, limits)
     return _decode_samples(header, sections, view, device)
 
 
@@ -101,24 +106,24 @@ def _open_header(data: bytes, limits: Limits) -> Header:
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
     """Refuse what would cost too much, before anything is allocated. pixels: to be computed."""
     refuse("pixels", max(pixels, header.pixels), limits.max_pixels)
-    PROFILES[header.profile].check_limits(header, limits, pixels)
+    profile_of(header).check_limits(header, limits, pixels)
 
 
 def _open_view(
     data: bytes, size: Size | None, region: Region | None, levels: int | None, reduce: int,
     limits: Limits,
-) -> tuple[Header, dict[int, bytes], View]:  # fmt: skip
-    """A file, or the part of it that a view needs, and the view."""
+) -> tuple[Header, dict[int, bytes], Metadata, View]:  # fmt: skip
+    """A file, or the part of it that a view needs, its metadata, and the view."""
     header, whole = _open_header(data, limits), True
-    if header.profile == "grid" and (levels is not None or reduce):
+    if profile_of(header).progressive and (levels is not None or reduce):
         sections, whole = unpack_prefix(bytes(data), header)
     else:
         sections = unpack_sections(bytes(data), header)
-    read_metadata(sections, limits)
+    metadata = read_metadata(sections, limits)  # damage is met before pixels are computed
     view = _view_of(header, size, region, levels, reduce, prefix=not whole)
     left, top, right, bottom = view.region
     check_limits(header, limits, (right - left) * (bottom - top))
-    return header, sections, view
+    return header, sections, metadata, view
 
 
 def _view_of(
@@ -147,7 +152,7 @@ def _decode_samples(
     alpha = _alpha(header, sections, view)
     where = device_of(device)
     with float32_everywhere(), torch.no_grad():
-        colours = PROFILES[header.profile].render(header, sections, view, where)
+        colours = profile_of(header).render(header, sections, view, where)
     array = to_samples(colours.cpu().numpy(), header.samples)
     if alpha is not None:
         array = np.concatenate([array, alpha.astype(array.dtype)[:, :, None]], axis=2)

@@ -1,15 +1,15 @@
-"""Likeness of two 8-bit images: the original and what a file decodes to.
+"""Quality metrics of two 8-bit images: the original and the decoded one.
 
-    psnr_db    10 log10(255^2 / MSE), the mean taken over all pixels and channels, in dB
+    psnr_db    10 log10(255^2 / MSE) in dB, with the mean over all pixels and channels
     ssim       Wang et al., "Image quality assessment: from error visibility to structural
-               similarity" (2004), mean over pixels and channels, 1 when equal
+               similarity" (2004), mean over pixels and channels, 1 for equal images
     ms_ssim    Wang et al., "Multi-scale structural similarity for image quality assessment"
-               (2003), mean over channels, linear 0..1 (not in dB), 1 when equal
-    ssimulacra2  the perceptual score of JPEG XL's authors (Sneyers & Alakuijala, 2022), 100 when
-               equal, 90 visually lossless, 50 medium; needs the package of that name
+               (2003), mean over channels, linear in 0..1 (not in dB), 1 for equal images
+    ssimulacra2  the perceptual score of JPEG XL's authors (Sneyers & Alakuijala, 2022): 100 for
+               equal images, 90 visually lossless, 50 medium; needs the package of that name
 
-Colours are compared as RGB. Other settings of the same measures give other numbers (a uniform
-7x7 window is the usual one), so name these with every number.
+Colours are compared as RGB. The same metrics with other settings give other numbers (many libraries
+use a uniform 7x7 window), so the settings should accompany every number.
 """
 
 import io
@@ -23,22 +23,25 @@ from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
 
-SSIM_WINDOW: Final = 11  # Gaussian of sigma 1.5, cut off at 3.5 sigma
+SSIM_WINDOW: Final = 11  # side of a Gaussian window with sigma 1.5, cut off at 3.5 sigma
 SSIMULACRA2_SMALLEST_SIDE: Final = 8
-MS_SSIM_SMALLEST_SIDE: Final = (SSIM_WINDOW - 1) * 2**4 + 1  # the window, after four halvings
+MS_SSIM_SMALLEST_SIDE: Final = (SSIM_WINDOW - 1) * 2**4 + 1  # the window fits after four halvings
 
 
 def psnr_db(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float:
-    """PSNR in dB of two images (h, w) or (h, w, c); infinite when they are equal."""
+    """Return the PSNR in dB of two images (h, w) or (h, w, c); infinite for equal images.
+
+    Raises InvalidArgument unless both are uint8 and of one shape, as all metrics here do.
+    """
     _check_pair(a, b)
     mse = float(np.mean(np.square(a.astype(np.int32) - b.astype(np.int32)), dtype=np.float64))
     return 10 * math.log10(255**2 / mse) if mse else math.inf
 
 
 def ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float | None:
-    """SSIM of two images (h, w) or (h, w, c) with the paper's Gaussian window of 11x11.
+    """Return the SSIM of two images (h, w) or (h, w, c), with the paper's 11x11 Gaussian window.
 
-    None where a side has fewer than 11 pixels, because the window does not fit in.
+    None if a side has fewer than 11 pixels, because the window does not fit.
     """
     _check_pair(a, b)
     if min(a.shape[:2]) < SSIM_WINDOW:
@@ -59,10 +62,10 @@ def ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> fl
 
 
 def ms_ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float | None:
-    """MS-SSIM of two images (h, w) or (h, w, c), as `pytorch_msssim` computes it in float32.
+    """Return the MS-SSIM of two images (h, w) or (h, w, c), from pytorch_msssim in float32.
 
-    None where a side has 160 pixels or fewer: its five scales halve the image four times, and
-    the 11x11 window must still fit in. (Padding would give a number, but of another measure.)
+    None if a side has 160 pixels or fewer: the five scales halve the image four times, and then the
+    11x11 window must still fit. (Padding would give a number, but it would be another metric.)
     """
     _check_pair(a, b)
     if min(a.shape[:2]) < MS_SSIM_SMALLEST_SIDE:
@@ -78,10 +81,10 @@ def ms_ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) ->
 
 
 def ssimulacra2(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float | None:
-    """SSIMULACRA 2.1 of the original (h, w) or (h, w, 3) and of what was made from it, as the
-    package ssimulacra2 computes it.
+    """Return SSIMULACRA 2.1 of the original `a` and the decoded `b`, both (h, w) or (h, w, 3).
 
-    None where a side has fewer than 8 pixels, or where the package is not installed.
+    The package ssimulacra2 computes it. None if a side has fewer than 8 pixels, or if the package
+    is not installed.
     """
     _check_pair(a, b)
     if min(a.shape[:2]) < SSIMULACRA2_SMALLEST_SIDE:
@@ -90,14 +93,14 @@ def ssimulacra2(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]
         from ssimulacra2 import compute_ssimulacra2
     except ImportError:
         return None
-    files = io.BytesIO(), io.BytesIO()  # it reads files
+    files = io.BytesIO(), io.BytesIO()  # the package only reads files
     for image, file in zip((a, b), files, strict=True):
         Image.fromarray(image).save(file, "BMP")
     return float(compute_ssimulacra2(*files))
 
 
 def _check_pair(a: np.ndarray, b: np.ndarray) -> None:
-    """Raise unless both are uint8 images of one shape."""
+    """Raise InvalidArgument unless both are uint8 images of one shape."""
     if a.dtype != np.uint8 or b.dtype != np.uint8:
         raise InvalidArgument(
             f"images are compared as uint8 in 0..255, got {a.dtype} and {b.dtype}: "

@@ -18,10 +18,8 @@ from pranc_codec import decoder
 from pranc_codec.encoder.encode import encode
 from pranc_codec.errors import BitstreamError, LimitExceeded
 from pranc_codec.format import bitstream
-from pranc_codec.format.bitstream import Header
 from pranc_codec.format.metadata import Metadata, read_metadata
 from pranc_codec.format.sections import unpack_sections
-from pranc_codec.grid.wavelet import levels_of
 from pranc_codec.image import load_picture, metadata_info
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 
@@ -74,7 +72,7 @@ class PrancImageFile(ImageFile.ImageFile):
         except BitstreamError:
             pass  # `load` meets the same error and raises it
         self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (0,))]
-        self._most_halvings = _most_halvings(header)
+        self._most_halvings = decoder.profile_of(header).most_halvings(header)
 
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
@@ -108,13 +106,6 @@ class PrancDecoder(ImageFile.PyDecoder):
             raise OSError(f"cannot decode this .pranc file: {error}") from error
         self.set_as_raw(image.tobytes())
         return -1, 0
-
-
-def _most_halvings(header: Header) -> int:
-    """How often a decoder may halve an image."""
-    if header.profile == "mlp":
-        return min(header.width, header.height).bit_length() - 1
-    return levels_of(header.height, header.width)
 
 
 def save(image: Image.Image, fp: Any, filename: str | bytes) -> None:

@@ -10,7 +10,7 @@ from skimage import data as skimage_data
 
 import pranc_codec
 from pranc_codec.evaluate.harness import run
-from pranc_codec.evaluate.harness.workers import Numbered, Outcome, attempt
+from pranc_codec.evaluate.harness.workers import NumberedUnit, Outcome, attempt
 from tests.demo_server import Demo, running_demo
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
@@ -20,7 +20,7 @@ torch.set_num_threads(min(2, torch.get_num_threads()))
 def in_this_process() -> Iterator[None]:
     """Measure here instead of in workers, whose start takes seconds."""
 
-    def outcomes_of(units: list[Numbered], jobs: int) -> Iterator[tuple[int, Outcome]]:
+    def outcomes_of(units: list[NumberedUnit], jobs: int) -> Iterator[tuple[int, Outcome]]:
         return ((number, attempt(unit)) for number, unit in units)
 
     with pytest.MonkeyPatch.context() as patch:

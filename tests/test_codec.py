@@ -178,13 +178,13 @@ def test_wrong_sizes(encoded):
 def test_progress_and_cancel(photo):
     seen = []
     pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0, progress=seen.append)
-    assert [p.step for p in seen] == sorted({p.step for p in seen})
-    assert seen[-1].step == seen[-1].steps == 150
+    assert [p.iteration for p in seen] == sorted({p.iteration for p in seen})
+    assert seen[-1].iteration == seen[-1].iterations == 150
     assert seen[-1].bpp_estimate == pytest.approx(1.0, rel=0.2)
     assert seen[0].preview().shape == (64, 96, 3)
 
     def cancel(progress):
-        raise pranc_codec.EncodingCancelled(f"enough after {progress.step}")
+        raise pranc_codec.EncodingCancelled(f"enough after {progress.iteration}")
 
     with pytest.raises(pranc_codec.EncodingCancelled, match="enough"):
         pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0, progress=cancel)
@@ -220,7 +220,7 @@ def test_analyze_accounts_for_every_byte(encoded, rgba_file):
 
 @pytest.mark.parametrize("basis", ["hash", "dense"])
 def test_bases_and_weights_per_coefficient(photo, basis):
-    rule = pranc_codec.Rule(basis=basis, weights_per_coefficient=2)
+    rule = pranc_codec.MlpRule(basis=basis, weights_per_coefficient=2)
     data = pranc_codec.encode(photo, profile="mlp", bpp=1.0, effort=0, rule=rule)
     analysis = pranc_codec.analyze(data)
     assert analysis.header.parameters.basis == basis
@@ -307,7 +307,7 @@ def test_exif_of_a_jpeg_travels_byte_for_byte(photo, tmp_path):
 def test_what_is_planned_can_be_decoded_under_the_default_limits(megapixels, basis):
     pixels = megapixels * 10**6
     for bpp in (0.01, 0.1, 1.0):
-        plan = plan_for(bpp, pixels, 3, pranc_codec.Rule(basis=basis))
+        plan = plan_for(bpp, pixels, 3, pranc_codec.MlpRule(basis=basis))
         sizes = layer_sizes(plan.shape)
         macs = multiplications(sizes, plan.k, basis, pixels)
         assert plan.shape.weights * pixels <= macs <= pranc_codec.Limits().max_macs
@@ -318,7 +318,7 @@ def test_a_small_file_of_a_huge_dense_basis_is_refused():
     """One pixel, all symbols zero: what takes hours is the basis."""
     parameters = MlpParameters(
         basis="dense", prior=0, features=40, bandwidth=16, width=61000, depth=1, k=2_150_000,
-        layers=(LayerCode(step_code=0, row=0),) * 2,
+        layers=(LayerCode(q_step_code=0, row=0),) * 2,
     )  # fmt: skip
     header = Header(
         profile="mlp", mode="RGB", samples="uint8", width=1, height=1, seed=0, sections=1,
@@ -346,7 +346,7 @@ def test_zooming_into_a_huge_rendering_is_allowed(encoded):
 )
 def test_wrong_rules(rule):
     with pytest.raises(pranc_codec.InvalidArgument):
-        pranc_codec.Rule(**rule)
+        pranc_codec.MlpRule(**rule)
 
 
 @pytest.mark.parametrize("device", ["nope", "meta"])

@@ -83,11 +83,11 @@ def test_an_encoding_that_nobody_follows_stops(photo):
     live = encoding.encode_live(photo.resize((512, 512)), {"effort": 7})
     running = (told for told in live if told.progress is not None)
     first, last = next(running), next(running)
-    while last.progress.step == first.progress.step:
+    while last.progress.iteration == first.progress.iteration:
         last = next(running)
     live.close()
-    done = last.progress.step - first.progress.step
-    left = last.progress.steps - last.progress.step
+    done = last.progress.iteration - first.progress.iteration
+    left = last.progress.iterations - last.progress.iteration
     left_s = left * (last.seconds - first.seconds) / done
     start = time.monotonic()
     told = list(encoding.encode_live(photo, {"effort": 0, "quality": 20}))

@@ -14,12 +14,14 @@ from pranc_codec.encoder.grid import fit_latents
 from pranc_codec.encoder.grid.soft_rounding import Softness, softly_rounded
 from pranc_codec.format.parameters import MlpParameters
 from pranc_codec.grid import (
+    blocks,
     context,
     context_int,
     context_int_net,
     decode as grid_decode,
     enhancement,
     mixture,
+    opponent,
     prior as priors,
     wavelet,
 )
@@ -74,7 +76,7 @@ def fake_network(kind: str) -> torch.nn.Module:
         prior=0, basis=kind, features=8, bandwidth=51, width=6, depth=2, k=60, layers=()
     )
     with unset_fake_temporarily():
-        network = mlp_decode.build_network(SHAPE, parameters, 0, hold=True)
+        network = mlp_decode.build_network(SHAPE, parameters, 0, cache=True)
     return on_fake_gpu(network)
 
 
@@ -102,7 +104,7 @@ def test_rendering_mixes_no_devices(fake, kind):
     for layer in network.layers:
         count = layer.basis.weights  # recorded: making a permutation reads values
         rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
-        getattr(layer.basis, "_held", {})[0, torch.device("cuda:0")] = rows
+        getattr(layer.basis, "_cached", {})[0, torch.device("cuda:0")] = rows
     out = coordinate_network.render(
         network, (16, 9), (1, 2, 9, 8), torch.device("cuda"), channels=8
     )
@@ -112,10 +114,10 @@ def test_rendering_mixes_no_devices(fake, kind):
 
 @pytest.mark.parametrize("kind", basis.KINDS)
 def test_bases_mix_no_devices(fake, kind):
-    made = basis.make_basis(kind, 50, 20, seed=1, layer=0, hold=True, first=(3, 5, 3))
+    made = basis.make_basis(kind, 50, 20, seed=1, layer=0, cache=True, first_shape=(3, 5, 3))
     for part in filter(None, getattr(made, "_parts", [made])):
         rows = cuda_zeros(part.weights, dtype=torch.int64), cuda_zeros(part.weights)
-        getattr(part, "_held", {})[0, torch.device("cuda:0")] = rows
+        getattr(part, "_cached", {})[0, torch.device("cuda:0")] = rows
     assert made.expand(cuda_zeros(20), 0, 50).device.type == "cuda"
     assert made.project(cuda_zeros(50), 0).device.type == "cuda"
 
@@ -147,7 +149,7 @@ def on_fake_gpu(module: torch.nn.Module) -> torch.nn.Module:
 def fake_pyramid(height: int, width: int, **options) -> wavelet.Pyramid:
     grids = wavelet.grids(height, width)
     return wavelet.Pyramid(
-        low=cuda_zeros(1, 3, *grids[0], **options),
+        approximation=cuda_zeros(1, 3, *grids[0], **options),
         bands=tuple(cuda_zeros(1, 3, 3, *grid, **options) for grid in grids),
     )
 
@@ -158,50 +160,50 @@ def fake_context_model() -> context.ContextModel:
 
 
 def test_wavelets_mix_no_devices(fake):
-    pyramid = wavelet.analyze(wavelet.to_opponent(cuda_zeros(1, 3, 33, 40)))
+    pyramid = wavelet.analyze(opponent.to_opponent(cuda_zeros(1, 3, 33, 40)))
     assert all(t.is_cuda for t in pyramid.tensors)
-    assert wavelet.to_rgb(wavelet.synthesize(pyramid, 33, 40)).is_cuda
+    assert opponent.to_rgb(wavelet.synthesize(pyramid, 33, 40)).is_cuda
 
 
-def test_synthesis_mixes_no_devices(fake):
+def test_enhancement_mixes_no_devices(fake):
     with unset_fake_temporarily():
-        network = enhancement.SynthesisNetwork()
+        network = enhancement.EnhancementNetwork()
     pyramid, step = fake_pyramid(33, 40), cuda_zeros(1) + 0.1
     linear = wavelet.synthesize(pyramid, 33, 40)
-    out = enhancement.corrected(
+    out = enhancement.enhanced(
         on_fake_gpu(network), linear, pyramid.bands[-1], pyramid.bands[-2], step
     )
     assert out.is_cuda
     assert out.shape == (1, 3, 33, 40)
 
 
-def test_offsets_with_coefficients_mix_no_devices(fake):
+def test_biases_with_coefficients_mix_no_devices(fake):
     with unset_fake_temporarily():
         network = grid_decode.build_network(priors.plain().number, 100, seed=0)
     on_fake_gpu(network)
-    (layer,) = network.offsets.layers
-    count = grid_decode.offsets_count()
+    (layer,) = network.biases.layers
+    count = priors.plain().biases_count
     rows = cuda_zeros(count, dtype=torch.int64), cuda_zeros(count)
-    layer.basis._held[0, torch.device("cuda:0")] = rows
-    with network.offsets.using([torch.zeros_like(next(network.offsets.parameters()))]):
+    layer.basis._cached[0, torch.device("cuda:0")] = rows
+    with network.biases.using([torch.zeros_like(next(network.biases.parameters()))]):
         assert network(cuda_zeros(1, enhancement.input_channels(3), 9, 8)).is_cuda
 
 
 def test_context_model_mixes_no_devices(fake_context_model, fake):
     model = fake_context_model
     coarse, fine = fake_pyramid(33, 40).bands[-2:]
-    low = cuda_zeros(1, 3, *fine.shape[3:])
-    outputs = on_fake_gpu(model).level(fine, low, coarse, None, cuda_zeros(1), 0)
+    approximation = cuda_zeros(1, 3, *fine.shape[3:])
+    outputs = on_fake_gpu(model).level(fine, approximation, coarse, None, cuda_zeros(1), 0)
     assert mixture.bits(fine, outputs.movedim(3, 0)).is_cuda
 
 
 def test_fits_mix_no_devices(fake_context_model, fake):
     with unset_fake_temporarily():
-        network = enhancement.SynthesisNetwork()
-    problem = fit_latents.FitProblem(
-        opponent=cuda_zeros(1, 3, 33, 40), y=fake_pyramid(33, 40), colours=3, step_code=-200,
-        price=0.1, context=on_fake_gpu(fake_context_model), synthesis=on_fake_gpu(network),
-        coefficient_step=2.0,
+        network = enhancement.EnhancementNetwork()
+    problem = fit_latents.LatentProblem(
+        opponent=cuda_zeros(1, 3, 33, 40), y=fake_pyramid(33, 40), colours=3, q_step_code=-200,
+        lmbda_steps2=0.1, context=on_fake_gpu(fake_context_model), enhancement=on_fake_gpu(network),
+        coefficient_q_step=2.0,
     )  # fmt: skip
     latents = list(problem.y.bands)
     outputs = fit_latents.outputs_of(problem, latents)
@@ -211,23 +213,25 @@ def test_fits_mix_no_devices(fake_context_model, fake):
     soft = softly_rounded(latents, fit_latents._masks(problem), Softness(0.2, 0.1), None)
     assert all(t.is_cuda for part in soft for t in part)
     distributions = mixture.mixture_of(outputs[-1])
-    assert all(t.is_cuda for t in mixture.bits_and_slopes(latents[-1], distributions))
+    assert all(t.is_cuda for t in mixture.bits_and_derivatives(latents[-1], distributions))
 
 
-def test_exact_steps_mix_no_devices(fake):
+def test_phases_mix_no_devices(fake):
     """Between two steps: symbols in, outputs out. Distributions are read on the CPU."""
     shapes = dict(first=(64, 83, 3, 3), direct=(9, 83, 3, 3), second=(64, 64, 3, 3),
                   third=(64, 64, 1, 1), last=(9, 64, 1, 1))  # fmt: skip
     vectors = tuple(cuda_zeros(n, 1, 1) for n in (64, 64, 64, 9))
-    step = context_int_net.Step(
+    step = context_int_net.PhaseNetwork(
         **{name: cuda_zeros(shape) for name, shape in shapes.items()},
         biases=vectors,
         scales=vectors,
     )
     maps = context_int.joined([cuda_zeros(1, 83, 10, 12, dtype=torch.int8)])
-    assert context_int_net.run_step(step, maps, (10, 12), 48).is_cuda
-    low = context_int.log_integers(context.fold(context.slopes(cuda_zeros(1, 1, 9, 9).long())), 6)
-    assert low.is_cuda
+    assert context_int_net.run_phase(step, maps, (10, 12), 48).is_cuda
+    approximation = context_int.log_integers(
+        blocks.space_to_depth(blocks.approximation_gradients(cuda_zeros(1, 1, 9, 9).long())), 6
+    )
+    assert approximation.is_cuda
 
 
 @pytest.mark.cuda
@@ -251,7 +255,7 @@ def test_cuda_decodes_the_same_pixels(name, request, capsys):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_bases_are_the_same():
     for kind in basis.KINDS:
-        made = basis.make_basis(kind, 500, 100, seed=3, layer=1, first=(5, 10, 3, 3))
+        made = basis.make_basis(kind, 500, 100, seed=3, layer=1, first_shape=(5, 10, 3, 3))
         coefficients = torch.arange(100.0)
         ours = made.expand(coefficients, 0, 500)
         theirs = made.expand(coefficients.cuda(), 0, 500).cpu()

@@ -17,8 +17,10 @@ from pranc_codec.grid import (
     prior as priors,
     wavelet,
 )
-from pranc_codec.grid.blocks import log_magnitude
-from pranc_codec.grid.context import PHASES, ContextModel, known_weights
+from pranc_codec.grid.blocks import PHASES, log_magnitude
+from pranc_codec.grid.context import ContextModel
+from pranc_codec.grid.context_layout import ContextLayout
+from pranc_codec.grid.opponent import to_opponent
 from pranc_codec.grid.wavelet import Pyramid
 from pranc_codec.training.context import bpp_of
 from pranc_codec.training.pack_prior import context_tensors
@@ -36,11 +38,11 @@ def coefficients() -> Pyramid:
 def coefficients_of(height: int, width: int) -> Pyramid:
     part = skimage_data.astronaut()[:height, 200 : 200 + width].copy()
     rgb = torch.from_numpy(part).permute(2, 0, 1)[None] / 255 - 0.5
-    return wavelet.analyze(wavelet.to_opponent(rgb))
+    return wavelet.analyze(to_opponent(rgb))
 
 
-def symbols_at(coefficients: Pyramid, step_code: int) -> Pyramid:
-    return coefficients.map(lambda t: (t / 2 ** (step_code / 64)).round().to(torch.int32))
+def symbols_at(coefficients: Pyramid, q_step_code: int) -> Pyramid:
+    return coefficients.map(lambda t: (t / 2 ** (q_step_code / 64)).round().to(torch.int32))
 
 
 class Known:
@@ -48,14 +50,13 @@ class Known:
 
     def __init__(self, symbols: Pyramid, size: tuple[int, int]) -> None:
         self.symbols = symbols
-        below = [*wavelet.grids(*size)[1:], size]
-        self.masks = [wavelet.present(*size) for size in below]
+        self.masks = [wavelet.coded_mask(*below) for below in wavelet.sizes_below(*size)]
         self.seen: list[mixture_coder.Distributions] = []
         self.bits = 0.0
 
     def __call__(self, d: mixture_coder.Distributions, key: tuple[int, ...]) -> np.ndarray:
-        level, colour, step = key
-        dy, dx = divmod(PHASES[step], 2)
+        level, colour, phase_number = key
+        dy, dx = divmod(PHASES[phase_number], 2)
         part = self.symbols.bands[level][0, colour, :, dy::2, dx::2]
         symbols = part[self.masks[level][:, dy::2, dx::2]].numpy()
         self.seen.append(d)
@@ -63,10 +64,10 @@ class Known:
         return symbols
 
 
-def run(symbols: Pyramid, step_code: int, *, size=(63, 95), **options) -> Known:
+def run(symbols: Pyramid, q_step_code: int, *, size=(63, 95), **options) -> Known:
     known = Known(symbols, size)
     context = priors.plain().context(CPU)
-    context_int.code_bands(context, symbols.low, size, step_code, known, **options)
+    context_int.code_bands(context, symbols.approximation, size, q_step_code, known, **options)
     return known
 
 
@@ -116,22 +117,23 @@ def test_sums_are_exact_at_the_bound(size):
 
 def test_sums_that_could_be_inexact_are_refused():
     tensors = dict(priors.plain().tensors)
-    step = context_int_net.step_of(tensors, 0, 0, 0, CPU)
-    assert step.first.shape[2:] == (3, 3)
+    layout = ContextLayout(colours=3, colour=0)
+    network = context_int_net.phase_network_of(tensors, 0, layout, 0, CPU)
+    assert network.first.shape[2:] == (3, 3)
     tensors["context.0.0.first.bias"] = tensors["context.0.0.first.bias"] + (1 << 24)
     with pytest.raises(CorruptBitstream, match="16777216 up to which they are exact"):
-        context_int_net.step_of(tensors, 0, 0, 0, CPU)
+        context_int_net.phase_network_of(tensors, 0, layout, 0, CPU)
 
 
-@pytest.mark.parametrize("step_code", [-130, -250, -400])
-def test_integers_and_floats_are_one_model(step_code):
+@pytest.mark.parametrize("q_step_code", [-130, -250, -400])
+def test_integers_and_floats_are_one_model(q_step_code):
     """Rates within half a percent of each other."""
-    symbols = symbols_at(coefficients_of(128, 192), step_code)
-    integers = run(symbols, step_code, size=(128, 192)).bits
+    symbols = symbols_at(coefficients_of(128, 192), q_step_code)
+    integers = run(symbols, q_step_code, size=(128, 192)).bits
     batch = Batch(
         opponent=torch.zeros(1, 3, 128, 192),
         symbols=symbols.map(torch.Tensor.float),
-        log2_step=torch.tensor([step_code / 64]),
+        log2_q_step=torch.tensor([q_step_code / 64]),
     )
     with torch.no_grad():
         floats = float(bpp_of(priors.plain().float_context(), batch)) * 128 * 192
@@ -146,7 +148,7 @@ def test_packing_a_model_gives_its_integers_back():
 
 def test_log_integers_round_as_the_text_says():
     x = torch.arange(-70_000, 70_000, 7)[None, None, None]
-    for bits in (0, context_int.LOW_BITS):
+    for bits in (0, context_int.FRACTION_BITS):
         signed, magnitude = context_int.log_integers(x, bits)[0].long()
         wanted = torch.round(16 * log_magnitude(x[0, 0].double() / 2**bits)).clamp(max=127).long()
         assert torch.equal(magnitude, wanted)
@@ -160,11 +162,11 @@ def test_a_step_does_not_look_ahead():
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.1)
     bands = torch.randint(-3, 4, (1, 3, 3, 8, 8)).float()
-    low, step = torch.zeros(1, 3, 8, 8), torch.tensor([-3.0])
+    approximation, step = torch.zeros(1, 3, 8, 8), torch.tensor([-3.0])
 
     def outputs(symbols: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return model.level(symbols, low, None, None, step, 0)
+            return model.level(symbols, approximation, None, None, step, 0)
 
     before = outputs(bands)
     for colour in range(3):
@@ -180,9 +182,9 @@ def test_a_step_does_not_look_ahead():
 
 
 def test_masks_know_what_was_coded():
-    known = known_weights(2)
-    assert known[0].sum() == 2
-    assert [int(known[step].sum()) for step in range(4)] == [2, 8, 14, 20]
+    layout = ContextLayout(colours=3, colour=1)
+    known = layout.known_mask()
+    assert [int(known[number].sum()) - layout.given for number in range(4)] == [0, 6, 12, 18]
 
 
 def test_density_is_a_distribution():
@@ -192,24 +194,28 @@ def test_density_is_a_distribution():
     assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=1e-3)
 
 
-def test_slopes_of_the_bits_are_autograds():
+def test_derivatives_of_the_bits_are_autograds():
     torch.manual_seed(0)
     outputs, symbols = 2 * torch.randn(3, 5000), 8 * torch.randn(5000)
-    exact_bits, exact_slopes = bits_and_slopes_by_autograd(symbols.double(), outputs.double())
-    bits, slopes = mixture.bits_and_slopes(symbols.double(), mixture.mixture_of(outputs.double()))
+    exact_bits, exact_derivatives = bits_and_derivatives_by_autograd(
+        symbols.double(), outputs.double()
+    )
+    bits, derivatives = mixture.bits_and_derivatives(
+        symbols.double(), mixture.mixture_of(outputs.double())
+    )
     torch.testing.assert_close(bits, exact_bits)
-    torch.testing.assert_close(slopes, exact_slopes)
+    torch.testing.assert_close(derivatives, exact_derivatives)
     # in float32 as near to that as autograd's
-    theirs = bits_and_slopes_by_autograd(symbols, outputs)
-    ours = mixture.bits_and_slopes(symbols, mixture.mixture_of(outputs))
-    for one, other, exactly in zip(ours, theirs, (exact_bits, exact_slopes), strict=True):
+    theirs = bits_and_derivatives_by_autograd(symbols, outputs)
+    ours = mixture.bits_and_derivatives(symbols, mixture.mixture_of(outputs))
+    for one, other, exactly in zip(ours, theirs, (exact_bits, exact_derivatives), strict=True):
         assert (one - exactly).abs().mean() < 1.5 * (other - exactly).abs().mean()
 
 
-def bits_and_slopes_by_autograd(
+def bits_and_derivatives_by_autograd(
     symbols: torch.Tensor, outputs: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     symbols.requires_grad_()
     bits = mixture.bits(symbols, outputs)
-    (slopes,) = torch.autograd.grad(bits.sum(), symbols)
-    return bits.detach(), slopes
+    (derivatives,) = torch.autograd.grad(bits.sum(), symbols)
+    return bits.detach(), derivatives

@@ -124,9 +124,9 @@ def test_low_floors_know_no_torch(module):
 
 
 def test_torch_is_loaded_when_a_name_needs_it():
-    """The package, the command's first start and the low floors take no second to import."""
+    """The package, the command's first start, `evaluate` and the low floors take no second to import."""
     low = [m for m in without_torch() if m.split(".")[0] not in ("basis", "pranc")]
-    names = [f"pranc_codec.{m.removesuffix('.__init__')}" for m in [*low, "__main__"]]
+    names = [f"pranc_codec.{m.removesuffix('.__init__')}" for m in [*low, "__main__", "evaluate"]]
     script = (
         f"import sys, pranc_codec, {', '.join(names)}; assert 'torch' not in sys.modules; "
         "pranc_codec.decode; assert 'torch' in sys.modules"

@@ -1,5 +1,7 @@
 """Training: it goes on after an interruption, and what it makes can be packed and used."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,15 +15,20 @@ from pranc_codec.encoder.grid.fit_latents import fit
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.grid import prior as priors, wavelet
 from pranc_codec.grid.context import ColourContext, ContextModel
-from pranc_codec.grid.context_int_net import ExactContext
-from pranc_codec.training import (
-    context as context_training,
-    enhancement as enhancement_training,
-    fitted_windows,
-    pack_prior,
+from pranc_codec.grid.context_int_net import IntegerContext
+from pranc_codec.training import context as context_training, fitted_windows
+from pranc_codec.training.context import train_context
+from pranc_codec.training.enhancement import train_enhancement
+from pranc_codec.training.fitted_windows import FittedWindows, fit_windows
+from pranc_codec.training.loop import (
+    Schedule,
+    TrainingTask,
+    averaged_weights,
+    learning_rate,
+    train,
 )
-from pranc_codec.training.fitted_windows import FittedWindows
-from pranc_codec.training.loop import Schedule, Task, averaged_weights, learning_rate, train
+from pranc_codec.training.options import TrainingOptions
+from pranc_codec.training.pack_prior import pack_prior
 from pranc_codec.training.photographs import load_photographs, random_crops
 
 
@@ -35,10 +42,12 @@ def folder(tmp_path_factory):
 
 
 def test_a_prior_is_trained_and_packed(folder, tmp_path, monkeypatch):
-    context, synthesis = tmp_path / "context.pt", tmp_path / "synthesis.pt"
-    options = dict(crops=1, side=64, threads=torch.get_num_threads())
+    context, enhancement = tmp_path / "context.pt", tmp_path / "enhancement.pt"
+    options = TrainingOptions(
+        photos=folder, iterations=2, crops=1, side=64, threads=torch.get_num_threads()
+    )
     rounded = tmp_path / "rounded.pt"
-    context_training.main(folder, context, steps=2, **options)
+    train_context(options, context)
     starts = []
 
     def kept(model, *others):
@@ -48,18 +57,18 @@ def test_a_prior_is_trained_and_packed(folder, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(context_training, "train", kept)
-        context_training.main(folder, rounded, steps=2, **options, rounded_from=context)
+        train_context(options, rounded, rounded_from=context)
     trained = averaged_weights(context)
     assert all(torch.equal(value, trained[name]) for name, value in starts[0].items())
-    enhancement_training.main(folder, rounded, synthesis, steps=2, **options, from_prior=True)
-    for path, text in ((rounded, "validation bpp"), (synthesis, "validation gain dB")):
+    train_enhancement(replace(options, from_prior=True), rounded, enhancement)
+    for path, text in ((rounded, "validation bpp"), (enhancement, "validation gain dB")):
         assert text in path.with_suffix(".log").read_text()
-    pack_prior.main(rounded, synthesis, tmp_path / "grid.safetensors")
+    pack_prior(rounded, enhancement, tmp_path / "grid.safetensors")
     tensors = load_file(tmp_path / "grid.safetensors")
     assert_packed_as_trained(rounded, tensors)
     assert tensors["synthesis.offsets.values"].dtype == torch.float16
-    step = ExactContext(tensors, torch.device("cpu")).step(0, 0, 3)
-    assert step.first.abs().max() <= 127
+    network = IntegerContext(tensors, torch.device("cpu")).phase_network(0, 0, 3)
+    assert network.first.abs().max() <= 127
 
 
 @pytest.mark.cuda
@@ -69,15 +78,15 @@ def test_a_gpu_trains_as_a_processor_does(folder, tmp_path):
     start = priors.plain().float_context().state_dict()
     losses, moves = [], []
     for device in ("cpu", "cuda"):
-        context, synthesis = tmp_path / f"{device}.pt", tmp_path / f"{device}-synthesis.pt"
-        options = dict(
-            steps=3, crops=2, side=64, device=device, from_prior=True,
+        context, enhancement = tmp_path / f"{device}.pt", tmp_path / f"{device}-enhancement.pt"
+        options = TrainingOptions(
+            photos=folder, iterations=3, crops=2, side=64, device=device, from_prior=True,
             threads=torch.get_num_threads(),
         )  # fmt: skip
-        context_training.main(folder, context, **options)
-        enhancement_training.main(folder, context, synthesis, **options)
+        train_context(options, context)
+        train_enhancement(options, context, enhancement)
         words = [
-            word for path in (context, synthesis)
+            word for path in (context, enhancement)
             for word in path.with_suffix(".log").read_text().split()
         ]  # fmt: skip
         losses.append([float(words[n + 1]) for n, word in enumerate(words) if word == "loss"])
@@ -107,7 +116,7 @@ def test_the_command_trains_what_could_ship(folder, tmp_path):
         threads = ["--threads", str(torch.get_num_threads())]
         return CliRunner().invoke(app, [*known, *threads, *options])
 
-    assert run("--steps", "1", "--from-prior").exit_code == 0
+    assert run("--iterations", "1", "--from-prior").exit_code == 0
     made = {name: t.shape for name, t in load_file(tmp_path / "grid.safetensors").items()}
     assert made == {name: t.shape for name, t in priors.plain().tensors.items()}
     refused = run("--fitted", "9")
@@ -123,7 +132,7 @@ def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
     with pytest.raises(InvalidArgument, match="0 fitted windows to train on and 0 held out"):
         FittedWindows.load(windows, crops=2)
     for held_out in (False, True):
-        fitted_windows.main(folder, windows, count=2, side=32, held_out=held_out, threads=threads)
+        fit_windows(folder, windows, count=2, side=32, held_out=held_out, threads=threads)
     stored = sorted(windows.glob("*/*.safetensors"))
     assert len(stored) == 4
     lost = windows / "training" / "000001.safetensors"
@@ -131,29 +140,31 @@ def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
     lost.unlink()
     fits = []
     monkeypatch.setattr(fitted_windows, "fit", lambda *a, **o: fits.append(1) or fit(*a, **o))
-    fitted_windows.main(folder, windows, count=2, side=32, threads=threads)
+    fit_windows(folder, windows, count=2, side=32, threads=threads)
     assert len(fits) == 1
     assert lost.read_bytes() == made
     with pytest.raises(InvalidArgument, match="side 32 there, 48 here"):
-        fitted_windows.main(folder, windows, count=2, side=48, threads=threads)
+        fit_windows(folder, windows, count=2, side=48, threads=threads)
     examples = FittedWindows.load(windows, crops=2)
     batch = examples.batch(examples.draw(torch.Generator().manual_seed(0)))
     assert batch.opponent.shape == (2, 3, 32, 32)
-    step = torch.exp2(batch.log2_step)
+    step = torch.exp2(batch.log2_q_step)
     scaled = batch.symbols.map(lambda t: t * step.view(-1, *[1] * (t.dim() - 1)))
     error = (wavelet.synthesize(scaled, 32, 32) - batch.opponent).square().flatten(1).mean(1)
     assert (error < step.square()).all()
-    options = dict(steps=2, crops=2, threads=threads, from_prior=True, fitted=windows)
-    context_training.main(folder, context, **options)
-    enhancement_training.main(folder, context, tmp_path / "synthesis.pt", **options)
-    pack_prior.main(context, tmp_path / "synthesis.pt", tmp_path / "grid.safetensors")
+    options = TrainingOptions(
+        photos=folder, iterations=2, crops=2, threads=threads, from_prior=True, fitted=windows
+    )
+    train_context(options, context)
+    train_enhancement(options, context, tmp_path / "enhancement.pt")
+    pack_prior(context, tmp_path / "enhancement.pt", tmp_path / "grid.safetensors")
     assert load_file(tmp_path / "grid.safetensors").keys() == priors.fitted().tensors.keys()
 
 
 def test_training_goes_on_from_its_checkpoint(tmp_path):
     """Interrupted after 5 of 12 steps and resumed: the same weights as without."""
 
-    def run(path, stop_after=None, steps=12, photographs=3):
+    def run(path, stop_after=None, iterations=12, photographs=3):
         torch.manual_seed(0)
         network = torch.nn.Linear(3, 1)
         calls = []
@@ -168,9 +179,9 @@ def test_training_goes_on_from_its_checkpoint(tmp_path):
             (x,) = drawn
             return (network(x) - x.sum(1, keepdim=True)).square().mean()
 
-        schedule = Schedule(steps=steps, warmup=2, save_every_s=0, validate_every=4)
+        schedule = Schedule(iterations=iterations, warmup=2, save_every_s=0, validate_every=4)
         data = dict(photographs=photographs)
-        task = Task(draw=draw, loss_of=loss, validate=lambda _: "fine")
+        task = TrainingTask(draw=draw, loss_of=loss, validate=lambda _: "fine")
         return train(network, task, schedule, path, data), len(calls)
 
     whole, _ = run(tmp_path / "whole.pt")
@@ -179,15 +190,15 @@ def test_training_goes_on_from_its_checkpoint(tmp_path):
     parts, calls = run(tmp_path / "parts.pt")
     assert calls == 7
     torch.testing.assert_close(parts.weight, whole.weight)
-    assert "step 12" in (tmp_path / "parts.log").read_text()
-    for other in (dict(steps=13), dict(photographs=4)):
+    assert "iteration 12" in (tmp_path / "parts.log").read_text()
+    for other in (dict(iterations=13), dict(photographs=4)):
         with pytest.raises(InvalidArgument, match="other settings"):
             run(tmp_path / "parts.pt", **other)
 
 
 def test_learning_rates_rise_then_fall_to_zero():
-    schedule = Schedule(steps=1000, learning_rate=1.0, warmup=100)
-    rates = [learning_rate(schedule, step) for step in range(1000)]
+    schedule = Schedule(iterations=1000, learning_rate=1.0, warmup=100)
+    rates = [learning_rate(schedule, number) for number in range(1000)]
     assert rates[0] == pytest.approx(0.01, rel=0.01)
     assert 0.95 < max(rates) <= 1
     assert rates[-1] < 1e-5

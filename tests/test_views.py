@@ -11,6 +11,7 @@ from skimage import data as photographs
 import pranc_codec
 import pranc_codec.pillow_plugin
 from pranc_codec.grid import wavelet
+from pranc_codec.grid.opponent import to_opponent, to_rgb
 from pranc_codec.metrics import psnr_db
 
 
@@ -73,15 +74,15 @@ def test_a_reduced_picture_is_the_low_band(photo, size):
     """Of a nearly lossless file: the low band of the wavelet, in the scale of the image."""
     image = np.array(photo.resize(size))
     data = pranc_codec.encode(image, quality=100, effort=0)
-    opponent = wavelet.to_opponent(
-        torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255 - 0.5
-    )
+    opponent = to_opponent(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255 - 0.5)
     pyramid = wavelet.analyze(opponent)
     height, width = size[::-1]
     for reduce in (1, 2):
-        part = wavelet.Pyramid(low=pyramid.low, bands=pyramid.bands[: len(pyramid.bands) - reduce])
-        low = wavelet.synthesize(part, *wavelet.halved(height, width, reduce))
-        rgb = wavelet.to_rgb(low / wavelet.low_gain(height, width, reduce))[0] + 0.5
+        part = wavelet.Pyramid(
+            approximation=pyramid.approximation, bands=pyramid.bands[: len(pyramid.bands) - reduce]
+        )
+        approximation = wavelet.synthesize(part, *wavelet.halved(height, width, reduce))
+        rgb = to_rgb(approximation / wavelet.approximation_gain(height, width, reduce))[0] + 0.5
         expected = (255 * rgb.clamp(0, 1)).round().permute(1, 2, 0).numpy()
         shown = pranc_codec.decode_array(data, reduce=reduce)
         assert shown.shape == expected.shape

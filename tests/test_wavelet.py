@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pranc_codec.grid import wavelet
+from pranc_codec.grid.opponent import to_opponent, to_rgb
 
 SIZES = [(1, 1), (1, 9), (6, 1), (2, 2), (3, 5), (33, 47), (64, 64), (101, 256)]
 
@@ -26,13 +27,13 @@ def test_bands_lie_on_their_grids_and_absent_places_are_zero(size):
     grids = wavelet.grids(*size)
     assert [tuple(b.shape[3:]) for b in pyramid.bands] == grids
     for bands, below in zip(pyramid.bands, [*grids[1:], size], strict=False):
-        present = wavelet.present(*below)
-        assert present.shape == bands.shape[2:]
-        assert not bands[:, :, ~present].any()
+        coded_mask = wavelet.coded_mask(*below)
+        assert coded_mask.shape == bands.shape[2:]
+        assert not bands[:, :, ~coded_mask].any()
     coded = sum(
-        int(wavelet.present(*below).sum()) for below in ([*grids[1:], size] if grids else [])
+        int(wavelet.coded_mask(*below).sum()) for below in ([*grids[1:], size] if grids else [])
     )
-    assert coded + pyramid.low[0, 0].numel() == size[0] * size[1]
+    assert coded + pyramid.approximation[0, 0].numel() == size[0] * size[1]
 
 
 def test_synthesis_functions_have_a_norm_near_one():
@@ -48,11 +49,11 @@ def test_synthesis_functions_have_a_norm_near_one():
 
 def test_colours_are_orthonormal():
     image = image_of(4, 4)
-    opponent = wavelet.to_opponent(image)
-    torch.testing.assert_close(wavelet.to_rgb(opponent), image)
+    opponent = to_opponent(image)
+    torch.testing.assert_close(to_rgb(opponent), image)
     torch.testing.assert_close(opponent.square().sum(), image.square().sum())
     grey = image[:, :1].expand(-1, 3, -1, -1)
-    assert wavelet.to_opponent(grey)[:, 1:].abs().max() < 1e-12
+    assert to_opponent(grey)[:, 1:].abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("size", [(1, 8), (2, 2), (33, 47)])
@@ -68,8 +69,8 @@ def test_integer_synthesis_follows_the_real_one(size):
 
 @pytest.mark.parametrize("size", [(1, 8), (9, 2), (8, 9), (11, 17)])
 def test_gradients_are_those_of_differences(size):
-    def synthesized(low, *bands):
-        return wavelet.synthesize(wavelet.Pyramid(low=low, bands=bands), *size)
+    def synthesized(approximation, *bands):
+        return wavelet.synthesize(wavelet.Pyramid(approximation=approximation, bands=bands), *size)
 
     pyramid = wavelet.analyze(image_of(*size))
     assert pyramid.bands

@@ -1,22 +1,27 @@
-"""Seeded bases: the maps from a layer's coefficients to its weights that no file stores.
+"""Seeded bases: maps from a layer's coefficients to its weights that no file has to store.
 
-A basis of one layer is a matrix with one row per weight (D) and one column per coefficient (k):
+The basis of a layer is a matrix with one row for each of D weights and one column for each of k
+coefficients. There are three kinds:
 
     hash    one entry +-1 a row: weight i belongs to coefficient `position(i) % k`, where
             `position` is a pseudo-random permutation. Each coefficient has floor(D / k) or
             ceil(D / k) weights, columns are orthogonal, and both products cost O(D). It is
             PRANC's `pranc_bin` with signs; see also HashedNets (Chen et al., ICML 2015) and
             Uni-LoRA (Li et al., NeurIPS 2025).
-    dense   entries +-1 / sqrt(k), made and applied in blocks and never stored whole. PRANC
-            (arXiv 2206.08464) draws Kaiming-uniform rows and starts from a one-hot vector of
-            coefficients; +-1 around a prior with all coefficients zero is our choice: the law of
-            the entries is immaterial, and coefficients around zero can be quantized.
-
+    dense   entries +-1 / sqrt(k), generated and applied in blocks and never stored whole. PRANC
+            (arXiv 2206.08464, section 3) draws Kaiming-uniform rows and starts from a one-hot
+            vector of coefficients. We take +-1 around a prior and start from zeros: the
+            distribution of the entries does not matter, and coefficients around zero can be
+            quantized.
     dct     `hash` for each frequency of a layer's convolution kernels, with more coefficients for
-            the low ones (`dct_basis`); layers without such kernels have the basis `hash`.
+            the low frequencies (`basis.dct`). Layers without such kernels have the basis `hash`.
 
-All are random access: any slice of rows is made alone, on any device, from (seed, layer) and
-integers only (`prng`), so every machine has the same basis.
+Any slice of rows can be generated alone, on any device, from the seed and the layer's number. All
+random numbers are integers (`basis.prng`), so every machine has the same basis.
+
+prng          the generator                      permutation   pseudo-random permutations
+signs         pseudo-random signs                allocation    coefficients for each layer
+hash, dense, dct   the bases                     threads       work in pieces on several threads
 """
 
 from collections.abc import Sequence
@@ -47,15 +52,24 @@ class Basis(Protocol):
         """Rows start .. stop - 1 of basis @ coefficients."""
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """Those rows' part of basis.T @ gradient (the gradient of `expand`)."""
+        """The part of basis.T @ gradient from rows start .. start + len(gradient) - 1.
+
+        This is the gradient of `expand` with respect to the coefficients.
+        """
 
 
 def make_basis(
-    kind: str, weights: int, coefficients: int, *, seed: int, layer: int, hold: bool = False,
-    first: Sequence[int] = (),
+    kind: str, weights: int, coefficients: int, *, seed: int, layer: int, cache: bool = False,
+    first_shape: Sequence[int] = (),
 ) -> Basis:  # fmt: skip
-    """The basis of one layer. kind: of `KINDS`. first: shape of the layer's first tensor, whose
-    last dimensions, from the third on, are those of a convolution's kernels."""
+    """The basis of one layer.
+
+    kind: one of `KINDS`. weights: of the layer. coefficients: 1 to that number. seed, layer: key
+    and stream of the random numbers. cache: keep the basis in memory (`hash` and `dct` only, 12
+    bytes a weight). first_shape: shape of the layer's first tensor; its dimensions from the third
+    on are taken for those of convolution kernels. Raises InvalidArgument for another kind or
+    number.
+    """
     if kind not in KINDS:
         raise InvalidArgument(f"unknown basis {kind!r}: use {', '.join(KINDS)}")
     if not 1 <= coefficients <= weights:
@@ -64,10 +78,10 @@ def make_basis(
         )
     if kind == "dense":
         return DenseBasis(weights, coefficients, seed=seed, layer=layer)
-    kernel = tuple(first[2:])
+    kernel = tuple(first_shape[2:])
     if kind == "dct" and 1 < prod(kernel) <= MOST_FREQUENCIES:
         return DctBasis(
-            weights, coefficients, kernels=prod(first[:2]), kernel=kernel, seed=seed, layer=layer,
-            hold=hold,
+            weights, coefficients, kernels=prod(first_shape[:2]), kernel=kernel, seed=seed,
+            layer=layer, cache=cache,
         )  # fmt: skip
-    return HashBasis(weights, coefficients, seed=seed, layer=layer, hold=hold)
+    return HashBasis(weights, coefficients, seed=seed, layer=layer, cache=cache)

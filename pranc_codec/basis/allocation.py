@@ -1,4 +1,7 @@
-"""How many of a network's coefficients each layer gets: integers, the same on every machine."""
+"""How many of a network's coefficients each layer gets, in integers.
+
+The numbers are part of the file formats: every machine has to compute the same ones.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,10 +11,12 @@ from pranc_codec.errors import InvalidArgument
 
 
 def apportion(total: int, sizes: Sequence[int]) -> list[int]:
-    """Share `total` coefficients among layers in proportion to their weights (the mlp profile).
+    """Share out `total` coefficients in proportion to the layers' weights (the mlp profile).
 
-    Each layer gets one; the others are shared in proportion to the layers' weights beyond their
-    first, by largest remainders (ties: the earlier layer). So no layer has more than its weights.
+    sizes: weights of each layer. Every layer gets one coefficient. The others are shared out in
+    proportion to the layers' weights but one, by largest remainders (ties go to the earlier layer),
+    so that no layer gets more coefficients than it has weights. Raises InvalidArgument for fewer
+    coefficients than layers or more than weights.
     """
     _check_total(total, sizes)
     rooms = [size - 1 for size in sizes]
@@ -20,29 +25,32 @@ def apportion(total: int, sizes: Sequence[int]) -> list[int]:
 
 
 def apportion_by_roots(total: int, sizes: Sequence[int]) -> list[int]:
-    """Share `total` coefficients among layers in proportion to the roots of their weights.
+    """Share out `total` coefficients in proportion to the square roots of the layers' weights.
 
-    For classifiers, whose last layers have most of the weights and need the fewest coefficients
-    for each. No layer gets more than its weights, or less than one; what a small layer cannot take
-    the others share.
+    This suits classifiers: their last layers have most of the weights and need the fewest
+    coefficients for each. No layer gets more coefficients than it has weights, or none; what is too
+    much for a small layer goes to the others. Raises InvalidArgument as `apportion` does.
     """
     _check_total(total, sizes)
-    return _at_least_one(fill(total, sizes, [math.isqrt(size << 32) for size in sizes]))
+    return _at_least_one(apportion_capped(total, sizes, [math.isqrt(size << 32) for size in sizes]))
 
 
-def fill(total: int, sizes: Sequence[int], priorities: Sequence[int]) -> list[int]:
-    """Share `total` in proportion to priorities, no part more than its size; what a part cannot
-    take the others share. total: at most the sum of the sizes."""
-    shares, open_ = list(sizes), list(range(len(sizes)))
-    while open_:
-        left = total - sum(sizes) + sum(sizes[i] for i in open_)
-        found = _largest_remainders(left, [priorities[i] for i in open_])
-        still = [i for i, share in zip(open_, found, strict=True) if share < sizes[i]]
-        if still == open_:
-            for i, share in zip(open_, found, strict=True):
+def apportion_capped(total: int, caps: Sequence[int], priorities: Sequence[int]) -> list[int]:
+    """Share out `total` in proportion to priorities, to no part more than its cap.
+
+    What a part cannot take goes to the others, in proportion to their priorities. total: at most
+    the sum of the caps.
+    """
+    shares, below_cap = list(caps), list(range(len(caps)))
+    while below_cap:
+        left = total - sum(caps) + sum(caps[i] for i in below_cap)
+        found = _largest_remainders(left, [priorities[i] for i in below_cap])
+        still = [i for i, share in zip(below_cap, found, strict=True) if share < caps[i]]
+        if still == below_cap:
+            for i, share in zip(below_cap, found, strict=True):
                 shares[i] = share
             break
-        open_ = still
+        below_cap = still
     return shares
 
 
@@ -55,8 +63,11 @@ def _check_total(total: int, sizes: Sequence[int]) -> None:
 
 
 def _largest_remainders(total: int, parts: Sequence[int]) -> list[int]:
-    """`total` in proportion to `parts`; what rounding down leaves goes to the largest remainders,
-    ties to the earlier part."""
+    """`total` in proportion to `parts`, rounded down.
+
+    What rounding leaves over goes to the parts with the largest remainders, one each; ties go to
+    the earlier part.
+    """
     whole = max(sum(parts), 1)
     shares = [total * part // whole for part in parts]
     order = sorted(range(len(parts)), key=lambda i: (-(total * parts[i] % whole), i))
@@ -66,7 +77,7 @@ def _largest_remainders(total: int, parts: Sequence[int]) -> list[int]:
 
 
 def _at_least_one(shares: list[int]) -> list[int]:
-    """Empty shares take one from the largest."""
+    """The same shares, but each that was 0 takes 1 from the largest."""
     out = list(shares)
     for i, share in enumerate(shares):
         if share == 0:
@@ -75,8 +86,8 @@ def _at_least_one(shares: list[int]) -> list[int]:
     return out
 
 
-RULES: Final[dict[str, Callable[[int, Sequence[int]], list[int]]]] = {
+ALLOCATION_RULES: Final[dict[str, Callable[[int, Sequence[int]], list[int]]]] = {
     "weights": apportion,
     "roots": apportion_by_roots,
 }
-"""By what layers share the coefficients: given their total and the layers' weights."""
+"""Functions of the total and the layers' weights that give each layer's coefficients, by name."""

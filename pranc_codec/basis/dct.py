@@ -1,11 +1,11 @@
-"""The basis `dct`: signed hashes of the frequencies of convolution kernels.
+"""The basis `dct`: a signed hash for each frequency of a layer's convolution kernels.
 
-Trained kernels are smooth: most of their energy lies in low spatial frequencies. So every kernel
+Trained kernels are smooth: most of their energy lies in low spatial frequencies. Here every kernel
 is the inverse discrete cosine transform of its frequencies, and each frequency of a layer has a
-hash basis and coefficients of its own: many for the mean of the kernels, few for what changes
-fastest. After FreshNets (Chen et al., "Compressing convolutional neural networks in the frequency
-domain", KDD 2016, section 3), with signs, orthonormal columns up to their lengths, and shares that
-follow from the frequency alone.
+hash basis and coefficients of its own: many for the lowest frequency, which is the kernels' mean,
+and few for the highest. This follows FreshNets (Chen et al., "Compressing convolutional neural
+networks in the frequency domain", KDD 2016, section 3). Three things differ: there are signs, the
+columns are orthogonal, and the frequency alone decides its share of the coefficients.
 """
 
 import math
@@ -18,27 +18,27 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from pranc_codec.basis.allocation import fill
+from pranc_codec.basis.allocation import apportion_capped
 from pranc_codec.basis.hash import HashBasis
 
 MOST_FREQUENCIES: Final = 1 << 12
-"""Of a kernel; larger kernels are hashed as they are."""
+"""Layers whose kernels have more entries than this have the basis `hash`."""
 LAYER_BITS: Final = 16
-"""Frequency f of layer l has the random numbers of layer l + f * 2**16."""
+"""Frequency f of layer n has the random numbers of layer n + f * 2**16."""
 UNIT: Final = 1 << 16
 FRACTION_BITS: Final = 32
 
 
 class DctBasis:
-    """The basis of a layer whose weights start with `kernels` of one shape; others (a bias) follow
-    and are hashed. Both products cost O(weights).
+    """The basis of a layer whose weights begin with convolution kernels of one shape.
 
-    kernel: shape of one kernel, its last dimensions. hold: as for `HashBasis`.
+    Weights that follow the kernels, such as a bias, are hashed as they are. Both products cost
+    O(weights). kernels: their number. kernel: the shape of one. cache: as for `HashBasis`.
     """
 
     def __init__(
         self, weights: int, coefficients: int, *, kernels: int, kernel: Sequence[int], seed: int,
-        layer: int, hold: bool = False,
+        layer: int, cache: bool = False,
     ) -> None:  # fmt: skip
         self.weights, self.coefficients = weights, coefficients
         self._kernels, self._kernel = kernels, tuple(kernel)
@@ -48,11 +48,13 @@ class DctBasis:
         importance = importances(kernel)
         mean = sum(importance) / self._size
         self._amplitudes = [math.sqrt(i / mean) for i in importance]
-        self._shares = fill(
+        self._shares = apportion_capped(
             coefficients, sizes, [kernels * i for i in importance] + [rest * UNIT] * (rest > 0)
         )
         self._parts = [
-            HashBasis(size, k, seed=seed, layer=layer + (f << LAYER_BITS), hold=hold) if k else None
+            HashBasis(size, k, seed=seed, layer=layer + (f << LAYER_BITS), cache=cache)
+            if k
+            else None
             for f, (size, k) in enumerate(zip(sizes, self._shares, strict=True))
         ]
         self._transforms = [cosines(length) for length in kernel]
@@ -60,7 +62,7 @@ class DctBasis:
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int
     ) -> Float[Tensor, " rows"]:
-        """Rows start .. stop - 1 of basis @ coefficients, summed up in float64 in one order."""
+        """Rows start .. stop - 1 of basis @ coefficients, summed in float64 in a fixed order."""
         parts = torch.split(coefficients, self._shares)
         out, end = [], self._kernels * self._size
         if start < end:
@@ -73,7 +75,7 @@ class DctBasis:
         return torch.cat(out)
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """Transposed product."""
+        """The part of basis.T @ gradient from the rows that start at `start`."""
         stop, end = start + gradient.numel(), self._kernels * self._size
         out = [gradient.new_zeros(k) for k in self._shares]
         if start < end:
@@ -104,7 +106,7 @@ class DctBasis:
         return out
 
     def _frequencies(self, gradient: Float[Tensor, " n"]) -> Float[Tensor, "frequencies kernels"]:
-        """The transposed transform of kernels' gradients."""
+        """Gradient of each frequency, given that of the kernels: the transposed transform."""
         out = gradient.view(-1, *self._kernel)
         for axis, transform in enumerate(self._transforms):
             out = _along(out, axis + 1, list(zip(*transform, strict=True)))
@@ -116,18 +118,22 @@ class DctBasis:
 
 
 def importances(kernel: Sequence[int]) -> list[int]:
-    """Of each frequency of a kernel: energy, and share of the coefficients, in units of no meaning.
+    """Importance of each frequency of a kernel, in arbitrary units, in row-major order.
 
-    It falls by eight from the lowest to the highest frequency along each dimension. The energy of
-    trained kernels falls by four or five; eight trains to a lower loss than four.
+    A frequency's variance and its share of the coefficients are in proportion to it. It falls by a
+    factor of eight from the lowest to the highest frequency along each dimension. The energy of
+    trained kernels falls by a factor of four or five, but eight trains to a lower loss than four.
     """
     relative = [[u / max(length - 1, 1) for u in range(length)] for length in kernel]
     return [max(1, round(UNIT * 8.0 ** -sum(u))) for u in product(*relative)]
 
 
 def cosines(length: int) -> list[tuple[float, ...]]:
-    """The orthonormal cosine transform (DCT-II), a row per frequency, rounded to multiples of
-    2**-32: libraries of mathematics differ in the last bit."""
+    """The matrix of the orthonormal cosine transform (DCT-II), one row for each frequency.
+
+    Its entries are rounded to multiples of 2**-32, because mathematical libraries differ in the
+    last bit.
+    """
     unit = 2.0**FRACTION_BITS
     return [
         tuple(
@@ -150,9 +156,9 @@ def _expand(basis: HashBasis | None, coefficients: Tensor, start: int, stop: int
 
 
 def _along(x: Tensor, axis: int, matrix: Sequence[Sequence[float]]) -> Tensor:
-    """The product with a small matrix along one dimension: row u belongs to x's place u there.
+    """Sum over u of x's entry u along a dimension times row u of a small matrix.
 
-    No matrix product of torch, whose order of sums depends on the machine.
+    It avoids torch's matrix product, whose order of summation depends on the machine.
     """
     rows = [torch.tensor(row, dtype=x.dtype, device=x.device) for row in matrix]
     shape = [-1 if d == axis else 1 for d in range(x.dim())]

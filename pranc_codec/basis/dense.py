@@ -1,4 +1,4 @@
-"""The basis `dense`: every weight is a mixture of all coefficients, with signs."""
+"""The basis `dense`: every weight is a signed sum of all coefficients."""
 
 import math
 from collections.abc import Iterator
@@ -13,15 +13,18 @@ from pranc_codec.basis.signs import random_octets, sign_table, signs_of
 from pranc_codec.basis.threads import on_threads, pieces_of
 
 BLOCK_ENTRIES: Final = 1 << 18
+"""Entries of the matrix that are generated at once."""
 PIECE_ENTRIES: Final = 1 << 21
+"""Entries that one thread works through before it takes the next piece."""
 
 
 class DenseBasis:
-    """Every weight is a mixture of all coefficients; see `basis`.
+    """Every weight is a signed sum of all coefficients, divided by sqrt(k); see `basis`.
 
-    Both products run over blocks that fit a processor's cache, on as many threads as torch has;
-    no block outlives its turn. Sums of `expand` are in float64 and so exact in any order, for
-    coefficients that are integers times one step: every machine has the same weights.
+    Both products generate the matrix in blocks that fit a processor's cache, use each once and
+    drop it, on as many threads as torch has. `expand` sums in float64. If the coefficients are
+    integers times one step, these sums are exact in any order, so every machine has the same
+    weights.
     """
 
     def __init__(self, weights: int, coefficients: int, *, seed: int, layer: int) -> None:
@@ -29,10 +32,13 @@ class DenseBasis:
         self._seed, self._layer = seed, layer
 
     def blocks(
-        self, start: int, stop: int, device: torch.device, kind: torch.dtype
+        self, start: int, stop: int, device: torch.device, dtype: torch.dtype
     ) -> Iterator[tuple[int, int, Float[Tensor, "rows k"]]]:
-        """Rows start .. stop - 1 of the matrix with entries +-1: (first row, end, block) each."""
-        k, table = self.coefficients, sign_table(device, kind)
+        """Yield rows start .. stop - 1 of sqrt(k) times the basis, whose entries are +-1.
+
+        Each item is (first row, row after the last, block).
+        """
+        k, table = self.coefficients, sign_table(device, dtype)
         octets = random_octets(
             start * k, stop * k, seed=self._seed, stream=prng.STREAM_DENSE, layer=self._layer,
             device=device,
@@ -58,7 +64,10 @@ class DenseBasis:
         return torch.cat(on_threads(rows, self._pieces(start, stop), exact.device))
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """Transposed product; partial sums are added up in one order, whatever the threads."""
+        """The part of basis.T @ gradient from the rows that start at `start`.
+
+        Partial sums are added in a fixed order, whatever the number of threads.
+        """
 
         def columns(first: int, last: int) -> Tensor:
             out = gradient.new_zeros(self.coefficients)
@@ -72,5 +81,5 @@ class DenseBasis:
         return torch.stack(parts).sum(0) / math.sqrt(self.coefficients)
 
     def _pieces(self, start: int, stop: int) -> list[tuple[int, int]]:
-        """Ranges of rows that one thread makes at a time."""
+        """Ranges of rows, each of which is the work of one thread at a time."""
         return pieces_of(start, stop, max(1, PIECE_ENTRIES // self.coefficients))

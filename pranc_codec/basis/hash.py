@@ -1,4 +1,4 @@
-"""The basis `hash`: a pseudo-random permutation with signs; every weight is one coefficient."""
+"""The basis `hash`: every weight is one coefficient, with a pseudo-random sign."""
 
 from typing import Final
 
@@ -11,35 +11,36 @@ from pranc_codec.basis.permutation import divide, permute
 from pranc_codec.basis.signs import random_signs
 
 BLOCK_ROWS: Final = 1 << 16
-"""A block: rows that are made at once, and held together."""
+"""Rows that are generated at once, and cached together."""
 
 
 class HashBasis:
     """Each weight is one signed coefficient; see `basis`.
 
-    hold: keep the permutation and the signs (12 bytes a weight) instead of making them anew.
+    cache: keep the permutation and the signs in memory (12 bytes a weight) instead of generating
+    them for every product.
     """
 
     def __init__(
-        self, weights: int, coefficients: int, *, seed: int, layer: int, hold: bool = False
+        self, weights: int, coefficients: int, *, seed: int, layer: int, cache: bool = False
     ) -> None:
         self.weights, self.coefficients = weights, coefficients
         self._seed, self._layer = seed, layer
-        self._hold = hold
-        self._held: dict[tuple[int, torch.device], tuple[Tensor, Tensor]] = {}
+        self._cache = cache
+        self._cached: dict[tuple[int, torch.device], tuple[Tensor, Tensor]] = {}
 
     def rows(
         self, start: int, stop: int, device: torch.device
     ) -> tuple[Int[Tensor, " rows"], Float[Tensor, " rows"]]:
-        """Permuted positions and signs of the weights start .. stop - 1, all of one block."""
-        if not self._hold:
+        """Permuted positions and signs of weights start .. stop - 1, which lie in one block."""
+        if not self._cache:
             return self._make_rows(start, stop, device)
         first = start - start % BLOCK_ROWS
         key = (first, device)
-        if key not in self._held:
+        if key not in self._cached:
             last = min(first + BLOCK_ROWS, self.weights)
-            self._held[key] = self._make_rows(first, last, device)
-        position, sign = self._held[key]
+            self._cached[key] = self._make_rows(first, last, device)
+        position, sign = self._cached[key]
         return position[start - first : stop - first], sign[start - first : stop - first]
 
     def _make_rows(
@@ -53,7 +54,7 @@ class HashBasis:
         return position, sign
 
     def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
-        """Ranges of rows that are made at once: integers take much more room than weights."""
+        """Ranges of rows that are generated at once: the integers take more memory than weights."""
         return [
             (max(start, first), min(first + BLOCK_ROWS, stop))
             for first in range(start - start % BLOCK_ROWS, stop, BLOCK_ROWS)
@@ -72,9 +73,10 @@ class HashBasis:
         return out
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """Transposed product: a scatter to distinct places, then a sum of fixed order.
+        """The part of basis.T @ gradient from the rows that start at `start`.
 
-        No two weights share a place, so the result is deterministic on every device.
+        It scatters the gradient by the permutation, then sums in a fixed order. No two weights have
+        the same position, so the result is deterministic on every device.
         """
         k = self.coefficients
         places = gradient.new_zeros(-(-self.weights // k) * k)

@@ -1,4 +1,4 @@
-"""A pseudo-random permutation by index: any of its entries is made alone, from integers only."""
+"""Pseudo-random permutations, any entry of which is computed alone, from integers only."""
 
 import math
 from typing import Final
@@ -16,12 +16,14 @@ FEISTEL_ROUNDS: Final = 6
 def permute(
     index: Int[Tensor, " rows"], size: int, *, seed: int, layer: int
 ) -> Int[Tensor, " rows"]:
-    """Where a pseudo-random permutation of 0 .. size - 1 sends each index.
+    """The images of indices under a pseudo-random permutation of 0 .. size - 1.
 
-    A Feistel network on pairs (i // b, i % b) with a * b >= size and additions modulo a and b
-    (Black & Rogaway, "Ciphers with arbitrary finite domains", 2002, whose cycle walking deals
-    with the few pairs beyond `size`). The round functions are tables of random numbers, which
-    are short because they have about sqrt(size) entries.
+    The permutation is a Feistel network on pairs (i // b, i % b), with a = ceil(sqrt(size)) and
+    b = ceil(size / a). Its rounds add, modulo a and modulo b in turn, a random number that the
+    other half selects from a table; the tables have about sqrt(size) entries. A result that is not
+    below `size` goes through the network again until it is (cycle walking; Black & Rogaway,
+    "Ciphers with arbitrary finite domains", CT-RSA 2002, section 4). seed, layer: key and substream
+    of the random numbers.
     """
     a = math.isqrt(size - 1) + 1
     b = -(-size // a)
@@ -38,7 +40,7 @@ def permute(
 def _round_tables(
     a: int, b: int, *, seed: int, layer: int, device: torch.device
 ) -> list[Int[Tensor, " _"]]:
-    """What each round adds, by the other half, reduced modulo a or b already."""
+    """For each round the numbers to add, by the other half, already reduced modulo a or b."""
     lanes = lanes_on(device)
     rounds = layer * FEISTEL_ROUNDS + lanes(0, FEISTEL_ROUNDS).unsqueeze(1)
     index = lanes(0, max(a, b)).expand(FEISTEL_ROUNDS, -1)
@@ -57,13 +59,16 @@ def _feistel(index: Tensor, tables: list[Tensor], a: int, b: int) -> Tensor:
 
 
 def _add_modulo(x: Tensor, y: Tensor, modulus: int) -> Tensor:
-    """(x + y) % modulus of numbers below it, without a division, which takes most of the time."""
+    """(x + y) % modulus of numbers below the modulus, without a division, which would be slow."""
     total = x + y
     return torch.where(total >= modulus, total - modulus, total)
 
 
 def divide(x: Tensor, by: int) -> tuple[Tensor, Tensor]:
-    """x // by and x % by. float64 is exact enough below 2**40: a quotient that is no integer is at
-    least 1 / by from the next one."""
+    """x // by and x % by.
+
+    float64 is precise enough below 2**40, because a quotient that is not an integer differs from
+    the next integer by at least 1 / by.
+    """
     quotient = (x.double() / by).floor_().long()
     return quotient, x - quotient * by

@@ -1,11 +1,13 @@
 """Philox4x32-10, a counter-based pseudo-random generator on integers.
 
-J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. A counter of four 32-bit
-words and a key of two give four random 32-bit words; there is no state, so any index of any
-stream is reachable at once, and every machine, library and device gives the same numbers.
+J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3. A counter of
+four 32-bit words and a key of two give four random 32-bit words. There is no state, so every index
+of every stream can be computed alone, and all machines, libraries and devices give the same
+numbers.
 
-The code runs on lanes of signed 64-bit integers. NumPy arrays and torch tensors of any device
-share these operators, wrap-around product and arithmetic shift, so one text serves both.
+The code computes in signed 64-bit integers. NumPy arrays and torch tensors of any device have the
+same operators for them, with products that wrap around and arithmetic shifts, so the same functions
+work on both.
 """
 
 from typing import Any, Final
@@ -18,7 +20,7 @@ ROUNDS: Final = 10
 MULTIPLIERS: Final = (0xD2511F53, 0xCD9E8D57)
 WEYL: Final = (0x9E3779B9, 0xBB67AE85)
 
-# Numbers of one seed are split into streams, so that no two uses share a number.
+# The numbers of one seed are split into streams, so that no two uses share a number.
 STREAM_PRIOR: Final = 0
 STREAM_SIGN: Final = 1
 STREAM_ORDER: Final = 2
@@ -27,15 +29,15 @@ STREAM_FEATURES: Final = 4
 
 
 def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, ...]:
-    """Encrypt counters: four lanes of words in, four lanes of random words out.
+    """The four random words of each counter under a key.
 
-    Lanes are int64 NumPy arrays or torch tensors of one shape (the first must have the full
-    shape, others may be plain integers) with values in [0, 2**32).
+    The words of the counters are int64 NumPy arrays or torch tensors of one shape, with values in
+    [0, 2**32). The first must have that shape; the others may be plain integers.
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(ROUNDS):
-        # The 64-bit product may wrap to a negative number: shift and mask give its bits still.
+        # The 64-bit product may wrap to a negative number; shift and mask still give its bits.
         p0, p1 = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
         c0, c1, c2, c3 = (
             (p1 >> 32) & MASK ^ c1 ^ k0,
@@ -48,10 +50,10 @@ def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tupl
 
 
 def random_words(index: Any, *, seed: int, stream: int, substream: Any = 0) -> tuple[Any, ...]:
-    """Four random 32-bit words at each `index` (int64 lanes, 0 <= index < 2**63).
+    """Four random 32-bit words for each element of `index` (int64, 0 <= index < 2**63).
 
-    seed: 64 bits, the key. stream (what the numbers are for) and substream (for which layer; an
-    integer, or lanes of them) are the upper half of the counter, the index its lower half.
+    seed: the key, 64 bits. stream: what the numbers are for. substream: for which layer, an integer
+    or an array of them. The counter has the index as its lower half, then stream and substream.
     """
     zeros = index & 0
     counter = (index & MASK, index >> 32, zeros + stream, zeros + substream)
@@ -59,7 +61,10 @@ def random_words(index: Any, *, seed: int, stream: int, substream: Any = 0) -> t
 
 
 def uniform(count: int, *, seed: int, stream: int, substream: int = 0) -> npt.NDArray[np.float64]:
-    """`count` numbers strictly inside (-1, 1): odd multiples of 2**-32, exact in float64."""
+    """`count` numbers strictly inside (-1, 1): odd multiples of 2**-32, exact in float64.
+
+    Number i is word i % 4 of index i // 4.
+    """
     words = random_words(
         np.arange(-(-count // 4), dtype=np.int64), seed=seed, stream=stream, substream=substream
     )

@@ -1,4 +1,4 @@
-"""`pranc condense`"""
+"""The command `pranc condense`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,25 +14,28 @@ from pranc_codec.device import device_of
 def condense(
     dataset: Annotated[str, typer.Argument(help="mnist or cifar10.", show_default=False)],
     data: Annotated[
-        Path, typer.Argument(help="Your copy of it: file or folder.", show_default=False)
+        Path, typer.Argument(help="Your copy of it, a file or a folder.", show_default=False)
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of checkpoints, files and results.")
+        Path, typer.Option("--output", "-o", help="Folder for checkpoints, files and results.")
     ],
     coefficients: Annotated[
-        list[int] | None, typer.Option("--coefficients", "-k", min=1, help="How many; repeatable.")
+        list[int] | None,
+        typer.Option("--coefficients", "-k", min=1, help="Number of coefficients; repeatable."),
     ] = None,
     basis: Annotated[
-        list[str] | None, typer.Option(help="dct (default), hash, dense; repeatable.")
+        list[str] | None, typer.Option(help="dct (default), hash or dense; repeatable.")
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Of each training; default: 5 of MNIST, 10 of CIFAR-10."),
+        typer.Option(min=1, help="Epochs of each training. Default: 5 on MNIST, 10 on CIFAR-10."),
     ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            min=1e-6, max=10, help="Largest, of coefficients; default: 0.4 (MNIST), 0.12."
+            min=1e-6,
+            max=10,
+            help="Peak learning rate of coefficients. Default: 0.4 on MNIST, 0.12 on CIFAR-10.",
         ),
     ] = None,
     shift: Annotated[
@@ -40,14 +43,17 @@ def condense(
         typer.Option(
             min=0,
             max=16,
-            help="Pixels that images are moved by in training; default: none on MNIST, 4 on "
-            "CIFAR-10 from 30 epochs on (below: 2, and none for coefficients).",
+            help="Pixels by which training images are shifted at most. Default: 0 on MNIST; on "
+            "CIFAR-10 4 in trainings of 30 epochs and more, else 2 for weights and 0 for "
+            "coefficients.",
         ),
     ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
-            exists=True, dir_okay=False, help="File (.prw) whose coefficients are trained on."
+            exists=True,
+            dir_okay=False,
+            help="File (.prw) from whose coefficients the training starts.",
         ),
     ] = None,
     teacher: Annotated[
@@ -55,35 +61,38 @@ def condense(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="File (full.safetensors) of a trained network, whose outputs coefficients learn.",
+            help="File (full.safetensors) of a trained network, whose outputs are learnt, too.",
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option(help="Train all weights as well; pruning does so in any case.")
+        bool, typer.Option(help="Train all weights, too; pruning does so in any case.")
     ] = True,
     pruning: Annotated[
-        bool, typer.Option(help="Prune to the sizes of the first basis's files.")
+        bool, typer.Option(help="Prune to the sizes of the files of the first basis.")
     ] = True,
     prune_to: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Prune to so many bytes; repeatable, needs no coefficients."),
+        typer.Option(min=1, help="Prune to this many bytes; repeatable, needs no coefficients."),
     ] = None,
     tune_epochs: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Of pruning; default: a third of --epochs, without it as many as of a training.",
+            help="Epochs of pruning. Default: a third of --epochs; without --epochs 5 on MNIST and "
+            "10 on CIFAR-10.",
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
     device: Device = None,
 ) -> None:
-    """Condense a classifier: train coefficients, write their file, compare it by accuracy and bytes
-    with the fully trained network and with magnitude pruning at equal bytes.
+    """Condense a classifier: train coefficients and write their file.
 
-    LeNet on MNIST (a minute an epoch or less), ResNet-20 on CIFAR-10 (minutes an epoch). Goes on
-    where it was interrupted. The data: mnist.npz or torchvision's MNIST/raw;
-    torchvision's cifar-10-batches-py or train|test/CLASS/*.jpg, as folder or .tar.gz.
+    It is compared, by accuracy and bytes, with the fully trained network and with a network that is
+    pruned by magnitude to the same bytes.
+
+    Trains LeNet on MNIST (a minute an epoch or less) or ResNet-20 on CIFAR-10 (minutes an epoch).
+    The same command goes on where it was interrupted. Data: mnist.npz or torchvision's MNIST/raw;
+    torchvision's cifar-10-batches-py, or train|test/CLASS/*.jpg in a folder or a .tar.gz file.
 
     Example: `pranc condense mnist mnist.npz -o runs/lenet -k 1000 -k 3000`
     """

@@ -63,6 +63,6 @@ def encode(
 def _show(bar: Callable[..., None], name: str) -> Callable[[pranc_codec.Progress], None]:
     def show(p: pranc_codec.Progress) -> None:
         text = f"{escape(name)}  {p.bpp_estimate:.3f} bpp  {p.psnr_db_estimate:.2f} dB"
-        bar(completed=p.step, total=p.steps, description=text)
+        bar(completed=p.iteration, total=p.iterations, description=text)
 
     return show

@@ -74,14 +74,14 @@ def _profile(h: pranc_codec.Header) -> str:
         network = f"{p.features} features, {p.depth} x {p.width} sine layers"
         return f"profile mlp, basis {p.basis}, seed {h.seed}, {p.k} coefficients, {network}"
     g = h.grid
-    return f"profile grid, prior {g.prior:08x}, step {g.step:.5f}, {g.k} coefficients"
+    return f"profile grid, prior {g.prior:08x}, step {g.q_step:.5f}, {g.k} coefficients"
 
 
 def _mlp_rows(analysis: pranc_codec.Analysis) -> list[dict[str, str]]:
     return [
         {
             "part": layer.name, "weights": f"{layer.weights}",
-            "coefficients": f"{layer.coefficients}", "step": f"{layer.step:.4f}",
+            "coefficients": f"{layer.coefficients}", "step": f"{layer.q_step:.4f}",
             "bits": f"{layer.bits:.0f}",
             "bits/coefficient": f"{layer.bits / layer.coefficients:.2f}",
         }

@@ -1,4 +1,4 @@
-"""`pranc report`"""
+"""The command `pranc report`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,37 +13,46 @@ from pranc_codec.commands.batch import progress_bar
 
 def report(
     results: Annotated[
-        list[Path], typer.Argument(help="Results (JSON), or folders of them.", show_default=False)
+        list[Path],
+        typer.Argument(help="Files of results (JSON), or folders of them.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")] = Path(
         "report"
     ),
-    title: Annotated[str, typer.Option(help="Of plot and page.")] = "Rate and distortion",
+    title: Annotated[
+        str, typer.Option(help="Title of the plot and the page.")
+    ] = "Rate and distortion",
     anchor: Annotated[
-        str | None, typer.Option(help="Curve that the others are compared with; default: first.")
+        str | None, typer.Option(help="Name of the curve to compare with. Default: the first.")
     ] = None,
-    low: Annotated[float | None, typer.Option(help="BD-rates from this PSNR on, dB.")] = None,
-    high: Annotated[float | None, typer.Option(help="BD-rates up to this PSNR, dB.")] = None,
+    low: Annotated[
+        float | None, typer.Option(help="Lower end of the PSNR interval of BD-rates, in dB.")
+    ] = None,
+    high: Annotated[
+        float | None, typer.Option(help="Upper end of the PSNR interval of BD-rates, in dB.")
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option(
-            exists=True, file_okay=False, help="Folder of the images, to show parts at equal bytes."
+            exists=True,
+            file_okay=False,
+            help="Folder of the images. With it, the page shows crops at equal bytes.",
         ),
     ] = None,
     crop: Annotated[
-        list[str] | None, typer.Option(help="Image to show, such as kodim03; repeatable.")
+        list[str] | None, typer.Option(help="Image to show a crop of, such as kodim03; repeatable.")
     ] = None,
-    crop_bpp: Annotated[float, typer.Option(help="Rate of what is shown.")] = 0.3,
+    crop_bpp: Annotated[float, typer.Option(help="Rate of the crops, in bits per pixel.")] = 0.3,
 ) -> None:
-    """Compare results: BD-rates (Markdown, CSV), a plot (PNG), and one interactive page (HTML).
+    """Compare results: BD-rates (Markdown, CSV), a plot (PNG), and an interactive page (HTML).
 
-    Results are files that `pranc evaluate` wrote, or any in CompressAI's schema:
+    Results are files written by `pranc evaluate`, or other files in CompressAI's schema:
 
         pranc report runs/webp.json runs/avif.json datasets/kodak/baselines/vtm.json
 
         pranc report datasets/kodak/results --anchor jpeg-444 --low 28 --high 39 --images images
 
-    BD-rates depend on the interval of PSNR that they are taken over: each states its own.
+    A BD-rate depends on the interval of PSNR that it is taken over, so each states its own.
     """
     if (low is None) != (high is None):
         raise typer.BadParameter("--low and --high go together")

@@ -1,7 +1,8 @@
 """`pranc train-prior`"""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -9,79 +10,84 @@ from rich.console import Console
 from pranc_codec.commands.options import Device
 from pranc_codec.device import device_of
 
+if TYPE_CHECKING:
+    from pranc_codec.training.options import TrainingOptions
+
 ROUNDED_PART: Final = 10
-"""The context model is trained for one part in so many more, rounded."""
+"""The rounded training has one part in so many of the iterations."""
 ROUNDED_SEEDS: Final = 1 << 20
-"""Above the seeds of rounds, so that no two trainings draw the same windows."""
+"""Added to the seed of the rounded training, so that no two trainings draw the same windows."""
 
 
 def train_prior(
     folder: Annotated[Path, typer.Argument(help="Photographs to train on.", show_default=False)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of checkpoints, logs and prior.")
+        Path, typer.Option("--output", "-o", help="Folder for checkpoints, logs and the prior.")
     ],
-    steps: Annotated[
+    iterations: Annotated[
         int,
         typer.Option(
-            min=1, help="Of each of the two networks; a tenth more of the first, rounded."
+            "--iterations",
+            "--steps",
+            min=1,
+            help="Of each of the two networks. The first gets a tenth more, rounded to integers.",
         ),
     ] = 15000,
-    crops: Annotated[int, typer.Option(min=1, help="Windows of a step.")] = 4,
+    crops: Annotated[int, typer.Option(min=1, help="Windows of an iteration.")] = 4,
     threads: Annotated[
-        int, typer.Option(help="Processor threads; beside a GPU all draw windows.")
+        int, typer.Option(help="Processor threads; beside a GPU all threads draw windows.")
     ] = 1,
     device: Device = None,
-    from_prior: Annotated[
-        bool, typer.Option(help="Start from the shipped prior of such symbols.")
-    ] = False,
+    from_prior: Annotated[bool, typer.Option(help="Start from the shipped prior.")] = False,
     fitted: Annotated[
         int,
         typer.Option(
-            min=0, help="Fit that many windows first, on the processor, and train on their symbols."
+            min=0,
+            help="Fit this many windows first, on the processor, and train on their symbols.",
         ),
     ] = 0,
     learning_rate: Annotated[
         float | None,
         typer.Option(
             min=1e-6,
-            help="At the start, but for the rounded steps. By default 0.0005 to 0.002, by network "
-            "and start.",
+            help="At the start; the rounded training is not affected. By default 0.0005 to "
+            "0.002, by network and start.",
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Another one, and another folder, for another round.")
+        int, typer.Option(help="Take another one, and another folder, for a further round.")
     ] = 0,
 ) -> None:
-    """Train a prior of the grid profile: first the context model, at the end rounded to integers,
-    then the residual network.
+    """Train a prior of the grid profile: the context model, rounded to integers at the end, and
+    then the enhancement network.
 
-    Takes hours; logs its validation to OUTPUT/*.log, and goes on where it was interrupted.
+    This takes hours. Validation is logged to OUTPUT/*.log. An interrupted training resumes when the
+    same command is given again.
 
-    The encoder may have two: one for transform coefficients as they are, trained without
-    `--fitted`, and one for latents that were fitted (effort 3 and above), which goes on from it or
-    from its own last round with `--from-prior --fitted`.
+    The encoder may use two priors: one for transform coefficients as they are, which is trained
+    without `--fitted`, and one for fitted latents (effort 3 and above), which is trained on from
+    the first with `--from-prior --fitted`.
 
     Examples:
 
-    - `pranc train-prior photographs/ -o runs/prior --steps 20000`
+    - `pranc train-prior photographs/ -o runs/prior --iterations 20000`
     - `pranc train-prior photographs/ -o runs/prior --crops 16`, on a GPU
-    - `pranc train-prior photographs/ -o runs/fitted --from-prior --fitted 1000 --steps 500`
+    - `pranc train-prior photographs/ -o runs/fitted --from-prior --fitted 1000 --iterations 500`
     """
-    from pranc_codec.training import (
-        context as context_training,
-        enhancement as enhancement_training,
-        fitted_windows,
-        pack_prior,
-    )
+    from pranc_codec.training.context import train_context
+    from pranc_codec.training.enhancement import train_enhancement
+    from pranc_codec.training.options import TrainingOptions
+    from pranc_codec.training.pack_prior import pack_prior
 
     if fitted and not from_prior:
         raise typer.BadParameter("fitted windows are too few to begin with: add --from-prior")
     output.mkdir(parents=True, exist_ok=True)
-    context, rounded, synthesis = (
-        output / f"{name}.pt" for name in ("context", "rounded", "synthesis")
+    context, rounded, enhancement = (
+        output / f"{name}.pt" for name in ("context", "rounded", "enhancement")
     )
-    options: dict[str, Any] = dict(
-        steps=steps,
+    options = TrainingOptions(
+        photos=folder,
+        iterations=iterations,
         crops=crops,
         threads=threads,
         device=str(device_of(device)),
@@ -90,17 +96,29 @@ def train_prior(
         seed=seed,
     )
     if fitted:
-        windows = output / "fitted"
-        for count, held_out in ((fitted, False), (max(8, fitted // 20), True)):
-            fitted_windows.main(
-                folder, windows, count=count, held_out=held_out, threads=threads, seed=seed
-            )
-        options |= dict(fitted=windows)
-    context_training.main(folder, context, **options)
-    in_integers = options | dict(
-        steps=-(-steps // ROUNDED_PART), seed=seed + ROUNDED_SEEDS, learning_rate=None
+        options = _with_fitted_windows(options, output / "fitted", fitted)
+    train_context(options, context)
+    in_integers = replace(
+        options,
+        iterations=-(-iterations // ROUNDED_PART),
+        seed=seed + ROUNDED_SEEDS,
+        learning_rate=None,
     )
-    context_training.main(folder, rounded, **in_integers, rounded_from=context)
-    enhancement_training.main(folder, rounded, synthesis, **options)
-    pack_prior.main(rounded, synthesis, output / "grid.safetensors")
+    train_context(in_integers, rounded, rounded_from=context)
+    train_enhancement(options, rounded, enhancement)
+    pack_prior(rounded, enhancement, output / "grid.safetensors")
     Console().print(f"prior: {output / 'grid.safetensors'}")
+
+
+def _with_fitted_windows(
+    options: "TrainingOptions", windows: Path, count: int
+) -> "TrainingOptions":
+    """Fit windows to train on, and some to validate; options that train on them."""
+    from pranc_codec.training.fitted_windows import fit_windows
+
+    for number, held_out in ((count, False), (max(8, count // 20), True)):
+        fit_windows(
+            options.photos, windows, count=number, held_out=held_out, threads=options.threads,
+            seed=options.seed,
+        )  # fmt: skip
+    return replace(options, fitted=windows)

@@ -1,4 +1,4 @@
-"""The experiments behind `pranc condense`: what is run, in which order, with progress bars."""
+"""What `pranc condense` runs, in which order, with progress bars."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -33,7 +33,13 @@ def run_condense(
     threads: int,
     device: torch.device,
 ) -> str:
-    """Run what is missing in the folder; a table of all results there."""
+    """Run the experiments whose results are not in the output folder yet.
+
+    kind: "mnist" or "cifar10". data: the user's copy of it. output: folder of checkpoints, files,
+    results and the plot. The other arguments are the options of `pranc condense`; None stands for
+    the task's own setting. Returns a Markdown table of all results in the folder. Raises
+    InvalidArgument for arguments that cannot be, before the first training starts.
+    """
     torch.set_num_threads(threads)
     task = task_of(kind) if epochs is None else task_of(kind).with_epochs(epochs)
     task = task if tune_epochs is None else task.with_tune_epochs(tune_epochs)
@@ -46,14 +52,15 @@ def run_condense(
             device=device, start=start, teacher=teacher,
         )  # fmt: skip
         for basis, k in product(bases, coefficients):
-            experiment.new_pranc(basis, k)  # refuses what cannot be, before the first training
+            experiment.new_pranc(basis, k)  # raises for a wrong basis or k before any training
         sizes = {basis: [experiment.pranc(basis, k) for k in coefficients] for basis in bases}
         if full or pruning or prune_to:
             experiment.full()
         for size in [*(sizes[bases[0]] if pruning else []), *prune_to]:
             experiment.pruned(size)
     results = read_results(output)
-    if any(result["name"] != "full" for result in results):  # which has a line, but no point
+    # The full network is a line in the plot; the axes need at least one point.
+    if any(result["name"] != "full" for result in results):
         plot_results(results, output / "accuracy.png")
     return as_table(results)
 
@@ -66,13 +73,13 @@ def _bars() -> Progress:
 
 
 def _bar_of(bars: Progress) -> Callable[[str], training.Progress]:
-    """A bar per training, as a plain callback."""
+    """A function that adds a bar for a training and returns the callback that moves it."""
 
     def bar_of(name: str) -> training.Progress:
-        task = bars.add_task(name, total=None, state="")
+        bar = bars.add_task(name, total=None, state="")
 
         def show(done: int, total: int, state: str) -> None:
-            bars.update(task, completed=done, total=total, state=state)
+            bars.update(bar, completed=done, total=total, state=state)
 
         return show
 

@@ -5,7 +5,7 @@
     cifar10    a folder or .tar.gz of train|test/CLASS/NAME.jpg, or torchvision's
                cifar-10-batches-py
 
-Each may be given itself or as the folder that holds it. torchvision is not needed.
+A path may name these files and folders or the folder that contains them. torchvision is not needed.
 """
 
 import gzip
@@ -28,27 +28,27 @@ from torch import Tensor
 
 from pranc_codec.errors import InvalidArgument
 
-VALIDATION: Final = 5000
-DAMAGED: Final = (
+VALIDATION_IMAGES: Final = 5000
+READ_ERRORS: Final = (
     EOFError, IndexError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile,
     zlib.error,
 )  # fmt: skip
-"""What the readers of other people's formats raise."""
+"""What the readers of NumPy, gzip, zip and pickle raise for damaged files."""
 JPEG_NOTE: Final = "CIFAR-10 recompressed as JPEG"
 Arrays = dict[str, npt.NDArray[Any]]
-ALLOWED: Final = {
+PICKLE_GLOBALS: Final = {
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "_reconstruct"),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("_codecs", "encode"),
 }
-"""What a pickle of arrays may call."""
+"""The functions and classes that a pickle of arrays may use."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Images and the classes they show."""
+    """Images and the class of each."""
 
     images: UInt8[Tensor, "n c h w"]
     labels: Int[Tensor, " n"]
@@ -56,7 +56,10 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """`name` is what has to stand beside a figure. mean and deviation: per channel, of `train`."""
+    """A data set in three parts.
+
+    name: as it has to be quoted beside results. mean, deviation: of each channel of `train`.
+    """
 
     name: str
     train: Split
@@ -66,7 +69,7 @@ class Dataset:
     deviation: Float[Tensor, "c 1 1"]
 
     def normalize(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Images as the networks take them."""
+        """Images as networks take them: float32, mean 0, deviation 1, channels last."""
         normalized = (images.float() - self.mean.to(images.device)) / self.deviation.to(
             images.device
         )
@@ -74,30 +77,42 @@ class Dataset:
 
 
 def load_dataset(kind: str, path: Path) -> Dataset:
-    """The data set of that kind; 5000 training images, drawn once, are for validation."""
+    """Read a data set.
+
+    kind: "mnist" or "cifar10". path: a file or folder of those listed above.
+
+    `VALIDATION_IMAGES` of the training images become the validation images, the same ones every
+    time. Raises InvalidArgument if the files are missing or damaged.
+    """
     readers = {"mnist": _read_mnist, "cifar10": _read_cifar10}
     if kind not in readers:
         raise InvalidArgument(f"unknown data set {kind!r}: use one of {', '.join(readers)}")
     try:
         name, arrays = readers[kind](path)
-    except InvalidArgument:  # which is a ValueError, and says what it has to
+    except InvalidArgument:  # a ValueError too, but its message is complete
         raise
-    except DAMAGED as error:
+    except READ_ERRORS as error:
         raise InvalidArgument(
-            f"{path} is damaged, or not laid out as {kind} is: {type(error).__name__}: {error}"
+            f"{path} is damaged, or not a copy of {kind}: {type(error).__name__}: {error}"
         ) from error
-    return split(name, arrays, validation=VALIDATION)
+    return split(name, arrays, validation=VALIDATION_IMAGES)
 
 
 def split(name: str, arrays: Arrays, *, validation: int) -> Dataset:
-    """x_train, y_train, x_test, y_test with images as (n, h, w) or (n, h, w, 3)."""
+    """A data set from arrays.
+
+    arrays: x_train, y_train, x_test and y_test; images are uint8 of (n, h, w) or (n, h, w, 3),
+    labels are (n,). validation: number of training images that become validation images.
+
+    Raises InvalidArgument for missing arrays or too few training images.
+    """
     for key in ("x_train", "y_train", "x_test", "y_test"):
         if key not in arrays:
-            raise InvalidArgument(f"{name}: {key} is missing, there are {', '.join(arrays)}")
+            raise InvalidArgument(f"{name}: {key} is missing; there are {', '.join(arrays)}")
     if len(arrays["x_train"]) <= validation:
         raise InvalidArgument(
             f"{name}: {len(arrays['x_train'])} training images, of which {validation} are for "
-            "validation: more are needed"
+            "validation: none would be left to train on"
         )
     order = np.random.default_rng(0).permutation(len(arrays["x_train"]))
     train, held_out = order[:-validation], order[-validation:]
@@ -121,7 +136,7 @@ def _split_of(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
 
 
 def _find(path: Path, names: tuple[str, ...]) -> Path | None:
-    """`path` if it has one of the names, else what has such a name below it."""
+    """`path` itself if it has one of the names, else a file or folder of such a name in it."""
     candidates = [path, *(path / name for name in names)]
     return next((c for c in candidates if c.exists() and c.name in {Path(n).name for n in names}),
                 None)  # fmt: skip
@@ -135,11 +150,11 @@ def _read_mnist(path: Path) -> tuple[str, Arrays]:
         names = {"x_train": "train-images-idx3", "y_train": "train-labels-idx1",
                  "x_test": "t10k-images-idx3", "y_test": "t10k-labels-idx1"}  # fmt: skip
         return "MNIST", {key: _read_idx(raw, name) for key, name in names.items()}
-    raise InvalidArgument(f"{path}: neither mnist.npz nor torchvision's MNIST/raw is there")
+    raise InvalidArgument(f"{path} contains neither mnist.npz nor torchvision's MNIST/raw")
 
 
 def _read_idx(folder: Path, name: str) -> npt.NDArray[np.uint8]:
-    """An idx file of bytes: two zeros, type 8, dimensions, big-endian sizes, values."""
+    """An idx file of bytes: two zeros, type 8, number of dimensions, big-endian sizes, values."""
     plain = folder / f"{name}-ubyte"
     data = plain.read_bytes() if plain.exists() else gzip.decompress(
         plain.with_name(plain.name + ".gz").read_bytes()
@@ -159,7 +174,7 @@ def _read_cifar10(path: Path) -> tuple[str, Arrays]:
         found[part].append((label, np.asarray(image)))
     classes = sorted({label for label, _ in found["train"]})
     if len(classes) != 10 or not found["test"]:
-        raise InvalidArgument(f"{path}: no train|test/CLASS/*.jpg of ten classes are there")
+        raise InvalidArgument(f"{path} contains no train|test/CLASS/*.jpg of ten classes")
     arrays = {f"x_{part}": np.stack([image for _, image in found[part]]) for part in found}
     labels = {
         f"y_{part}": np.array([classes.index(label) for label, _ in found[part]]) for part in found
@@ -168,7 +183,7 @@ def _read_cifar10(path: Path) -> tuple[str, Arrays]:
 
 
 def _files_of_archive(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """(train or test, class, bytes) of each JPEG of a .tar.gz."""
+    """Yield ("train" or "test", class, bytes) of each JPEG in a .tar.gz archive."""
     try:
         with tarfile.open(path) as archive:
             for member in archive:
@@ -181,28 +196,31 @@ def _files_of_archive(path: Path) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _files_of_folder(path: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Yield the same of each JPEG in a folder."""
     for part in ("train", "test"):
         for file in sorted(path.glob(f"{part}/*/*.jpg")):
             yield part, file.parent.name, file.read_bytes()
 
 
-class _Arrays(pickle.Unpickler):
-    """Reads torchvision's batches, which are pickles: NumPy arrays and nothing else."""
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads torchvision's batches, which are pickles, and refuses all but NumPy arrays in them."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in ALLOWED:
+        if (module, name) in PICKLE_GLOBALS:
             return super().find_class(module, name)
-        raise InvalidArgument(f"a batch of CIFAR-10 holds {module}.{name}: it is not read")
+        raise InvalidArgument(
+            f"a batch of CIFAR-10 uses {module}.{name}: it is not read, only arrays are allowed"
+        )
 
 
 def _read_batches(folder: Path) -> Arrays:
-    """torchvision's cifar-10-batches-py: rows of 3072 bytes, red then green then blue."""
+    """torchvision's cifar-10-batches-py, whose rows are 3072 bytes: red, then green, then blue."""
 
     def read(names: list[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         images, labels = [], []
         for name in names:
             with (folder / name).open("rb") as file:
-                batch = _Arrays(file, encoding="bytes").load()
+                batch = _ArrayUnpickler(file, encoding="bytes").load()
             images.append(batch[b"data"])
             labels.extend(batch[b"labels"])
         pixels = np.concatenate(images).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)

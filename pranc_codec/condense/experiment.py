@@ -1,7 +1,7 @@
-"""One experiment: full training, PRANC at several k and bases, pruning at the files' sizes.
+"""One experiment: full training, coefficients of several numbers and bases, pruning to file sizes.
 
-Every choice is made on validation images. A result is written once, after the test images were
-seen once, and is not made again; trainings go on from their checkpoints.
+Every choice is made on validation images. The test images are used once, right before a result is
+written; what has a result is not run again. Trainings resume from their checkpoints.
 """
 
 import hashlib
@@ -27,32 +27,34 @@ from pranc_codec.condense.pruning import (
     unpack_pruned,
 )
 from pranc_codec.condense.statistics import measure_statistics
-from pranc_codec.condense.tasks import Task
+from pranc_codec.condense.tasks import ClassifierTask
 from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import sha256_of, write_atomically
-from pranc_codec.pranc.file import default_step
+from pranc_codec.pranc.file import default_q_step
 from pranc_codec.pranc.model import Pranc
 from pranc_codec.pranc.module_tensors import normalization
 from pranc_codec.resume import check_settings
 
 STEPS_PER_DEVIATION: Final = (2, 3, 4, 6, 8, 16, 32)
+"""Quantizations that are tried, as root mean square of the coefficients / step."""
 TOLERANCE: Final = 0.001
-"""How much validation accuracy a coarser quantization may cost."""
+"""Validation accuracy that a coarser quantization may lose."""
 METHOD: Final = {"statistics": "measured"}
-"""How files come of trained networks; results of another way are not taken for ours."""
+"""How a trained network becomes a file; results that were made in another way are refused."""
 SEED: Final = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A task on its data, and the folder of its checkpoints, files and results.
+    """A task, its data, and a folder of checkpoints, files and results.
 
-    start: a file whose coefficients a training goes on from; of the same basis and k.
-    teacher: a file as `full` writes it, of a network whose outputs coefficients learn too.
+    progress: called with the name of a training, returns the callback that is told its progress.
+    start: a .prw file of the same basis and k; trainings start from its coefficients. teacher: a
+    file that `full` wrote; coefficients also learn the outputs of its network.
     """
 
-    task: Task
+    task: ClassifierTask
     dataset: Dataset
     folder: Path
     progress: Callable[[str], Progress]
@@ -61,7 +63,7 @@ class Experiment:
     teacher: Path | None = None
 
     def full(self) -> nn.Module:
-        """The plain network, trained, and its file."""
+        """Train the plain network, write its file and its result, and return it."""
         torch.manual_seed(SEED)
         network, recipe = self._new(), self.task.full
         training = Training(network, momentum(network, recipe), self.dataset, recipe)
@@ -76,7 +78,7 @@ class Experiment:
         return network
 
     def pranc(self, basis: str, k: int) -> int:
-        """Coefficients, trained; their file's bytes."""
+        """Train k coefficients, write their file and their result; return the bytes of the file."""
         name = f"{basis}-{k}"
         path, network = self.folder / f"{name}.prw", self.new_pranc(basis, k)
         training = self.training_of(network)
@@ -93,7 +95,7 @@ class Experiment:
         return path.stat().st_size
 
     def training_of(self, network: Pranc) -> Training:
-        """The training of a network's coefficients, at its first step."""
+        """The training of a network's coefficients, before its first iteration."""
         recipe = self.task.coefficients
         return Training(
             network, adam(network, recipe), self.dataset, recipe, self._read_teacher(),
@@ -101,23 +103,23 @@ class Experiment:
         )  # fmt: skip
 
     def new_pranc(self, basis: str, k: int) -> Pranc:
-        """The network before training: all but normalization is generated."""
+        """The network before training; everything but normalization layers is generated."""
         module = self.task.build()
         if self.start is None:
             return Pranc(
                 module, coefficients=k, seed=SEED, basis=basis, exclude=normalization(module),
-                hold=True, device=self.device,
+                cache=True, device=self.device,
             )  # fmt: skip
         found = self._read(self.start.read_bytes())
         if (found.basis, found.counts.coefficients) != (basis, k):
             raise InvalidArgument(
                 f"{self.start} has {found.counts.coefficients} coefficients of basis "
-                f"{found.basis}, asked for are {k} of {basis}"
+                f"{found.basis}, but {k} of {basis} are asked for"
             )
         return found
 
     def _sources(self) -> dict[str, str]:
-        """SHA-256 of the files that trainings of coefficients rest on."""
+        """SHA-256 of the files that trainings of coefficients start from or learn from."""
         files = dict(start=self.start, teacher=self.teacher)
         return {name: sha256_of(path) for name, path in files.items() if path is not None}
 
@@ -125,7 +127,7 @@ class Experiment:
         return None if self.teacher is None else self._read_plain(self.teacher)
 
     def _read_plain(self, path: Path) -> nn.Module:
-        """The plain network of a file as `full` writes it."""
+        """The plain network of a file that `full` wrote."""
         network = self._new()
         try:
             network.load_state_dict(load(path.read_bytes()))
@@ -136,7 +138,11 @@ class Experiment:
         return network
 
     def pruned(self, target_bytes: int) -> None:
-        """The plain network, pruned while it is trained on, in at most so many bytes if it fits."""
+        """Prune the plain network while it is trained on; write its file and its result.
+
+        target_bytes: the largest size of the file. If even a network without weights takes more
+        bytes, nothing is written.
+        """
         name, recipe = f"pruned-{target_bytes}", self.task.tune
         network = self.full()
         training = Training(
@@ -146,11 +152,11 @@ class Experiment:
         if self._is_done(name, training):
             return
         density = largest_density(network, 4, target_bytes)
-        if density == 0:  # everything else takes more bytes already
+        if density == 0:  # biases, normalization and buffers alone take more
             self.progress(name)(1, 1, "no pruned network is that small")
             return
-        training.after_step = lambda: prune(
-            network, density_at(training.step / training.steps, density)
+        training.after_iteration = lambda: prune(
+            network, density_at(training.iteration / training.iterations, density)
         )
         history = training.run(self.folder / f"{name}.pt", self.progress(f"pruned {target_bytes}"))
         data = max(self._pruned_files(network, target_bytes), key=self._validate_pruned)
@@ -167,7 +173,7 @@ class Experiment:
         return self.task.build().to(self.device)
 
     def _is_done(self, name: str, training: Training) -> bool:
-        """Whether there is a result, which is refused if it is of other settings."""
+        """Whether there is a result. Raises InvalidArgument if it is of other settings."""
         path = self.folder / f"{name}.json"
         if not path.exists():
             return False
@@ -176,11 +182,14 @@ class Experiment:
         return True
 
     def _read(self, data: bytes) -> Pranc:
-        return Pranc.from_bytes(data, self.task.build(), hold=True, device=self.device)
+        return Pranc.from_bytes(data, self.task.build(), cache=True, device=self.device)
 
     def _coarsest(self, network: Pranc) -> tuple[bytes, int]:
-        """The file of the coarsest quantization whose validation accuracy is within the tolerance
-        of the finest one's, and its steps per deviation."""
+        """The file with the coarsest quantization that is accurate enough.
+
+        Its validation accuracy is at most `TOLERANCE` below that of the finest quantization.
+        Returns the bytes and the steps per deviation.
+        """
         finest = self._quantized(network, STEPS_PER_DEVIATION[-1])
         wanted = self._validate(self._read(finest)) - TOLERANCE
         for steps in STEPS_PER_DEVIATION[:-1]:
@@ -190,20 +199,23 @@ class Experiment:
         return finest, STEPS_PER_DEVIATION[-1]
 
     def _quantized(self, network: Pranc, steps: int) -> bytes:
-        """A file whose statistics are those of its quantized coefficients."""
-        step = default_step(network.coefficients(), steps)
-        quantized = self._read(network.to_bytes(step=step))
+        """A file whose batch statistics are measured with its quantized coefficients."""
+        q_step = default_q_step(network.coefficients(), steps)
+        quantized = self._read(network.to_bytes(q_step=q_step))
         measure_statistics(quantized, self.dataset)
-        return quantized.to_bytes(step=step)
+        return quantized.to_bytes(q_step=q_step)
 
     def _pruned_files(self, network: nn.Module, target_bytes: int) -> list[bytes]:
-        """For several steps, the file with the density that fits."""
+        """Files for several quantization steps, each with the density that fits the size."""
         files = [self._pruned_file(network, n, target_bytes) for n in STEPS_PER_DEVIATION[:4]]
         return [data for data in files if len(data) <= target_bytes] or files
 
     def _pruned_file(self, network: nn.Module, steps: int, target_bytes: int) -> bytes:
-        """How many bytes the statistics take is known at the end: what is too much then is taken
-        off the target."""
+        """The file for one quantization, with the largest density that fits.
+
+        The size of the batch statistics is known only after they were measured, at the end. If the
+        file is too large then, the excess is taken off the size that the weights may have.
+        """
         candidate, room = self._new(), target_bytes
         while True:
             candidate.load_state_dict(network.state_dict())
@@ -231,7 +243,7 @@ class Experiment:
     def _report(
         self, name: str, network: nn.Module, file_bytes: int, training: Training, **more: Any
     ) -> None:
-        """Write the result; it is the last step, and the only one that sees the test images."""
+        """Write the result. This comes last, and nothing else uses the test images."""
         predictions = predict(network, self.dataset, self.dataset.test)
         result = dict(
             name=name,

@@ -1,4 +1,4 @@
-"""The classifiers of the experiments, written out so that nothing but torch is needed."""
+"""The classifiers of the experiments. They need no package but torch."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +10,11 @@ from torch.nn import functional as F
 
 
 def lenet() -> nn.Module:
-    """LeNet-5 for grey images of 28x28, with rectifiers and maxima: 44,426 parameters."""
+    """LeNet-5 for grey images of 28x28, with ReLU and max pooling: 44,426 parameters.
+
+    After LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of
+    the IEEE, 1998, section II.B.
+    """
     return nn.Sequential(
         nn.Conv2d(1, 6, 5),
         nn.ReLU(),
@@ -32,7 +36,10 @@ def _conv3x3(inputs: int, outputs: int, stride: int) -> nn.Conv2d:
 
 
 class PaddedShortcut(nn.Module):
-    """Every second position, new channels filled with zeros: a shortcut without parameters."""
+    """A shortcut without parameters: every second position, with zeros in the new channels.
+
+    He et al., "Deep residual learning for image recognition", CVPR 2016, section 3.3, option A.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -43,7 +50,7 @@ class PaddedShortcut(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with normalization, and a shortcut around them."""
+    """Two 3x3 convolutions with batch normalization, and a shortcut around them."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, shortcut: nn.Module) -> None:
         super().__init__()
@@ -59,7 +66,7 @@ class Block(nn.Module):
 def _stages(
     widths: list[int], blocks: int, shortcut: Callable[[int, int], nn.Module]
 ) -> list[nn.Module]:
-    """Stages of equal blocks; from the second on, a stage starts with stride 2."""
+    """Residual blocks, `blocks` for each width; every width but the first starts with stride 2."""
     out: list[nn.Module] = []
     inputs = widths[0]
     for stage, width in enumerate(widths):
@@ -100,5 +107,5 @@ MODELS: Final[dict[str, Callable[[], nn.Module]]] = {
 
 @torch.no_grad()
 def parameters_of(module: nn.Module) -> int:
-    """How many parameters a module has."""
+    """Number of elements of all parameters of a module."""
     return sum(p.numel() for p in module.parameters())

@@ -1,15 +1,17 @@
-"""Magnitude pruning, the rival: the largest weights of the whole network stay, the rest is zero.
+"""Magnitude pruning, the rival of PRANC: only the largest weights of the whole network remain.
 
-Its files are real too, and coded as ours are: which weights remain under their exact frequency,
-numbers quantized and range-coded, buffers as beside coefficients.
+Its files are complete and coded with the same means as those of coefficients: the positions of the
+remaining weights under their exact frequency, weights quantized and range-coded, buffers in the
+same section.
 
-    file := per parameter, in `named_parameters`' order:
-                remaining varint, step u8, row u8       (`model_format`)
-            length varint, stream: per parameter, if it has two or more dimensions, a zero or a
-                one for each of its numbers; then its symbols
-            the buffers (`side_tensors`)
+    file := for each parameter, in the order of `named_parameters`:
+                remaining varint, step u8, row u8       as in `pranc.file_format`
+            length varint, then a range-coded stream of that length; for each parameter
+                its mask, a 0 or a 1 for each weight, if it has two or more dimensions
+                the symbols of its remaining weights
+            the buffers, as `pranc.stored_tensors` packs them
 
-Parameters of one dimension are never pruned.
+One-dimensional parameters are never pruned.
 """
 
 from collections.abc import Iterator
@@ -20,24 +22,28 @@ import torch
 from torch import Tensor, nn
 
 from pranc_codec.entropy import range_coder
-from pranc_codec.entropy.tables import TOTAL, Row, rows
+from pranc_codec.entropy.tables import TOTAL, TableRow, rows
 from pranc_codec.format.fields import Reader, pack_varint
-from pranc_codec.format.parameters import step_of_code
-from pranc_codec.pranc.file import code_of_step, default_step, symbols_of
+from pranc_codec.format.parameters import q_step_of_code
+from pranc_codec.pranc.file import code_of_q_step, default_q_step, symbols_of
 from pranc_codec.pranc.module_tensors import TensorInfo, tensors_of
 from pranc_codec.pranc.stored_tensors import pack_tensors, unpack_tensors
 
 VECTOR_STEPS: Final = 16
+"""Quantization steps in the root mean square of a one-dimensional parameter."""
 
 
 def prunable(module: nn.Module) -> Iterator[Tensor]:
-    """Weights of layers, not their offsets and not normalization."""
+    """Weights of layers: parameters of two or more dimensions, without biases and normalization."""
     return (p for p in module.parameters() if p.dim() > 1)
 
 
 @torch.no_grad()
 def prune(module: nn.Module, density: float) -> None:
-    """Zero all but the largest weights, in place. density: part of the weights that remains."""
+    """Zero all but the largest weights, in place.
+
+    density: part of the weights that remains; at least one weight does.
+    """
     weights = list(prunable(module))
     magnitudes = torch.cat([w.abs().flatten() for w in weights])
     remaining = max(1, min(len(magnitudes), round(density * len(magnitudes))))
@@ -47,57 +53,60 @@ def prune(module: nn.Module, density: float) -> None:
 
 
 def density_at(done: float, final: float) -> float:
-    """Density during training: falls from 1 to `final` with the cube of what is left of the first
-    half (Zhu & Gupta, "To prune, or not to prune", 2017), and stays there."""
+    """Density when the part `done` of the training is over.
+
+    It falls from 1 to `final` during the first half, as a cubic function, and stays there (Zhu &
+    Gupta, "To prune, or not to prune", arXiv 1710.01878, section 3).
+    """
     return final + (1 - final) * max(0.0, 1 - 2 * done) ** 3
 
 
 @torch.no_grad()
 def pack_pruned(module: nn.Module, steps_per_deviation: int) -> bytes:
-    """A pruned module as bytes; `unpack_pruned` is the inverse, up to quantization."""
+    """The file of a pruned module; `unpack_pruned` is the inverse, up to quantization."""
     return pack_weights(module, steps_per_deviation) + pack_buffers(module)
 
 
 @torch.no_grad()
 def pack_weights(module: nn.Module, steps_per_deviation: int) -> bytes:
-    """The file up to its buffers.
+    """The file of a pruned module without its buffers.
 
-    steps_per_deviation: root mean square of a tensor's remaining weights over its step. Parameters
-    of one dimension have `VECTOR_STEPS`.
+    steps_per_deviation: root mean square of a parameter's remaining weights divided by its
+    quantization step; one-dimensional parameters have `VECTOR_STEPS` instead.
     """
     header, encoder = b"", range_coder.Encoder()
     for parameter in module.parameters():
         flat, pruned = parameter.flatten().cpu(), parameter.dim() > 1
         remaining = flat[flat != 0] if pruned else flat
         steps = steps_per_deviation if pruned else VECTOR_STEPS
-        code = code_of_step(default_step(remaining, steps) if len(remaining) else 1.0)
-        symbols = symbols_of(remaining, step_of_code(code))
+        code = code_of_q_step(default_q_step(remaining, steps) if len(remaining) else 1.0)
+        symbols = symbols_of(remaining, q_step_of_code(code))
         row = range_coder.cheapest_row(symbols)
         header += pack_varint(len(remaining)) + bytes([code, row])
         if pruned:
-            encoder.encode((flat != 0).int().numpy(), _row_of(len(remaining), len(flat)))
+            encoder.encode((flat != 0).int().numpy(), _mask_row(len(remaining), len(flat)))
         encoder.encode(symbols, rows()[row])
     stream = encoder.finish()
     return header + pack_varint(len(stream)) + stream
 
 
 def pack_buffers(module: nn.Module) -> bytes:
-    """The rest of the file."""
+    """The buffers of a module, as they end its file."""
     infos = _buffers_of(module)
     return pack_tensors(infos, module.state_dict(), {}, half=True) if infos else b""
 
 
 @torch.no_grad()
 def unpack_pruned(data: bytes, module: nn.Module) -> None:
-    """Fill a module of the same architecture."""
+    """Set a module of the same architecture to the weights and buffers of a file."""
     reader, parameters = Reader(data), list(module.parameters())
-    heads = [(reader.varint(), step_of_code(reader.u8()), reader.u8()) for _ in parameters]
+    heads = [(reader.varint(), q_step_of_code(reader.u8()), reader.u8()) for _ in parameters]
     decoder = range_coder.Decoder(reader.take(reader.varint()))
     for parameter, (remaining, step, row) in zip(parameters, heads, strict=True):
         size = parameter.numel()
         mask = np.ones(size, dtype=bool)
         if parameter.dim() > 1:
-            mask = decoder.decode(size, _row_of(remaining, size)) == 1
+            mask = decoder.decode(size, _mask_row(remaining, size)) == 1
         values = np.zeros(size)
         values[mask] = decoder.decode(remaining, rows()[row]) * step
         parameter.copy_(torch.from_numpy(values).view(parameter.shape))
@@ -108,15 +117,15 @@ def unpack_pruned(data: bytes, module: nn.Module) -> None:
 
 
 def largest_density(module: nn.Module, steps_per_deviation: int, target_bytes: int) -> float:
-    """The density at which the module's file is just within `target_bytes`, by bisection."""
-    kept = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    """The largest density whose file fits in `target_bytes`, by bisection; 0 if none does."""
+    saved = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     low, high = 0.0, 1.0
     for _ in range(12):
         density = (low + high) / 2
         prune(module, density)
         fits = len(pack_pruned(module, steps_per_deviation)) <= target_bytes
         low, high = (density, high) if fits else (low, density)
-        module.load_state_dict(kept)
+        module.load_state_dict(saved)
     return low
 
 
@@ -124,8 +133,8 @@ def _buffers_of(module: nn.Module) -> list[TensorInfo]:
     return [info for info in tensors_of(module) if not info.parameter]
 
 
-def _row_of(remaining: int, size: int) -> Row:
-    """Zeros and ones with (nearly) their frequencies; the escape is never used."""
+def _mask_row(remaining: int, size: int) -> TableRow:
+    """A row for the zeros and ones of a mask, with nearly their frequencies; nothing escapes."""
     ones = min(max(remaining * TOTAL // max(size, 1), 1), TOTAL - 2)
     frequencies = np.array([TOTAL - 1 - ones, ones, 1], dtype=np.uint32)
-    return Row(smallest=0, largest=1, frequencies=frequencies)
+    return TableRow(smallest=0, largest=1, frequencies=frequencies)

@@ -1,4 +1,4 @@
-"""Results of the experiments: read, as a table, as a picture of accuracy over bytes."""
+"""Results of the experiments: read from a folder, as a table, and as a plot."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LABELS: Final = {
 
 
 def read_results(folder: Path) -> list[Result]:
-    """All results of a folder, small files first; other JSON files are passed over."""
+    """All results in a folder, those of small files first; other JSON files are ignored."""
     read = [_read(path) for path in folder.glob("*.json")]
     found = [r for r in read if "file_bytes" in r and "network" in r]
     return sorted(found, key=lambda result: (result["file_bytes"], result["name"]))
@@ -30,13 +30,13 @@ def read_results(folder: Path) -> list[Result]:
 def _read(path: Path) -> Result:
     try:
         found = json.loads(path.read_text())
-    except ValueError:  # somebody else's, and no JSON or no text
+    except ValueError:  # no JSON, or not even text
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def as_table(results: Sequence[Result]) -> str:
-    """A Markdown table; the first line says the data set."""
+    """A Markdown table after a line that names the network and the data set."""
     if not results:
         return "no results"
     head = f"{results[0]['network']} on {results[0]['dataset']}"
@@ -48,7 +48,7 @@ def as_table(results: Sequence[Result]) -> str:
 
 
 def plot_results(results: Sequence[Result], path: Path) -> None:
-    """Test accuracy over bytes on the wire; the fully trained network is a line."""
+    """Write a PNG of test accuracy over file size; the fully trained network is a dashed line."""
     figure = Figure(figsize=(7.2, 4.8), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     for kind, colour in COLOURS.items():
@@ -66,7 +66,7 @@ def plot_results(results: Sequence[Result], path: Path) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_minor_formatter("")
-    axes.set_xlabel("bytes of the file")
+    axes.set_xlabel("file size (bytes)")
     axes.set_ylabel("test accuracy (%)")
     axes.set_title(f"{results[0]['network']} on {results[0]['dataset']}", loc="left")
     axes.grid(color="#e6e6e6", which="both", linewidth=0.6)

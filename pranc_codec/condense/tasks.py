@@ -1,4 +1,7 @@
-"""What is trained on what, and how: the settings were chosen on validation images."""
+"""Which network is trained on which data set, and how.
+
+The settings were chosen on validation images.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,10 +15,14 @@ from pranc_codec.errors import InvalidArgument
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """A network and a data set. full, coefficients: how weights and coefficients are trained;
-    tune: how what pruning leaves is trained on. long_shift: by how many pixels images are moved in
-    a training of LONG epochs and more, which would learn the images by heart."""
+class ClassifierTask:
+    """A network, its data set, and how it is trained.
+
+    dataset: "mnist" or "cifar10". network: its name in results. build: makes an untrained one.
+    full, coefficients: how all weights and how coefficients are trained. tune: how a trained
+    network is trained on while it is pruned. long_shift: by up to how many pixels images are
+    shifted in trainings of `LONG_EPOCHS` epochs and more, which would otherwise overfit.
+    """
 
     dataset: str
     network: str
@@ -25,22 +32,22 @@ class Task:
     tune: Recipe
     long_shift: int = 0
 
-    def with_epochs(self, epochs: int) -> "Task":
-        """Other numbers of epochs: the same for weights and coefficients, a third to tune."""
+    def with_epochs(self, epochs: int) -> "ClassifierTask":
+        """The task with another number of epochs for weights and coefficients; a third to tune."""
         task = replace(
             self,
             full=replace(self.full, epochs=epochs),
             coefficients=replace(self.coefficients, epochs=epochs),
             tune=replace(self.tune, epochs=max(1, epochs // 3)),
         )
-        return task.with_shift(self.long_shift) if epochs >= LONG else task
+        return task.with_shift(self.long_shift) if epochs >= LONG_EPOCHS else task
 
-    def with_tune_epochs(self, epochs: int) -> "Task":
-        """Another number of epochs to tune what pruning leaves."""
+    def with_tune_epochs(self, epochs: int) -> "ClassifierTask":
+        """The task with another number of epochs to train on while pruning."""
         return replace(self, tune=replace(self.tune, epochs=epochs))
 
-    def with_shift(self, shift: int) -> "Task":
-        """Images are moved by up to so many pixels in each training."""
+    def with_shift(self, shift: int) -> "ClassifierTask":
+        """The task with images shifted by up to `shift` pixels in each training."""
         return replace(
             self,
             full=replace(self.full, shift=shift),
@@ -48,18 +55,18 @@ class Task:
             tune=replace(self.tune, shift=shift),
         )
 
-    def with_learning_rate(self, learning_rate: float) -> "Task":
-        """Another largest rate of coefficients."""
+    def with_learning_rate(self, learning_rate: float) -> "ClassifierTask":
+        """The task with another peak learning rate of coefficients."""
         return replace(self, coefficients=replace(self.coefficients, learning_rate=learning_rate))
 
 
-LONG: Final = 30
+LONG_EPOCHS: Final = 30
 _LENET: Final = Recipe(epochs=5, learning_rate=0.05, decay=5e-4)
 _RESNET: Final = Recipe(
     epochs=10, learning_rate=0.2, decay=5e-4, mirror=True, shift=2, bfloat16=True
 )
 TASKS: Final = {
-    "mnist": Task(
+    "mnist": ClassifierTask(
         dataset="mnist",
         network="LeNet",
         build=lenet,
@@ -67,7 +74,7 @@ TASKS: Final = {
         coefficients=replace(_LENET, learning_rate=0.4, decay=0.0),
         tune=replace(_LENET, learning_rate=0.02),
     ),
-    "cifar10": Task(
+    "cifar10": ClassifierTask(
         dataset="cifar10",
         network="ResNet-20",
         build=resnet20,
@@ -79,8 +86,8 @@ TASKS: Final = {
 }
 
 
-def task_of(dataset: str) -> Task:
-    """The task of a data set."""
+def task_of(dataset: str) -> ClassifierTask:
+    """The task of a data set, "mnist" or "cifar10". Raises InvalidArgument for another name."""
     if dataset not in TASKS:
         raise InvalidArgument(f"unknown data set {dataset!r}: use one of {', '.join(TASKS)}")
     return TASKS[dataset]

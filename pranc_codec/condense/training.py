@@ -1,7 +1,7 @@
-"""Training of a classifier that can be interrupted: one cosine, checkpoints, accuracy by epoch.
+"""Training of a classifier, with checkpoints from which it resumes.
 
-Every step's random numbers (order of the images, mirroring, shifts) follow from its number alone,
-so a training that was interrupted goes on as if it had not been.
+The random numbers of an iteration (order of the images, mirroring, shifts) follow from its number
+alone, so a training that was interrupted ends with the same weights as one that was not.
 """
 
 import math
@@ -24,23 +24,31 @@ from pranc_codec.precision import bfloat16_products
 from pranc_codec.resume import check_settings
 
 EVALUATED_AT_ONCE: Final = 500
+"""Images in a batch when classes are predicted."""
 TEMPERATURE: Final = 2.0
+"""Divisor of both logits in `distillation`, chosen together with `TEACHERS_SHARE`."""
 TEACHERS_SHARE: Final = 0.5
-"""Of the loss, where a teacher takes part; the labels have the rest. Both were chosen with LeNet
-and 300 coefficients, on validation images of MNIST."""
+"""Weight of the teacher's part of the loss; the labels' part has the rest. Both were chosen with
+LeNet and 300 coefficients, on validation images of MNIST."""
 Progress = Callable[[int, int, str], None]
-"""(steps done, steps in all, what is shown beside the bar)."""
+"""Called with the iterations done, the iterations in all, and a text to show beside the bar."""
 History = list[dict[str, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained.
+    """How a network is trained. The fields are part of every result, under these names.
 
-    learning_rate: the largest, of coefficients (Adam) or of a plain network's weights (momentum);
-    kept_rate: of excluded parameters. decay: of plain weights. warmup: part of the steps.
-    mirror: images are mirrored at random. shift: and moved by up to so many pixels.
-    bfloat16: convolutions and products in lower precision, as autocast does it.
+    learning_rate: its peak, for coefficients (Adam) or for a plain network's weights (SGD with
+        momentum).
+    kept_rate: peak learning rate of excluded parameters.
+    batch: images of an iteration.
+    decay: weight decay of a plain network.
+    warmup: part of the iterations during which the learning rates rise.
+    mirror: whether images are mirrored at random.
+    shift: by up to how many pixels images are shifted at random, in both directions.
+    bfloat16: whether convolutions and matrix products run in lower precision, as in autocast.
+    save_every_s: seconds between two checkpoints.
     """
 
     epochs: int
@@ -56,7 +64,7 @@ class Recipe:
 
 
 def adam(network: Pranc, recipe: Recipe) -> torch.optim.Optimizer:
-    """For coefficients and what is excluded."""
+    """Adam for coefficients and excluded parameters, each with its peak learning rate."""
     groups = [
         dict(params=list(network.layers.parameters()), largest=recipe.learning_rate),
         dict(params=list(network.module.parameters()), largest=recipe.kept_rate),
@@ -65,7 +73,7 @@ def adam(network: Pranc, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def momentum(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """For all weights of a plain network."""
+    """SGD with Nesterov momentum for all weights of a plain network."""
     group = dict(params=list(module.parameters()), largest=recipe.learning_rate)
     return torch.optim.SGD(
         [group], lr=recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=recipe.decay
@@ -73,11 +81,12 @@ def momentum(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 class Training:
-    """One training: network, optimizer, data, and how far it is. It runs where the network is.
+    """One training: a network, its optimizer, its data, and how far it has come.
 
-    teacher: a trained network whose outputs are learnt too (see `distillation`).
-    sources: SHA-256 of the files that the training rests on; a checkpoint goes on with these only.
-    after_step: may be set; is called after each step, for what has to hold again then (zeros).
+    It runs on the network's device. teacher: a trained network whose outputs are learnt too (see
+    `distillation`). sources: SHA-256 of the files that the training starts from; a checkpoint of
+    other ones is refused. The attribute `after_iteration` may be set to a function that is called
+    after each iteration, for example to zero pruned weights again.
     """
 
     def __init__(
@@ -93,40 +102,48 @@ class Training:
         self.teacher = None if teacher is None else teacher.eval()
         self.settings = asdict(recipe) | dict(dataset=dataset.name) | (sources or {})
         self.dataset, self.recipe = dataset, recipe
-        self.device = device_of(network)
-        self.after_step: Callable[[], None] = lambda: None
-        self.steps_per_epoch = max(1, len(dataset.train.labels) // recipe.batch)
-        self.steps, self.step = recipe.epochs * self.steps_per_epoch, 0
+        self.device = network_device(network)
+        self.after_iteration: Callable[[], None] = lambda: None
+        self.iterations_per_epoch = max(1, len(dataset.train.labels) // recipe.batch)
+        self.iterations, self.iteration = recipe.epochs * self.iterations_per_epoch, 0
         self.loss_sum, self.seconds = 0.0, 0.0
         self.history: History = []
 
     def run(self, checkpoint: Path, progress: Progress) -> History:
-        """Train to the end, from the checkpoint if there is one."""
+        """Train to the end, from the checkpoint if there is one, and return the history.
+
+        Raises InvalidArgument for a checkpoint of a training with other settings.
+        """
         self._resume(checkpoint)
         saved = time.monotonic()
-        progress(self.step, self.steps, self._summary())
-        while self.step < self.steps:
+        progress(self.iteration, self.iterations, self._summary())
+        while self.iteration < self.iterations:
             self._advance()
-            if self.step % self.steps_per_epoch == 0:
+            if self.iteration % self.iterations_per_epoch == 0:
                 self._finish_epoch()
-            if time.monotonic() - saved > self.recipe.save_every_s or self.step == self.steps:
+            if (
+                time.monotonic() - saved > self.recipe.save_every_s
+                or self.iteration == self.iterations
+            ):
                 self._save(checkpoint)
                 saved = time.monotonic()
-            progress(self.step, self.steps, self._summary())
+            progress(self.iteration, self.iterations, self._summary())
         return self.history
 
     def _advance(self) -> None:
         started = time.process_time()
         self.network.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = group["largest"] * rate_factor(self.step / self.steps, self.recipe.warmup)
+            group["lr"] = group["largest"] * rate_factor(
+                self.iteration / self.iterations, self.recipe.warmup
+            )
         loss = self._loss(*self._batch())
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self.after_step()
+        self.after_iteration()
         self.loss_sum += float(loss.detach())
-        self.step += 1
+        self.iteration += 1
         self.seconds += time.process_time() - started
 
     def _loss(
@@ -140,12 +157,12 @@ class Training:
         return loss if wanted is None else distillation(loss, outputs, wanted)
 
     def _batch(self) -> tuple[Float[Tensor, "b c h w"], Int[Tensor, " b"]]:
-        """This step's images, varied, and their labels."""
-        epoch, number = divmod(self.step, self.steps_per_epoch)
+        """Images of this iteration, mirrored and shifted, and their labels."""
+        epoch, number = divmod(self.iteration, self.iterations_per_epoch)
         train, size = self.dataset.train, self.recipe.batch
         order = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(epoch))
         chosen = order[number * size : (number + 1) * size]
-        generator = torch.Generator().manual_seed((1 << 32) + self.step)
+        generator = torch.Generator().manual_seed((1 << 32) + self.iteration)
         images = vary(train.images[chosen], self.recipe, generator).to(self.device)
         return self.dataset.normalize(images), train.labels[chosen].to(self.device)
 
@@ -153,8 +170,8 @@ class Training:
         found = accuracy(self.network, self.dataset, self.dataset.validation, self.recipe.bfloat16)
         self.history.append(
             dict(
-                epoch=self.step // self.steps_per_epoch,
-                loss=self.loss_sum / self.steps_per_epoch,
+                epoch=self.iteration // self.iterations_per_epoch,
+                loss=self.loss_sum / self.iterations_per_epoch,
                 validation_accuracy=found,
                 processor_seconds=self.seconds,
             )
@@ -167,7 +184,7 @@ class Training:
     def _save(self, path: Path) -> None:
         state = dict(
             network=self.network.state_dict(), optimizer=self.optimizer.state_dict(),
-            step=self.step, loss_sum=self.loss_sum, seconds=self.seconds, history=self.history,
+            step=self.iteration, loss_sum=self.loss_sum, seconds=self.seconds, history=self.history,
             settings=self.settings,
         )  # fmt: skip
         with write_atomically(path) as file:
@@ -180,17 +197,20 @@ class Training:
         check_settings(path, state.get("settings", {}), self.settings)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.history = state["step"], state["history"]
+        self.iteration, self.history = state["step"], state["history"]
         self.loss_sum, self.seconds = state["loss_sum"], state["seconds"]
 
 
 def distillation(
     loss: Float[Tensor, ""], outputs: Float[Tensor, "b classes"], wanted: Float[Tensor, "b classes"]
 ) -> Float[Tensor, ""]:
-    """The loss by labels, and what a teacher's softened probabilities are above their entropy.
+    """The weighted sum of a loss and the divergence from a teacher's probabilities.
 
-    Hinton et al., arXiv 1503.02531, section 2; both logits are divided by the temperature, the
-    divergence is multiplied by its square.
+    loss: cross entropy of the labels. outputs, wanted: logits of the network and of the teacher.
+
+    After Hinton et al., "Distilling the knowledge in a neural network", arXiv 1503.02531, section
+    2: both logits are divided by the temperature, and the Kullback-Leibler divergence of the
+    probabilities is multiplied by its square.
     """
     found = F.log_softmax(outputs / TEMPERATURE, 1)
     soft = F.log_softmax(wanted / TEMPERATURE, 1)
@@ -199,8 +219,10 @@ def distillation(
 
 
 def rate_factor(done: float, warmup: float) -> float:
-    """Part of the largest learning rate after `done` of the training: up linearly, then a cosine to
-    zero."""
+    """Learning rate over its peak when the part `done` of the training is over.
+
+    It rises linearly during `warmup`, then falls to zero along a cosine.
+    """
     if done < warmup:
         return (done + 1e-3) / (warmup + 1e-3)
     return (1 + math.cos(math.pi * (done - warmup) / (1 - warmup))) / 2
@@ -209,7 +231,7 @@ def rate_factor(done: float, warmup: float) -> float:
 def vary(
     images: UInt8[Tensor, "b c h w"], recipe: Recipe, generator: torch.Generator
 ) -> UInt8[Tensor, "b c h w"]:
-    """Mirrored and moved copies; what moves in is the image's border."""
+    """Copies of images, mirrored and shifted as the recipe says; the border is repeated."""
     count, _, height, width = images.shape
     if recipe.mirror:
         mirrored = torch.rand(count, generator=generator) < 0.5
@@ -225,12 +247,12 @@ def vary(
 
 
 def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[object]:
-    """Products in bfloat16 if asked for, where the device computes in it."""
+    """A context with products in bfloat16, if that is asked for and the device supports it."""
     return bfloat16_products(device) if bfloat16 else nullcontext()
 
 
-def device_of(network: nn.Module) -> torch.device:
-    """Where a network's first tensor is."""
+def network_device(network: nn.Module) -> torch.device:
+    """The device of a network's first tensor."""
     first: Tensor = next(iter(network.state_dict().values()))
     return first.device
 
@@ -239,9 +261,9 @@ def device_of(network: nn.Module) -> torch.device:
 def predict(
     network: nn.Module, dataset: Dataset, part: Split, bfloat16: bool = False
 ) -> Int[Tensor, " n"]:
-    """The class of each image."""
+    """The class that the network predicts for each image; it stays in evaluation mode."""
     network.eval()
-    found, device = [], device_of(network)
+    found, device = [], network_device(network)
     for images in torch.split(part.images, EVALUATED_AT_ONCE):
         with autocast(device, bfloat16):
             found.append(network(dataset.normalize(images.to(device))).argmax(1).cpu())
@@ -249,6 +271,6 @@ def predict(
 
 
 def accuracy(network: nn.Module, dataset: Dataset, part: Split, bfloat16: bool = False) -> float:
-    """Part of the images whose class is right."""
+    """Part of the images whose class is predicted rightly."""
     right = predict(network, dataset, part, bfloat16) == part.labels
     return float(right.double().mean())

@@ -1,17 +1,15 @@
 """`encode`: an image, a target and an effort in, the bytes of a file out."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 import torch
 
 from pranc_codec.device import device_of
-from pranc_codec.encoder.grid import encode as grid_encode
-from pranc_codec.encoder.mlp import encode as mlp_encode
-from pranc_codec.encoder.mlp.plan import Rule
-from pranc_codec.encoder.request import Job, ProgressCallback
-from pranc_codec.encoder.target import Target, check_profile, level_of_effort, make_target
+from pranc_codec.encoder.mlp.plan import MlpRule
+from pranc_codec.encoder.profiles import encoder_of
+from pranc_codec.encoder.request import EncodeRequest, ProgressCallback
+from pranc_codec.encoder.target import level_of_effort, make_target
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.format.metadata import Metadata, check_metadata
 from pranc_codec.image import ImageLike, Picture, load_picture
@@ -19,10 +17,6 @@ from pranc_codec.limits import DEFAULT_LIMITS
 from pranc_codec.precision import float32_everywhere
 
 LARGEST_SEED: Final = 2**32 - 1
-ENCODERS: Final[dict[str, Callable[[Job, Target], bytes]]] = {
-    "grid": grid_encode.encode,
-    "mlp": mlp_encode.encode,
-}
 
 
 def encode(
@@ -38,7 +32,7 @@ def encode(
     device: torch.device | str | None = None,
     progress: ProgressCallback | None = None,
     metadata: Metadata | None = None,
-    rule: Rule = Rule(),
+    rule: MlpRule = MlpRule(),
 ) -> bytes:
     """Encode an image to the bytes of a .pranc file.
 
@@ -46,23 +40,23 @@ def encode(
         path. L, LA, RGB, RGBA keep their mode; alpha is coded losslessly.
     quality (1-100, default 50), lmbda (MSE in [0, 1] per bpp), bpp (of the whole file, met within
         2 %) or psnr (dB on 8-bit samples, at most 0.1 dB under): one of them.
-    profile: "grid" (wavelet latents and a small network: the best rate-distortion) or "mlp" (one
-        coordinate network and nothing else: the method itself, for very low rates).
+    profile: "grid" (wavelet latents and a small network, for the best rate-distortion) or "mlp"
+        (one coordinate network and nothing else: the method itself, for very low rates).
     effort: 0-7, each two to three times the work, or "fast" (2), "default" (4), "max" (7).
-        grid: 0 does not fit at all, and is done in about a second for 768x512; 1 and 2 fit the
-        network's coefficients only; from 3 on (for images of more than three megapixels: from 5
-        on) latents are fitted with them.
-    seed: of the basis and of all that is random here; the same input, settings, seed and threads
-        give the same bytes on the same processor.
-    progress: called 20 to 150 times a fit (above two megapixels of each tile, which its estimates
-        and preview are of), and so never at effort 0 of the grid profile; raise
-        `EncodingCancelled` in it to stop.
+        In the grid profile, 0 does not fit at all and takes about a second for 768x512; 1 and 2
+        fit the network's coefficients only; from 3 on (from 5 on for images of more than three
+        megapixels) the latents are fitted too.
+    seed: 0 .. 2**32 - 1, of the basis and of all random numbers. The same input, settings, seed
+        and number of threads give the same bytes on the same processor.
+    progress: is called 20 to 150 times during a fit, so never at effort 0 of the grid profile.
+        Above two megapixels each tile is fitted for itself; then estimates and preview are of one
+        tile. Raise `EncodingCancelled` in it to stop.
     metadata: replaces the image's own ICC profile, EXIF and XMP (`Metadata()` drops them).
-    rule: how the network of the mlp profile follows from the rate, for research.
+    rule: for research: how the network of the mlp profile follows from the rate.
 
-    Raises InvalidArgument for wrong arguments, TargetUnreachable if bpp or psnr cannot be met.
+    Raises InvalidArgument for wrong arguments, and TargetUnreachable if bpp or psnr cannot be met.
     """
-    check_profile(profile)
+    encoder = encoder_of(profile)
     if not 0 <= seed <= LARGEST_SEED:
         raise InvalidArgument(f"seed {seed} is not in 0 .. {LARGEST_SEED}")
     target = make_target(quality, lmbda, bpp, psnr)
@@ -72,12 +66,12 @@ def encode(
     if metadata is not None:
         picture = replace(picture, metadata=metadata)
     check_metadata(picture.metadata, DEFAULT_LIMITS)
-    job = Job(
+    request = EncodeRequest(
         picture=picture, effort=level, seed=seed, device=device_of(device),
         progress=progress, rule=rule,
     )  # fmt: skip
     with float32_everywhere(), torch.inference_mode(False), torch.enable_grad():
-        return ENCODERS[profile](job, target)
+        return encoder.encode(request, target)
 
 
 def _check_size(picture: Picture) -> None:

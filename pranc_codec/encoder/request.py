@@ -1,48 +1,75 @@
-"""One call of `encode`, arguments checked."""
+"""One call of `encode` with its arguments checked, and what its progress callback is told."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from pranc_codec.encoder.mlp.plan import Rule
+from pranc_codec.encoder.mlp.plan import MlpRule
 from pranc_codec.image import Picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What a progress callback is told. Estimates: the file may differ by a few percent. Of a fit
-    in tiles, loss, estimates and preview are of one tile."""
+    """The state of a fit, for a progress callback.
 
-    step: int
-    steps: int
+    iteration: how many iterations are done, of `iterations`. loss: MSE + lmbda * bpp_estimate.
+    bpp_estimate, psnr_db_estimate: the file may differ by a few percent. preview: renders the image
+    as it is now, uint8 (h, w, colours). Of a fit in tiles, loss, estimates and preview are those of
+    one tile.
+    """
+
+    iteration: int
+    iterations: int
     loss: float
     bpp_estimate: float
     psnr_db_estimate: float
     preview: Callable[[], np.ndarray]
-    """Renders the image as it is now, uint8 (h, w, colours)."""
+
+    @property
+    def step(self) -> int:
+        """Deprecated name of `iteration`."""
+        warnings.warn("Progress.step is now called iteration", DeprecationWarning, stacklevel=2)
+        return self.iteration
+
+    @property
+    def steps(self) -> int:
+        """Deprecated name of `iterations`."""
+        warnings.warn("Progress.steps is now called iterations", DeprecationWarning, stacklevel=2)
+        return self.iterations
 
 
 ProgressCallback = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """What to encode and how hard to try."""
+class EncodeRequest:
+    """What to encode, and how hard to try.
+
+    effort: 0 .. 7. seed: of the basis and of all random numbers. rule: how the network of the mlp
+    profile follows from the rate.
+    """
 
     picture: Picture
     effort: int
     seed: int = 0
     device: torch.device = torch.device("cpu")
     progress: ProgressCallback | None = None
-    rule: Rule = Rule()
+    rule: MlpRule = MlpRule()
 
     @property
     def pixels(self) -> int:
-        return int(self.picture.colours.shape[0] * self.picture.colours.shape[1])
+        return self.size[0] * self.size[1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)"""
+        height, width = self.picture.colours.shape[:2]
+        return int(height), int(width)
 
     @property
     def colours(self) -> int:
-        """How many are coded: 1 for a grey picture, else 3."""
+        """Number of colours that are coded: 1 for a grey picture, else 3."""
         return int(self.picture.colours.shape[2])

@@ -4,28 +4,72 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from pranc_codec.errors import InvalidArgument
+from pranc_codec.errors import InvalidArgument, TargetUnreachable
 
 DEFAULT_QUALITY: Final = 50
 EFFORTS: Final = {"fast": 2, "default": 4, "max": 7}
 LARGEST_EFFORT: Final = 7
-PROFILES: Final = ("grid", "mlp")
+BPP_TOLERANCE: Final = 0.02
+"""A target bpp is met within this part of it, or within `BYTES_TOLERANCE`."""
+BYTES_TOLERANCE: Final = 4
+PSNR_TOLERANCE_DB: Final = 0.1
+"""A target PSNR may be missed by this."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """One of these is set. psnr in dB on 8-bit samples, bpp of the whole file."""
+class QualityTarget:
+    """quality: 1 .. 100; each profile maps it to a rate or a quantization step."""
 
-    quality: float | None = None
-    lmbda: float | None = None
-    bpp: float | None = None
-    psnr: float | None = None
+    quality: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LmbdaTarget:
+    """lmbda: the loss is MSE of samples in [0, 1] + lmbda * bpp."""
+
+    lmbda: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BppTarget:
+    """bpp: of the whole file."""
+
+    bpp: float
+
+    def is_met(self, file_bytes: int, pixels: int) -> bool:
+        """Whether a file of this size is close enough to the target."""
+        wanted_bytes = self.bpp * pixels / 8
+        within = abs(file_bytes / wanted_bytes - 1) <= BPP_TOLERANCE
+        return within or abs(file_bytes - wanted_bytes) <= BYTES_TOLERANCE
+
+    def unreachable(self, nearest_bytes: int | None, pixels: int) -> TargetUnreachable:
+        """The error for a target that no file meets. nearest_bytes: of the nearest file, if any."""
+        nearest = "no file is small enough"
+        if nearest_bytes is not None:
+            nearest_bpp = 8 * nearest_bytes / pixels
+            nearest = f"the nearest file has {nearest_bpp:.4f} bpp ({nearest_bytes} bytes)"
+        return TargetUnreachable(
+            f"{self.bpp} bpp cannot be met within {BPP_TOLERANCE:.0%}: {nearest}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PsnrTarget:
+    """psnr_db: on 8-bit samples of the decoded file."""
+
+    psnr_db: float
+
+
+Target = QualityTarget | LmbdaTarget | BppTarget | PsnrTarget
 
 
 def make_target(
     quality: float | None, lmbda: float | None, bpp: float | None, psnr: float | None
 ) -> Target:
-    """Check that at most one is given (none: the default quality) and that it makes sense."""
+    """The one target that is given; without any, the default quality.
+
+    Raises InvalidArgument for more than one target and for values that make no sense.
+    """
     given = {
         name: value
         for name, value in (("quality", quality), ("lmbda", lmbda), ("bpp", bpp), ("psnr", psnr))
@@ -36,19 +80,19 @@ def make_target(
     for name, value in given.items():
         if not (math.isfinite(value) and value > 0):
             raise InvalidArgument(f"{name} is {value}, not a positive number")
+    if lmbda is not None:
+        return LmbdaTarget(lmbda=lmbda)
+    if bpp is not None:
+        return BppTarget(bpp=bpp)
+    if psnr is not None:
+        return PsnrTarget(psnr_db=psnr)
     if quality is not None and not 1 <= quality <= 100:
         raise InvalidArgument(f"quality {quality} is not in 1 .. 100")
-    return Target(**given) if given else Target(quality=DEFAULT_QUALITY)
-
-
-def check_profile(profile: str) -> None:
-    """Refuse a profile that there is not."""
-    if profile not in PROFILES:
-        raise InvalidArgument(f"profile {profile!r} is unknown: use {' or '.join(PROFILES)}")
+    return QualityTarget(quality=DEFAULT_QUALITY if quality is None else quality)
 
 
 def level_of_effort(effort: int | str) -> int:
-    """0 .. 7, or "fast" (2), "default" (4), "max" (7)."""
+    """An effort as a number 0 .. 7; names are "fast" (2), "default" (4) and "max" (7)."""
     if isinstance(effort, str):
         if effort not in EFFORTS:
             raise InvalidArgument(f"effort {effort!r} is unknown: use 0 .. 7, {', '.join(EFFORTS)}")

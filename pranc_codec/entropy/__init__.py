@@ -14,6 +14,7 @@ from pranc_codec.entropy.range_coder import (
     cheapest_row,
     code_length_bits,
     code_lengths_bits,
+    decode_canonical_symbols,
     decode_symbols,
     encode_symbols,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "cheapest_row",
     "code_length_bits",
     "code_lengths_bits",
+    "decode_canonical_symbols",
     "decode_symbols",
     "encode_symbols",
 ]

@@ -2,14 +2,16 @@
 
     python -m pranc_codec.entropy.make_tables
 
-Needs mpmath. Every probability is computed with 40 digits and rounded once, so that any machine
-makes the same file; hashes in `tables` pin them. A change of the tables is a change of the format.
+This needs mpmath. Every probability is computed with 40 digits and rounded once, so that every
+machine makes the same numbers; the hashes in `tables` pin them. A change of the tables is a change
+of the format.
 """
 
 import itertools
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import mpmath
 import numpy as np
@@ -17,8 +19,13 @@ import numpy as np
 from pranc_codec.entropy import tables
 from pranc_codec.files import write_atomically
 
-LATENT_TAIL = 2.0**-16
-SMALLEST_ESCAPE = 64  # a surprise costs some 25 bits, not 34
+DIGITS: Final = 40
+"""Decimal digits of all intermediate results."""
+LATENT_TAIL: Final = 2.0**-16
+"""A row of latents ends where less probability than this is left on a side."""
+SMALLEST_ESCAPE: Final = 64
+"""Frequency of a latent row's escape at least: an escaped symbol then costs about 25 bits rather
+than 34."""
 
 
 def laplace_tail(x: mpmath.mpf, scale: mpmath.mpf) -> mpmath.mpf:
@@ -41,36 +48,42 @@ def frequencies(tail: Callable[[mpmath.mpf], mpmath.mpf], largest: int) -> list[
     return [tables.TOTAL - 2 * sum(rounded) - escape, *rounded, escape]
 
 
-def all_rows() -> np.ndarray:
-    """Every row as its largest magnitude followed by its frequencies, one after the other."""
-    mpmath.mp.dps = 40
-    flat: list[int] = []
-    for shape, reach in ((laplace_tail, 8), (gaussian_tail, 6)):
-        for index in range(tables.SCALES):
-            scale = mpmath.mpf(2) ** (mpmath.mpf(index) / 4 + tables.LOG2_SMALLEST_SCALE)
-            largest = int(mpmath.ceil(reach * scale)) + 1
-            flat += [largest, *frequencies(partial(shape, scale=scale), largest)]
-    return np.array(flat, dtype="<u4")
+KINDS: Final = ((laplace_tail, 8), (gaussian_tail, 6))
+"""Tail function of the rows of coefficients, and how many scales a row reaches."""
+
+
+def coefficient_row(number: int) -> list[int]:
+    """A row of coefficients as the file holds it: largest magnitude, then `frequencies`."""
+    kind, index = divmod(number, tables.SCALES)
+    tail, reach = KINDS[kind]
+    with mpmath.workdps(DIGITS):
+        scale = mpmath.mpf(2) ** (mpmath.mpf(index) / 4 + tables.LOG2_SMALLEST_SCALE)
+        largest = int(mpmath.ceil(reach * scale)) + 1
+        return [largest, *frequencies(partial(tail, scale=scale), largest)]
 
 
 def latent_cdf(x: mpmath.mpf, scale: mpmath.mpf, shape: mpmath.mpf) -> mpmath.mpf:
-    """P(X <= x) of the latents' distribution around 0; see `tables`."""
+    """P(X <= x) of the latents' distribution at location 0; see `tables`."""
     logistic = 1 / (1 + mpmath.exp(-x / scale))
     tail = mpmath.exp(-abs(x) / (2 * scale)) / 2
     return (1 - shape) * logistic + shape * (tail if x < 0 else 1 - tail)
 
 
 def latent_frequencies(
-    scale: mpmath.mpf, shape: mpmath.mpf, location: mpmath.mpf
+    scale: mpmath.mpf, shape: mpmath.mpf, loc: mpmath.mpf
 ) -> tuple[int, int, list[int]]:
-    """How many integers below and above zero a row has, and its frequencies, escape last."""
+    """Number of integers below zero and above zero in a row, and its frequencies with the escape
+    last.
+
+    shape: 0 is logistic, 1 is Laplace. loc: location between two integers, 0 .. 1/2.
+    """
     below = above = 1
-    while latent_cdf(-below - location, scale, shape) > LATENT_TAIL:
+    while latent_cdf(-below - loc, scale, shape) > LATENT_TAIL:
         below += 1
-    while 1 - latent_cdf(above - location, scale, shape) > LATENT_TAIL:
+    while 1 - latent_cdf(above - loc, scale, shape) > LATENT_TAIL:
         above += 1
     half = mpmath.mpf(1) / 2
-    edges = [latent_cdf(r - half - location, scale, shape) for r in range(-below, above + 2)]
+    edges = [latent_cdf(r - half - loc, scale, shape) for r in range(-below, above + 2)]
     inside = [
         max(1, int(mpmath.nint((b - a) * tables.TOTAL))) for a, b in itertools.pairwise(edges)
     ]
@@ -80,29 +93,32 @@ def latent_frequencies(
 
 
 def latent_rows_of_scale(index: int) -> list[int]:
-    """Every row of a scale: reach below and above zero, then frequencies."""
-    mpmath.mp.dps = 40
-    scale = mpmath.mpf(2) ** (mpmath.mpf(index) / 8 - 4)
-    parts = int(tables.locations_of_scale(np.array(index)))
+    """All rows of latents of one scale as the file holds them: for each row the number of integers
+    below zero, the number above, then frequencies."""
+    parts = int(tables.locs_of_scale(np.array(index)))
     flat = []
-    for shape in range(tables.LATENT_SHAPES):
-        for location in range(parts // 2 + 1):
-            below, above, frequencies = latent_frequencies(
-                scale, mpmath.mpf(shape) / 4, mpmath.mpf(location) / parts
+    with mpmath.workdps(DIGITS):
+        scale = mpmath.mpf(2) ** (mpmath.mpf(index) / 8 - 4)
+        for shape, loc in itertools.product(range(tables.LATENT_SHAPES), range(parts // 2 + 1)):
+            below, above, found = latent_frequencies(
+                scale, mpmath.mpf(shape) / 4, mpmath.mpf(loc) / parts
             )
-            flat += [below, above, *frequencies]
+            flat += [below, above, *found]
     return flat
 
 
 def main() -> None:
+    """Write both files beside `tables` and print their hashes."""
     folder = Path(tables.__file__).parent
+    numbers = [n for row in range(tables.ROWS) for n in coefficient_row(row)]
+    coefficients = np.array(numbers, dtype="<u4")
     with write_atomically(folder / "tables.npy") as file:
-        np.save(file, all_rows())
+        np.save(file, coefficients)
     flat = [n for index in range(tables.LATENT_SCALES) for n in latent_rows_of_scale(index)]
     latents = np.array(flat, dtype="<u4")
     with write_atomically(folder / "latent_tables.npz") as file:
         np.savez_compressed(file, rows=latents)
-    print("tables.npy", tables.sha256_of(all_rows()))
+    print("tables.npy", tables.sha256_of(coefficients))
     print("latent_tables.npz", tables.sha256_of(latents), len(latents))
 
 

@@ -28,7 +28,7 @@ from pranc_codec.entropy.tables import LATENT_SCALES, PRECISION, latent_row_inde
 from pranc_codec.errors import CorruptBitstream
 
 LARGEST_SCALE: Final = 112
-LARGEST_LOCATION: Final = 64
+LARGEST_LOC: Final = 64
 OCTAVE: Final = 8
 ESCAPE_BITS: Final = 7.0
 """What an escape costs beyond its row's price, about; for estimates."""
@@ -42,7 +42,7 @@ class Distributions:
 
     scale: Indices
     shape: Indices
-    location: Indices
+    loc: Indices
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _ratios() -> tuple[Indices, Indices]:
     2**(n / 8) is rounded from integers: the largest r with r**8 <= 2**(n + 64), plus 1/2.
     """
     scales = np.arange(LARGEST_SCALE + 1)
-    parts = tables.locations_of_scale(scales)
+    parts = tables.locs_of_scale(scales)
     eighths = [8 * (int(k).bit_length() - 1) + i - 32 for i, k in enumerate(parts)]
     return parts, np.array([_power(n) for n in eighths], dtype=np.int64)
 
@@ -84,7 +84,7 @@ def _power(eighths: int) -> int:
 
 def _codes(d: Distributions) -> _Codes:
     parts, ratio = (array[d.scale] for array in _ratios())
-    units = (d.location * ratio + (1 << 11)) >> 12
+    units = (d.loc * ratio + (1 << 11)) >> 12
     base = (units + parts // 2) // parts
     fraction = units - base * parts
     shift = np.maximum(0, (d.scale - LATENT_SCALES) // OCTAVE + 1)
@@ -94,8 +94,8 @@ def _codes(d: Distributions) -> _Codes:
     return _Codes(*small)
 
 
-def encode_step(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
-    """Code symbols; `decode_step` is the inverse."""
+def encode_phase(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
+    """Code symbols; `decode_phase` is the inverse."""
     codes = _codes(d)
     difference = (symbols - codes.base) * codes.flip + _half(codes.shift)
     high = (difference >> codes.shift).astype(np.int32)
@@ -106,8 +106,8 @@ def encode_step(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
         encoder.encode_raw(low[part], shift)
 
 
-def decode_step(decoder: Decoder, d: Distributions) -> Integers:
-    """Inverse of `encode_step`."""
+def decode_phase(decoder: Decoder, d: Distributions) -> Integers:
+    """Inverse of `encode_phase`."""
     codes = _codes(d)
     high, low = np.zeros((2, len(d.scale)), dtype=np.int64)
     places, runs = _sorted(codes.row)

@@ -23,7 +23,7 @@ import constriction
 import numpy as np
 import numpy.typing as npt
 
-from pranc_codec.entropy.tables import TOTAL, Row, rows
+from pranc_codec.entropy.tables import TOTAL, TableRow, rows
 from pranc_codec.errors import CorruptBitstream
 
 Integers = npt.NDArray[np.int32]
@@ -33,7 +33,7 @@ MOST_ESCAPE_DIGITS: Final = 24
 
 
 @lru_cache(maxsize=4096)
-def exact_model(row: Row) -> constriction.stream.model.Categorical:
+def exact_model(row: TableRow) -> constriction.stream.model.Categorical:
     """The coder's model of a row with exactly the row's cumulative frequencies.
 
     constriction gives every symbol a frequency of at least one before it shares out the rest in
@@ -48,7 +48,7 @@ def exact_model(row: Row) -> constriction.stream.model.Categorical:
 BIT: Final = constriction.stream.model.Uniform(2)
 
 
-Run = tuple[Row, int]
+Run = tuple[TableRow, int]
 """A group: its row, and how many symbols it has."""
 
 
@@ -58,7 +58,7 @@ class Encoder:
     def __init__(self) -> None:
         self._coder = constriction.stream.queue.RangeEncoder()
 
-    def encode(self, symbols: Integers, row: Row) -> None:
+    def encode(self, symbols: Integers, row: TableRow) -> None:
         """Integers under one row, then their escapes."""
         self.encode_runs(symbols, [(row, len(symbols))])
 
@@ -102,7 +102,7 @@ class Decoder:
         words = np.frombuffer(padded, dtype="<u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
-    def decode(self, count: int, row: Row) -> Integers:
+    def decode(self, count: int, row: TableRow) -> Integers:
         """`count` integers under one row."""
         return self.decode_runs([(row, count)])
 
@@ -139,7 +139,7 @@ class Decoder:
         if self._ends_in_zero or not self._coder.maybe_exhausted():
             raise CorruptBitstream("bytes follow the end of the range-coded symbols")
 
-    def _decode_escape(self, row: Row) -> int:
+    def _decode_escape(self, row: TableRow) -> int:
         digits = ESCAPE_ORDER
         while not self._coder.decode(BIT):
             digits += 1
@@ -175,7 +175,21 @@ def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integ
     return [decoder.decode(count, rows()[row]) for count, row in groups]
 
 
-def _escape_bits(value: int, row: Row) -> list[int]:
+def decode_canonical_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
+    """Decode symbols from exactly the bytes that `encode_symbols` writes for them.
+
+    data: the stream. groups: (number of symbols, index of a row) of each group, as for
+    `decode_symbols`. Several streams decode to the same symbols; only the encoder's is legal, so
+    that a list of symbols has one representation. Any other raises CorruptBitstream.
+    """
+    symbols = decode_symbols(data, groups)
+    again = encode_symbols((s, row) for s, (_, row) in zip(symbols, groups, strict=True))
+    if again != data:
+        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
+    return symbols
+
+
+def _escape_bits(value: int, row: TableRow) -> list[int]:
     """Bits of a value beyond a row: unary length, Exp-Golomb digits, 1 if it is below."""
     if abs(value) > LARGEST_MAGNITUDE:
         raise OverflowError(f"symbol {value} is beyond the format's +-{LARGEST_MAGNITUDE}")
@@ -187,6 +201,16 @@ def _escape_bits(value: int, row: Row) -> list[int]:
     return [*unary, *(excess >> i & 1 for i in range(digits - 2, -1, -1)), below]
 
 
+def _escape_lengths(values: Integers, row: TableRow) -> npt.NDArray[np.int32]:
+    """Lengths of `_escape_bits` of values beyond a row."""
+    if np.abs(values).max(initial=0) > LARGEST_MAGNITUDE:
+        raise OverflowError(f"a symbol is beyond the format's +-{LARGEST_MAGNITUDE}")
+    below, above = row.smallest - values.astype(np.int64), values.astype(np.int64) - row.largest
+    excess = np.maximum(below, above) - 1 + (1 << ESCAPE_ORDER)
+    digits = np.frexp(excess.astype(np.float64))[1]
+    return np.asarray(2 * digits - ESCAPE_ORDER, dtype=np.int32)
+
+
 def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
     """Ideal code length of each symbol under a row of coefficients, in bits; escapes are counted
     exactly."""
@@ -194,7 +218,8 @@ def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
     escaped = np.abs(symbols) > table.largest
     indices = np.where(escaped, 2 * table.largest + 1, symbols + table.largest)
     out: npt.NDArray[np.float64] = table.cost_bits()[indices].astype(np.float64)
-    out[escaped] += [len(_escape_bits(int(value), table)) for value in symbols[escaped]]
+    if escaped.any():
+        out[escaped] += _escape_lengths(symbols[escaped], table)
     return out
 
 
@@ -205,4 +230,5 @@ def code_length_bits(symbols: Integers, row: int) -> float:
 
 def cheapest_row(symbols: Integers) -> int:
     """The row of coefficients with the shortest code for `symbols`."""
-    return min(range(len(rows())), key=lambda row: code_length_bits(symbols, row))
+    values, counts = np.unique(symbols, return_counts=True)
+    return min(range(len(rows())), key=lambda row: float(code_lengths_bits(values, row) @ counts))

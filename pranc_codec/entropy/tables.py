@@ -41,7 +41,7 @@ LATENT_SHA256: Final = "865c9ff4560026d2783de9eb221e4114b67b5ffad7218e07da1e7bda
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Row:
+class TableRow:
     """One distribution: uint32 frequencies of smallest .. largest and of the escape, sum 2**24."""
 
     smallest: int
@@ -69,7 +69,7 @@ def _load(name: str, sha256: str) -> npt.NDArray[np.uint32]:
 
 
 @lru_cache(maxsize=1)
-def rows() -> tuple[Row, ...]:
+def rows() -> tuple[TableRow, ...]:
     """All rows of coefficients."""
     flat = _load("tables.npy", SHA256)
     out, start = [], 0
@@ -78,34 +78,34 @@ def rows() -> tuple[Row, ...]:
         half = flat[start + 1 : start + 2 + largest]
         escape = flat[start + 2 + largest]
         both = np.concatenate([half[:0:-1], half, [escape]])
-        out.append(Row(smallest=-largest, largest=largest, frequencies=both))
+        out.append(TableRow(smallest=-largest, largest=largest, frequencies=both))
         start += largest + 3
     return tuple(out)
 
 
 @lru_cache(maxsize=1)
-def latent_rows() -> tuple[Row, ...]:
+def latent_rows() -> tuple[TableRow, ...]:
     """All rows of latents; `latent_row_index` says where one is."""
     flat = _load("latent_tables.npz", LATENT_SHA256)
     out, start = [], 0
     while start < len(flat):
         below, above = int(flat[start]), int(flat[start + 1])
         end = start + 2 + below + above + 2
-        out.append(Row(smallest=-below, largest=above, frequencies=flat[start + 2 : end]))
+        out.append(TableRow(smallest=-below, largest=above, frequencies=flat[start + 2 : end]))
         start = end
     return tuple(out)
 
 
-def locations_of_scale(scale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def locs_of_scale(scale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """K_i: in how many parts the rows of a scale divide the distance of two integers."""
     octave = scale // 8 - 4
     return np.where(octave < 2, 4 << np.clip(-octave, 0, 4) >> np.clip(octave, 0, 2), 1)
 
 
 def latent_row_index(
-    scale: npt.NDArray[np.int64], shape: npt.NDArray[np.int64], location: npt.NDArray[np.int64]
+    scale: npt.NDArray[np.int64], shape: npt.NDArray[np.int64], loc: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Index among `latent_rows`: by scale, then shape, then location 0 .. K_i / 2."""
-    counts = locations_of_scale(np.arange(LATENT_SCALES)) // 2 + 1
+    counts = locs_of_scale(np.arange(LATENT_SCALES)) // 2 + 1
     first = np.concatenate([[0], np.cumsum(LATENT_SHAPES * counts)])
-    return np.asarray(first[scale] + shape * counts[scale] + location)
+    return np.asarray(first[scale] + shape * counts[scale] + loc)

@@ -1,13 +1,16 @@
-"""Rate-distortion evaluation: run codecs over images, average, compare, plot.
+"""Rate-distortion evaluation: run codecs over images, average the results, compare and plot them.
 
 results = evaluate("images", codec=find_codec("jpeg"), points=[30, 60, 90], results="results")
 write_report(aggregate(results), "jpeg.json")
 bd_rate(load_curve("ours.json"), load_curve("jpeg.json"), psnr_range_db=(28, 39))
 """
 
+import warnings
+from typing import TYPE_CHECKING, Any
+
 from pranc_codec.evaluate.codecs.codec import Codec, Setting, Settings, Sweep
 from pranc_codec.evaluate.codecs.registry import codec_names, find_codec, parse_sweep
-from pranc_codec.evaluate.harness.run import Machines, evaluate, evaluate_all
+from pranc_codec.evaluate.harness.run import Execution, evaluate, evaluate_all
 from pranc_codec.evaluate.harness.store import Result
 from pranc_codec.evaluate.report.aggregate import aggregate, write_report
 from pranc_codec.evaluate.report.curves import BdRate, Curve, bd_rate
@@ -21,7 +24,7 @@ __all__ = [
     "BdTable",
     "Codec",
     "Curve",
-    "Machines",
+    "Execution",
     "Report",
     "Result",
     "Setting",
@@ -41,3 +44,14 @@ __all__ = [
     "psnr_db",
     "write_report",
 ]
+
+if TYPE_CHECKING:
+    Machines = Execution
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Return `Execution` under its former name."""
+        if name != "Machines":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        warnings.warn("Machines is now Execution", DeprecationWarning, stacklevel=2)
+        return Execution

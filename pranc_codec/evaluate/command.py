@@ -1,22 +1,23 @@
-"""What `pranc evaluate` does: run codecs, average, compare, plot."""
+"""The work of `pranc evaluate`: run codecs, average their results, compare and plot them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from pranc_codec.errors import InvalidArgument
+from pranc_codec.evaluate.callbacks import BarCallback
 from pranc_codec.evaluate.codecs.codec import Sweep
 from pranc_codec.evaluate.codecs.registry import parse_sweep
 from pranc_codec.evaluate.harness.folder import Folder
-from pranc_codec.evaluate.harness.run import Machines, evaluate_all
+from pranc_codec.evaluate.harness.run import Execution, evaluate_all
 from pranc_codec.evaluate.harness.store import Result
 from pranc_codec.evaluate.report.aggregate import aggregate, report_text
 from pranc_codec.evaluate.report.plot import plot_png
 from pranc_codec.evaluate.report.report import Report, load_report, parse_report
 from pranc_codec.evaluate.report.tables import bd_table
 
-ProgressBar = Callable[[int, int, str], None]
-PLOT = "rate-distortion.png"
+PLOT: Final = "rate-distortion.png"
 
 
 def run_evaluation(
@@ -25,14 +26,19 @@ def run_evaluation(
     codecs: Sequence[str],
     points: Sequence[float],
     results: str,
-    machines: Machines,
+    execution: Execution,
     keep_files: bool,
     anchors: Sequence[Path],
-    progress: ProgressBar,
+    progress: BarCallback,
 ) -> str:
-    """Evaluate each codec at its points; write a report per codec and a plot; describe them.
+    """Evaluate codecs over a folder of images; write a report for each and a plot.
 
-    With a shard only its part of the units is measured, and nothing is written but their results.
+    codecs: texts that `parse_sweep` reads. points: replace those of every codec, if there are any.
+    results: folder or fsspec URL to write to. anchors: files of published points for the plot and
+    the BD-rates.
+
+    Returns a description of what was measured. With a shard, only its part of the units is measured
+    and only their results are stored.
     """
     published = [load_report(path) for path in anchors]
     sweeps = [_at(parse_sweep(text), points) for text in codecs]
@@ -42,10 +48,10 @@ def run_evaluation(
         progress(done, total, f"{result.codec} {result.image}")
 
     measured = evaluate_all(
-        folder, sweeps, results=f"{results}/units", machines=machines, keep_files=keep_files,
+        folder, sweeps, results=f"{results}/units", execution=execution, keep_files=keep_files,
         progress=show,
     )  # fmt: skip
-    if machines.shard != (1, 1):
+    if execution.shard != (1, 1):
         count = sum(map(len, measured))
         return f"{count} units of this shard are in {results}: run without --shard to gather all"
     out = Folder(results)
@@ -58,7 +64,7 @@ def run_evaluation(
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """Read `i/n`."""
+    """Read a shard of the form `i/n`."""
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal()):
         raise InvalidArgument(f"--shard {text!r}: expected i/n, such as 1/4, 2/4, 3/4 and 4/4")
@@ -66,7 +72,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def parse_resources(texts: Sequence[str]) -> dict[str, float]:
-    """Read `NAME=AMOUNT`s."""
+    """Read resources of the form `NAME=AMOUNT`."""
     try:
         return {name: float(amount) for name, amount in (text.split("=") for text in texts)}
     except ValueError as error:
@@ -74,13 +80,13 @@ def parse_resources(texts: Sequence[str]) -> dict[str, float]:
 
 
 def _at(sweep: Sweep, points: Sequence[float]) -> Sweep:
-    """The sweep at these points, if there are any."""
+    """Return the sweep with these points instead of its own, if there are any."""
     values = tuple(int(point) if float(point).is_integer() else point for point in points)
     return Sweep(codec=sweep.codec, points=values or sweep.points, settings=sweep.settings)
 
 
 def _names(sweeps: Sequence[Sweep]) -> list[str]:
-    """A name for each curve and its file: the codec's, and the settings that were asked for."""
+    """Name each curve and its file after the codec and the settings that were given."""
     names = [
         "-".join([sweep.codec.name, *(f"{key}-{value}" for key, value in sweep.settings.items())])
         for sweep in sweeps
@@ -94,7 +100,7 @@ def _names(sweeps: Sequence[Sweep]) -> list[str]:
 
 
 def _describe(reports: Sequence[Report], measured: Sequence[str], title: str, out: Folder) -> str:
-    """Write the plot; the points that were measured, and BD-rates against the first curve."""
+    """Write the plot; returns the measured points, and BD-rates against the first curve."""
     points = [
         f"{report.name}: {bpp:.4f} bpp  {'lossless' if psnr is None else f'{psnr:.2f} dB'}"
         for report in reports[: len(measured)]
@@ -104,7 +110,7 @@ def _describe(reports: Sequence[Report], measured: Sequence[str], title: str, ou
     if not lossy:
         return "\n".join([*points, f"reports: {out.url}"])
     names = {report.name for report in lossy} & set(measured)
-    picture = plot_png([report.curve() for report in lossy], title=title, measured=names)
-    out.write(PLOT, picture)
+    png = plot_png([report.curve() for report in lossy], title=title, measured=names)
+    out.write(PLOT, png)
     tables = [bd_table(lossy, lossy[0]).markdown()] if len(lossy) > 1 else []
     return "\n".join([*points, "", *tables, f"reports and {PLOT}: {out.url}"])

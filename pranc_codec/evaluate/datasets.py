@@ -1,4 +1,4 @@
-"""Data sets that are published as one zip file: download, check, unpack."""
+"""Data sets that are published as one zip file: downloading, checking and unpacking them."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A published zip file: its address, its SHA-256 and bytes, and how many PNG files it holds."""
+    """A published zip file: its address, SHA-256 and size, and the number of its PNG files."""
 
     name: str
     url: str
@@ -27,10 +27,11 @@ class Archive:
 
 
 def prepare(archive: Archive, arguments: Sequence[str], *, home: Path) -> int:
-    """What a data set's `prepare.py` does with its command line; returns the exit status.
+    """Do the work of a data set's `prepare.py`; returns the exit status.
 
-    Nothing: download into `home/images`. A zip file: check and unpack it there. A folder: check
-    that it holds the images, which stay where they are.
+    arguments: the command line. Without any, the archive is downloaded and unpacked into
+    `home/images`. A zip file is checked and unpacked there. A folder is only checked: its images
+    stay where they are.
     """
     console, errors = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
     if len(arguments) > 1 or set(arguments) & {"-h", "--help"}:
@@ -53,18 +54,24 @@ def prepare(archive: Archive, arguments: Sequence[str], *, home: Path) -> int:
 
 
 def download(archive: Archive, folder: Path) -> Path:
-    """Fetch the zip file into a folder, unless it is there; returns its path."""
+    """Download the zip file into a folder, unless it is there already; returns its path.
+
+    Raises PrancError if it cannot be downloaded or has another SHA-256.
+    """
     import pooch
 
     name = PurePosixPath(archive.url).name
     try:
         return Path(pooch.retrieve(archive.url, f"sha256:{archive.sha256}", name, folder))
-    except (OSError, ValueError) as error:  # no connection, no such file; another checksum
+    except (OSError, ValueError) as error:  # no connection or no such file; wrong hash
         raise PrancError(f"{archive.url}: {error}") from error
 
 
 def unpack(archive: Archive, path: Path, images: Path) -> None:
-    """Check a zip file and write its PNG files into a folder, without their folders."""
+    """Check a zip file and write its PNG files into one folder, without their paths.
+
+    Raises InvalidArgument if the file has another SHA-256.
+    """
     found = sha256_of(path)
     if found != archive.sha256:
         raise InvalidArgument(f"SHA-256 of {path} is {found}, expected {archive.sha256}")
@@ -72,16 +79,18 @@ def unpack(archive: Archive, path: Path, images: Path) -> None:
         for member in packed.infolist():
             inside = PurePosixPath(member.filename)
             if inside.suffix.lower() != ".png" or inside.name.startswith("._"):
-                continue  # folders, and what macOS adds
+                continue  # folders, and the files that macOS adds
             with packed.open(member) as source, write_atomically(images / inside.name) as target:
                 shutil.copyfileobj(source, target, CHUNK_BYTES)
 
 
 def check_folder(archive: Archive, images: Path) -> None:
-    """Raise unless a folder holds as many PNG files as the data set."""
+    """Raise InvalidArgument unless a folder holds as many PNG files as the data set."""
     if not _complete(archive, images):
         count = len(list(images.glob("*.png")))
-        raise InvalidArgument(f"{images} holds {count} PNG files, {archive.name} {archive.images}")
+        raise InvalidArgument(
+            f"{images} holds {count} PNG files, but {archive.name} has {archive.images}"
+        )
 
 
 def _complete(archive: Archive, images: Path) -> bool:

@@ -1,6 +1,7 @@
 """The bytes of a .pranc file: header, parameters of the profiles, sections, metadata.
 
-bitstream    the specification of the format, and the header
+bitstream    the specification of the format; packs and unpacks headers
+header       the header as a value
 parameters   the profiles' parts of the header
 sections     framing and checksums of what follows the header
 metadata     alpha, ICC profile, EXIF and XMP as sections

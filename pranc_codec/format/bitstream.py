@@ -1,7 +1,21 @@
-"""The file format, version 1. This is its only specification of bytes; what the numbers mean
-is defined where it is computed: of the mlp profile in `basis`, `shares.apportion`,
-`coordinate.seeded_prior` and `coordinate.scales`; of the grid profile in `grid` (which lists the
-others); the coder and its tables in `entropy` and `tables`.
+"""The file format. This text is its only specification of bytes.
+
+What the numbers mean is defined by the modules that compute with them. These are normative: a
+change in them that changes what a file decodes to is a change of the format.
+    both profiles   `entropy.tables` and `range_coder`; `basis.prng`, `signs`, `permutation`, `hash`
+                    and `dense`; `pranc.layers` (how coefficients become weights)
+    mlp             `basis.allocation.apportion`; `mlp.coordinate_network` (the network,
+                    `seeded_prior`, `scales`); `mlp.prior`
+    grid, exact     `entropy.mixture_coder`; `grid.context_int`, `context_int_net` and `blocks` (the
+                    context model); `grid.wavelet` and `lifting` on integers; `grid.latent_stream`;
+                    the trained weights in `grid/priors`
+    grid, pixels    `grid.wavelet` and `lifting` on real numbers; `grid.enhancement`, `decode`
+Coefficients and latents are the same integers on every machine. Pixels may differ by one level of
+8 bits, because they are computed in floating point.
+
+Versions
+    version     first release   introduced              deviation from the next version
+    1           0.1.0           all of this text        (it is the newest)
 
 Conventions
     Integers are unsigned and little-endian. `varint` is LEB128: seven bits a byte, lowest first,
@@ -16,41 +30,41 @@ Signature, 8 bytes
     89 50 52 4E 0D 0A 1A 0A     as PNG's: a high bit, "PRN", and line ends that text modes damage
 
 Header
-    version     u8      1
+    version     u8      1. Another value means another format from here on.
     profile     u8      1 = mlp, 2 = grid. Others are illegal.
     mode        u8      bits 0-1: channels - 1 (L, LA, RGB, RGBA)
                         bits 2-3: samples, 0 = uint8, 1 = uint16, 2 = float32 (3 is illegal;
                         float32 with alpha is illegal); bits 4-7: 0
     width       varint  1 .. 2**31 - 1, pixels
     height      varint  1 .. 2**31 - 1
-    seed        varint  key of every pseudo-random number of the file (`prng`)
+    seed        varint  key of every pseudo-random number of the file (`basis.prng`)
     sections    u8      number of sections
     parameters          of the profile (below)
     crc         u32     of all bytes before it, signature included
 
 Parameters of the mlp profile
-    weights     u8      bit 0: basis, 0 = hash, 1 = dense (`basis`)
+    weights     u8      bit 0: basis, 0 = hash, 1 = dense
                         bits 1-7: prior, 0 = initialization from the seed, n = the n-th shipped
-                        prior (`priors`)
+                        prior (`mlp.prior`)
     features    varint  Fourier features, 1 .. 65535
     bandwidth   u8      largest frequency of the features, 2**(bandwidth / 16) radians, 1 .. 255
     width       varint  channels of a sine layer, 1 .. 65535
     depth       u8      sine layers, 1 .. 32
-    k           varint  coefficients of all layers, from depth + 1 to the number of weights; the
-                        layers' shares follow from it (`shares.apportion`)
+    k           varint  coefficients of all layers, from depth + 1 to the number of weights;
+                        `apportion` derives each layer's share from it
     per layer, depth + 1 times (the last is the linear output layer):
-        step    u8      coefficients = symbols * 2**(2 - step / 16)
-        row     u8      row of `tables` under which the symbols are coded, 0 .. 89
+        q_step  u8      coefficients = symbols * 2**(2 - q_step / 16)
+        row     u8      row of `entropy.tables` under which the symbols are coded, 0 .. 89
 
-Parameters of the grid profile (width and height at most 65535)
-    prior       u32     first four bytes of the SHA-256 of the prior's file (`priors`), as a number
-    step        varint  quantization step 2**(step / 64 - 16) in units of samples in [0, 1];
-                        step 384 .. 1280, that is 2**-10 .. 2**4
-    rows        u8 per colour (1 or 3): row of `tables` of the low band's symbols, 0 .. 89
-    k           varint  coefficients of the residual network's offsets (`synthesis`), hash basis,
-                        0 .. the number of offsets; where it is not 0, there follow, as for a layer
-                        of the mlp profile:
-        step    u8
+Parameters of the grid profile (width and height are at most 65535)
+    prior       u32     first four bytes of the SHA-256 of the prior's file (`grid.prior`)
+    q_step      varint  quantization step 2**(q_step / 64 - 16) in units of samples in [0, 1];
+                        384 .. 1280, that is a step of 2**-10 .. 2**4
+    rows        u8 per colour (1 or 3): row of `entropy.tables` of the low band's symbols, 0 .. 89
+    k           varint  coefficients of the enhancement network's biases, hash basis, 0 .. the
+                        number of biases; if it is not 0, there follow, as for a layer of the mlp
+                        profile:
+        q_step  u8
         row     u8
 
 Section
@@ -59,36 +73,84 @@ Section
     crc         u32     of the payload
     payload
 
-    id   1  symbols     the coefficients' symbols, layer by layer, one range-coded stream
-                        (`entropy`). 32-bit words, zero bytes at the end left out.
-                        Bytes that coding the same symbols again does not give are illegal.
-                        mlp: required. grid: required where k is not 0, else illegal.
-    id   2  latents     grid: required; mlp: illegal. One range-coded stream, zero bytes at the end
-                        left out. The low band colour by colour, row by row from the top: each
-                        symbol minus its left neighbour, the first of a row minus the one above.
-                        Then the bands (`exact.code_bands`), each step as `latents` says. A symbol
-                        beyond +-(2**24 - 1) is illegal, and so are a zero byte at the end and
-                        bytes beyond what the range decoder reads ahead.
-    id  16  alpha       required where the mode has alpha, else illegal: rows from the top, each
+    id   1  symbols     The coefficients' symbols, layer by layer, as one range-coded stream of
+                        32-bit words (`range_coder`), zero bytes at the end left out. Bytes that
+                        differ from what coding the same symbols again gives are illegal.
+                        mlp: required. grid: required if k is not 0, else illegal.
+    id   2  latents     grid: required; mlp: illegal. One range-coded stream as above. The low band
+                        comes first, colour by colour, row by row from the top: each symbol minus
+                        its left neighbour, the first of a row minus the one above. The bands
+                        follow (below). A symbol beyond +-(2**24 - 1) is illegal, and so are a zero
+                        byte at the end and bytes beyond what the range decoder reads ahead.
+    id  16  alpha       Required if the mode has alpha, else illegal: rows from the top, each
                         sample minus the sample above it (first row: as it is) modulo 2**8 or
-                        2**16, big-endian, then zlib
-    id  32  ICC profile, id 33 EXIF, id 34 XMP: as they were, then zlib
+                        2**16, big-endian, then zlib.
+    id  32  ICC profile, id 33 EXIF, id 34 XMP: as they were, then zlib.
     Other ids are illegal in version 1.
 
-A prefix of a file is never a file: the count of sections and their lengths tell a truncated one.
-One that holds `symbols` whole and enough of `latents` shows the coarser levels to who asks for no
-more: a range decoder reads at most one word more than an encoder would have written if the stream
-ended there (`grid_latents.Held`).
+A proper prefix of a file is never a file: the number of sections and their lengths reveal that it
+is truncated. A prefix that holds all of `symbols` and enough of `latents` is enough for the coarser
+levels: a range decoder has read at most one word more than an encoder would have written if the
+stream ended there (`grid.latent_stream`).
+
+Bands (grid)
+    Levels are coded from coarse to fine, in a level the colours 0, 1, 2, in a colour four phases of
+    the grid's 2x2 cells: (row, column) = (0, 0), (1, 1), (0, 1), (1, 0). A phase holds the symbols
+    of three bands, horizontal, vertical, diagonal, each row by row; places that an odd size leaves
+    without a coefficient are skipped (`wavelet`). One run of the context model gives the
+    distributions of a phase, and `mixture_coder` codes its symbols. Of a grey image colours 1 and
+    2 are not coded and count as zero.
+
+Inputs of the context model, in the order of the input channels in the prior's file. Each is a map
+on the grid of cells. "Both" means the logarithms of the magnitudes (`context_int`) with the sign,
+for all maps of a row, and then the same without the sign. Coarser levels that do not exist, and
+cells outside the image, are zero.
+    24 for each earlier colour      its bands on this level, both, band by band; of each band the
+                                    four phases 2 * row + column = 0, 1, 2, 3
+    3                               16 inside the image; the step, (256 + s) >> 2 with s = 64 log2
+                                    of it; 16 * (n - 4) for the n-th level, the finest being 0
+    18                              parents: the next coarser level, both, colour by colour, band
+                                    by band
+    6                               grandparents: the level above the parents, this colour, both,
+                                    each sample twice in both directions
+    32                              this colour's low band as the coarser levels give it, with six
+                                    fraction bits, both: first difference across, first down,
+                                    second across, second down; of each the four phases
+    24                              this colour's bands on this level, in the order of the earlier
+                                    colours; phases that are not yet coded are not used
+Its outputs are location, scale and shape for the horizontal, the vertical and the diagonal band.
+
+Example of the grid profile, 41 bytes: grey, 8x4 pixels, one level
+    89 50 52 4E 0D 0A 1A 0A     signature
+    01 02 00                    version 1, profile grid, mode L of uint8
+    08 04 00 01                 8 pixels wide, 4 high, seed 0, one section
+    F4 E3 93 84                 prior 8493E3F4
+    80 06 10 00                 q_step 768, a step of 2**-4; low band under row 16; k is 0
+    DE C8 36 CE                 CRC of the 23 bytes above
+    02 08 8F 39 B1 5E           section 2, latents: 8 bytes, their CRC
+    F5 89 B6 DF A4 79 6D D3     eight symbols of the low band, then four phases of six
+
+Example of the mlp profile, 41 bytes: grey, 300x200 pixels, two layers
+    89 50 52 4E 0D 0A 1A 0A     signature
+    01 01 00                    version 1, profile mlp, mode L of uint8
+    AC 02 C8 01 07 01           300 pixels wide, 200 high, seed 7, one section
+    00 02 28 02 01 03           hash basis and seeded prior, 2 features up to 2**2.5 radians, 2
+                                channels, 1 sine layer, k is 3: two for the sine layer, one for
+                                the output layer
+    44 08 44 0C                 both layers: steps of 2**-2.25; rows 8 and 12
+    A6 3A 3D DD                 CRC of the 27 bytes above
+    01 04 54 FF 1F 32           section 1, symbols: 4 bytes, their CRC
+    C8 1D 74 D9                 1 and 0 under row 8, -2 under row 12
 """
 
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pranc_codec.errors import CorruptBitstream, InvalidArgument, UnsupportedVersion
 from pranc_codec.format.fields import Reader, check_signature, pack_varint
+from pranc_codec.format.header import CHANNELS, VERSION, Header
 from pranc_codec.format.parameters import (
-    GridParameters,
     MlpParameters,
     Parameters,
     check,
@@ -100,10 +162,10 @@ from pranc_codec.format.parameters import (
     unpack_mlp,
 )
 
+__all__ = ["CHANNELS", "SIGNATURE", "VERSION", "Header", "pack_header", "unpack_header"]
+
 SIGNATURE: Final = b"\x89PRN\r\n\x1a\n"
-VERSION: Final = 1
 PROFILES: Final = {1: "mlp", 2: "grid"}
-CHANNELS: Final = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 SAMPLES: Final = ("uint8", "uint16", "float32")
 LARGEST_SIDE: Final = 2**31 - 1
 SYMBOLS: Final = 1
@@ -115,58 +177,24 @@ SECTION_NAMES: Final = {SYMBOLS: "symbols", LATENTS: "latents", ALPHA: "alpha"} 
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """Everything that a file says before its sections."""
-
-    profile: str
-    mode: str
-    samples: str
-    width: int
-    height: int
-    seed: int
-    sections: int
-    parameters: Parameters
-    header_bytes: int = field(default=0, compare=False)
-
-    @property
-    def colours(self) -> int:
-        """Channels without alpha: 1 or 3."""
-        return CHANNELS[self.mode] - self.has_alpha
-
-    @property
-    def has_alpha(self) -> bool:
-        return self.mode in ("LA", "RGBA")
-
-    @property
-    def has_symbols(self) -> bool:
-        """Whether there are coefficients: always in the mlp profile."""
-        return self.parameters.k > 0
-
-    @property
-    def pixels(self) -> int:
-        return self.width * self.height
-
-    @property
-    def mlp(self) -> MlpParameters:
-        """Parameters of an mlp file."""
-        assert isinstance(self.parameters, MlpParameters)
-        return self.parameters
-
-    @property
-    def grid(self) -> GridParameters:
-        """Parameters of a grid file."""
-        assert isinstance(self.parameters, GridParameters)
-        return self.parameters
-
-
 def pack_header(header: Header) -> bytes:
-    """Signature, header and its checksum; `unpack_header` is the inverse."""
+    """Signature, header and its checksum; `unpack_header` is the inverse.
+
+    Raises InvalidArgument if a side is out of range, or if the header's version is not `VERSION`:
+    older versions are read but not written.
+    """
+    if header.version != VERSION:
+        raise InvalidArgument(
+            f"format version {header.version} is not written any more: use {VERSION}"
+        )
     if not (1 <= header.width <= LARGEST_SIDE and 1 <= header.height <= LARGEST_SIDE):
-        raise InvalidArgument(f"size {header.width}x{header.height} is not 1 .. 2**31 - 1 a side")
+        raise InvalidArgument(
+            f"the image has {header.width}x{header.height} pixels: each side must be "
+            f"1 .. {LARGEST_SIDE}"
+        )
     mode = CHANNELS[header.mode] - 1 | SAMPLES.index(header.samples) << 2
     profile = next(number for number, name in PROFILES.items() if name == header.profile)
-    out = SIGNATURE + bytes([VERSION, profile, mode])
+    out = SIGNATURE + bytes([header.version, profile, mode])
     out += pack_varint(header.width) + pack_varint(header.height) + pack_varint(header.seed)
     out += bytes([header.sections])
     out += pack_mlp(header.mlp) if header.profile == "mlp" else pack_grid(header.grid)
@@ -174,22 +202,36 @@ def pack_header(header: Header) -> bytes:
 
 
 def unpack_header(data: bytes) -> Header:
-    """Read and check signature and header of a file (sections may be missing)."""
-    reader = Reader(data)
+    """Read and check the signature and the header of a file, whose sections may be missing.
+
+    Raises NotPranc for the bytes of another format, UnsupportedVersion if the version or the
+    profile is unknown, TruncatedBitstream if the header is not complete, and CorruptBitstream if
+    its checksum or one of its fields is wrong.
+    """
     check_signature(data, SIGNATURE, "a .pranc file")
+    reader = Reader(data)
     reader.take(len(SIGNATURE))
-    version, profile, mode = reader.u8(), reader.u8(), reader.u8()
-    if version != VERSION:
+    version = reader.u8()
+    if version not in READERS:
+        known = ", ".join(str(number) for number in READERS)
         raise UnsupportedVersion(
-            f"the file has format version {version}, this release reads {VERSION}: "
+            f"the file has format version {version}, but this release reads version {known}: "
             "upgrade pranc_codec"
         )
+    return READERS[version](reader)
+
+
+def _unpack_version_1(reader: Reader) -> Header:
+    """The header from its profile on."""
+    profile, mode = reader.u8(), reader.u8()
     if profile not in PROFILES:
-        raise UnsupportedVersion(f"profile {profile} is unknown to this release: upgrade it")
+        raise UnsupportedVersion(
+            f"profile {profile} is unknown to this release: upgrade pranc_codec"
+        )
     width, height, seed = reader.varint(), reader.varint(), reader.varint()
     sections, samples, channels = reader.u8(), mode >> 2, mode & 3
     parameters = _unpack_parameters(reader, PROFILES[profile], 1 if channels < 2 else 3)
-    computed = zlib.crc32(data[: reader.position])
+    computed = zlib.crc32(reader.data[: reader.position])
     if reader.u32() != computed:
         raise CorruptBitstream("the header's checksum is wrong: the file is damaged")
     _check_parameters(parameters)
@@ -197,16 +239,14 @@ def unpack_header(data: bytes) -> Header:
     check(1 <= width <= LARGEST_SIDE, "width", width)
     check(1 <= height <= LARGEST_SIDE, "height", height)
     return Header(
-        profile=PROFILES[profile],
-        mode=list(CHANNELS)[channels],
-        samples=SAMPLES[samples],
-        width=width,
-        height=height,
-        seed=seed,
-        sections=sections,
-        parameters=parameters,
-        header_bytes=reader.position,
-    )
+        version=1, profile=PROFILES[profile], mode=list(CHANNELS)[channels],
+        samples=SAMPLES[samples], width=width, height=height, seed=seed, sections=sections,
+        parameters=parameters, header_bytes=reader.position,
+    )  # fmt: skip
+
+
+READERS: Final[Mapping[int, Callable[[Reader], Header]]] = {1: _unpack_version_1}
+"""What reads the rest of the header, by format version."""
 
 
 def _unpack_parameters(reader: Reader, profile: str, colours: int) -> Parameters:

@@ -1,31 +1,49 @@
 """The profiles' parts of the header, as `bitstream` specifies them."""
 
+import warnings
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pranc_codec.entropy.tables import ROWS
 from pranc_codec.errors import CorruptBitstream
 from pranc_codec.format.fields import Reader, pack_varint
 
 BASES: Final = ("hash", "dense")
-STEP_OFFSET: Final = 1024
-STEP_CODES: Final = (384, 1280)
+Q_STEP_OFFSET: Final = 1024
+Q_STEP_CODES: Final = (384, 1280)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCode:
     """How one layer's symbols are coded: quantization step and row of the tables."""
 
-    step_code: int
+    q_step_code: int
     row: int
 
     @property
-    def step(self) -> float:
+    def q_step(self) -> float:
         """Quantization step in units of the layer's scale."""
-        return step_of_code(self.step_code)
+        return q_step_of_code(self.q_step_code)
+
+    @property
+    def step(self) -> float:
+        """Deprecated name of `q_step`."""
+        return float(_renamed(self, "step", "q_step"))
+
+    @property
+    def step_code(self) -> int:
+        """Deprecated name of `q_step_code`."""
+        return int(_renamed(self, "step_code", "q_step_code"))
 
 
-def step_of_code(code: int) -> float:
+def _renamed(parameters: object, old: str, new: str) -> Any:
+    """An attribute under its old name, with a warning."""
+    text = f"{type(parameters).__name__}.{old} is now called {new}: use that name"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    return getattr(parameters, new)
+
+
+def q_step_of_code(code: int) -> float:
     """Step of the header's byte: 2**(2 - code / 16)."""
     return float(2.0 ** (2 - code / 16))
 
@@ -48,20 +66,30 @@ class MlpParameters:
 class GridParameters:
     """The grid profile's part of the header.
 
-    step_code: 64 log2(step), without the format's offset. low_rows: of each colour. k: PRANC
+    q_step_code: 64 log2(step), without the format's offset. low_rows: of each colour. k: PRANC
     coefficients of the residual network, `layer` tells how they are coded (None without any).
     """
 
     prior: int
-    step_code: int
+    q_step_code: int
     low_rows: tuple[int, ...]
     k: int = 0
     layer: LayerCode | None = None
 
     @property
-    def step(self) -> float:
+    def q_step(self) -> float:
         """Quantization step of the wavelet coefficients of samples in [0, 1]."""
-        return float(2.0 ** (self.step_code / 64))
+        return float(2.0 ** (self.q_step_code / 64))
+
+    @property
+    def step(self) -> float:
+        """Deprecated name of `q_step`."""
+        return float(_renamed(self, "step", "q_step"))
+
+    @property
+    def step_code(self) -> int:
+        """Deprecated name of `q_step_code`."""
+        return int(_renamed(self, "step_code", "q_step_code"))
 
 
 Parameters = MlpParameters | GridParameters
@@ -107,24 +135,24 @@ def check_mlp(p: MlpParameters) -> None:
 def pack_grid(parameters: GridParameters) -> bytes:
     """Parameters of the grid profile as bytes; `unpack_grid` is the inverse."""
     p = parameters
-    out = p.prior.to_bytes(4, "little") + pack_varint(p.step_code + STEP_OFFSET)
+    out = p.prior.to_bytes(4, "little") + pack_varint(p.q_step_code + Q_STEP_OFFSET)
     out += bytes(p.low_rows) + pack_varint(p.k)
     return out + (_pack_layer(p.layer) if p.layer else b"")
 
 
 def unpack_grid(reader: Reader, colours: int) -> GridParameters:
     """Inverse of `pack_grid`."""
-    prior, step_code = reader.u32(), reader.varint() - STEP_OFFSET
+    prior, q_step_code = reader.u32(), reader.varint() - Q_STEP_OFFSET
     low_rows = tuple(reader.u8() for _ in range(colours))
     k = reader.varint()
     layer = _unpack_layer(reader) if k else None
-    return GridParameters(prior=prior, step_code=step_code, low_rows=low_rows, k=k, layer=layer)
+    return GridParameters(prior=prior, q_step_code=q_step_code, low_rows=low_rows, k=k, layer=layer)
 
 
 def check_grid(p: GridParameters) -> None:
     """Refuse illegal values."""
-    step = p.step_code + STEP_OFFSET
-    check(STEP_CODES[0] <= step <= STEP_CODES[1], "step", step)
+    code = p.q_step_code + Q_STEP_OFFSET
+    check(Q_STEP_CODES[0] <= code <= Q_STEP_CODES[1], "step", code)
     largest_row = max(*p.low_rows, p.layer.row if p.layer else 0)
     check(largest_row < ROWS, "table row", largest_row)
 
@@ -136,8 +164,8 @@ def check(legal: bool, name: str, value: int) -> None:
 
 
 def _pack_layer(layer: LayerCode) -> bytes:
-    return bytes([layer.step_code, layer.row])
+    return bytes([layer.q_step_code, layer.row])
 
 
 def _unpack_layer(reader: Reader) -> LayerCode:
-    return LayerCode(step_code=reader.u8(), row=reader.u8())
+    return LayerCode(q_step_code=reader.u8(), row=reader.u8())

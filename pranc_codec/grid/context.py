@@ -1,22 +1,15 @@
-"""The context model of the grid profile: what is known so far -> distributions of what follows.
+"""The context model of the grid profile: what is decoded so far -> distributions of what follows.
 
-Levels are coded coarse to fine; in a level colour by colour; in a colour the three bands together
-in four steps, one phase of the grid's 2x2 cells each, in the order `PHASES`. A step's network sees
+Levels are coded from coarse to fine. A level is coded colour by colour, and the three bands of a
+colour are coded together in four phases, one position of the grid's 2x2 cells each, in the order
+`blocks.PHASES`. `context_layout` lists what the network of a phase sees: maps on the grid of cells,
+in a window of 3x3 cells, which a second 3x3 layer widens to 5x5.
 
-    own        this level's bands of this colour, at the phases already coded
-    earlier    this level's bands of the earlier colours, all phases
-    parents    the next coarser level's bands, all colours; and the grandparents of this colour
-    slopes     first and second differences of the low band that the coarser levels give, of this
-               colour, in steps
-    constants  1 inside the image (0 in the padding), the step, the level
+The outputs are three numbers for each symbol: loc over scale, log2 of the scale, and the logit of
+the shape (`mixture`).
 
-all as maps on the grid of cells, in a window of 3x3 cells; a second 3x3 layer widens it to 5x5.
-Integers enter as logarithms of their magnitudes, with their sign and without.
-
-The output are three numbers a symbol: location over scale, log2 of the scale, shape (`density`).
-
-This module is the model in floating point, for training and fitting. What a file is coded with is
-`exact`, the same model in integers.
+This module is the model in floating point, for training and for fitting latents. Files are coded
+with `context_int`, the same model in integers.
 """
 
 from typing import Final
@@ -27,103 +20,102 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pranc_codec.grid import wavelet
+from pranc_codec.grid.architecture import ARCHITECTURE_1, Architecture
 from pranc_codec.grid.blocks import (
-    DIFFERENCES,
+    PHASES,
+    approximation_gradients,
     cells_of,
-    doubled,
-    fold,
-    signed_and_not,
-    slopes,
-    unfold,
+    depth_to_space,
+    signed_and_magnitude,
+    space_to_depth,
+    upsample_nearest,
 )
+from pranc_codec.grid.context_layout import BANDS, CONSTANTS, OF_PHASE, ContextLayout
 from pranc_codec.grid.wavelet import Pyramid
 
-PHASES: Final = (0, 3, 1, 2)
-"""Cells are 2x2; phase 2 * dy + dx. The diagonal neighbour of the first comes second."""
 OUTPUTS: Final = 3
 """Numbers that describe a symbol's distribution."""
-CONSTANTS: Final = 3
-HIDDEN: Final = (64, 32, 32)
-"""Channels of a step's hidden layers, by colour."""
-OWN_NETWORKS: Final = 3
-"""The finest levels have networks of their own; the coarser ones share one more."""
+LAYERS: Final = ("first", "direct", "second", "third", "last")
+"""Convolutions of a network, in the order of the data; `direct` skips from the inputs to `last`."""
 UNIT: Final = 1 / 16
-"""Of activations, in the integer form."""
+"""Activations of the integer form are multiples of this."""
 LARGEST_ACTIVATION: Final = 127 * UNIT
-"""Activations are cut off here: in the integer form they are 0 .. 127."""
+"""Activations are clamped here, because in the integer form they are 0 .. 127."""
 LARGEST_WEIGHT: Final = 127
 SHIFTS: Final = (1, 14)
-
-
-def given_channels(colours: int, colour: int) -> int:
-    """Maps that are known before a colour's first step."""
-    earlier, parents = 24 * colour, 6 * colours + 6
-    return earlier + parents + 8 * len(DIFFERENCES) + CONSTANTS
+"""Smallest and largest number of fraction bits of an output channel's weights."""
 
 
 class ColourContext(nn.Module):
-    """The four steps of one colour at one level, as one network of four groups.
+    """The networks of the four phases of one colour at one level, as one network of four groups.
 
-    A step's weights for phases that it may not know are held at zero. With `rounded`, weights and
+    Weights for inputs that a phase may not know are held at zero. With `rounded`, weights and
     activations are rounded as in the integer form, and gradients pass straight through.
     """
 
     known: Tensor
 
-    def __init__(self, given: int, hidden: int) -> None:
+    def __init__(self, layout: ContextLayout, hidden: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(given + 24, 4 * hidden, 3, padding=1)
-        self.direct = nn.Conv2d(given + 24, 4 * 3 * OUTPUTS, 3, padding=1, bias=False)
-        self.second = nn.Conv2d(4 * hidden, 4 * hidden, 3, padding=1, groups=4)
-        self.third = nn.Conv2d(4 * hidden, 4 * hidden, 1, groups=4)
-        self.last = nn.Conv2d(4 * hidden, 4 * 3 * OUTPUTS, 1, groups=4)
-        self.register_buffer("known", known_weights(given), persistent=False)
+        self.layout, phases = layout, len(PHASES)
+        outputs = phases * BANDS * OUTPUTS
+        self.first = nn.Conv2d(layout.total, phases * hidden, 3, padding=1)
+        self.direct = nn.Conv2d(layout.total, outputs, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(phases * hidden, phases * hidden, 3, padding=1, groups=phases)
+        self.third = nn.Conv2d(phases * hidden, phases * hidden, 1, groups=phases)
+        self.last = nn.Conv2d(phases * hidden, outputs, 1, groups=phases)
+        self.register_buffer("known", layout.known_mask(), persistent=False)
         self.rounded = False
         nn.init.zeros_(self.direct.weight)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
     def forward(
-        self, given: Float[Tensor, "n given h w"], own: Float[Tensor, "n 24 h w"]
-    ) -> Float[Tensor, "n steps 3 outputs h w"]:
-        """Outputs of all four steps, in the order of `PHASES`, for the three bands."""
-        x = self._inputs(torch.cat([given, own], dim=1))
+        self, maps: Float[Tensor, "n inputs h w"]
+    ) -> Float[Tensor, "n phases 3 outputs h w"]:
+        """Outputs of all four phases, in the order of `PHASES`, for the three bands."""
+        x = self._inputs(maps)
         w = self.weights()
-        h = self._cut(functional.conv2d(x, w["first"], self.first.bias, padding=1))
-        h = self._cut(functional.conv2d(h, w["second"], self.second.bias, padding=1, groups=4))
-        h = self._cut(functional.conv2d(h, w["third"], self.third.bias, groups=4))
+        h = self._activated(functional.conv2d(x, w["first"], self.first.bias, padding=1))
+        h = self._activated(
+            functional.conv2d(h, w["second"], self.second.bias, padding=1, groups=4)
+        )
+        h = self._activated(functional.conv2d(h, w["third"], self.third.bias, groups=4))
         out = functional.conv2d(h, w["last"], self.last.bias, groups=4)
         out = out + functional.conv2d(x, w["direct"], padding=1)
-        return out.float().view(len(x), 4, 3, OUTPUTS, *x.shape[2:])
+        return out.float().view(len(x), len(PHASES), BANDS, OUTPUTS, *x.shape[2:])
 
     def weights(self) -> dict[str, Tensor]:
-        """Weights as they are used, by layer."""
+        """The weights of each layer as the forward pass uses them: masked, and rounded if asked."""
         out = {}
-        for name in ("first", "direct", "second", "third", "last"):
+        for name in LAYERS:
             weight: Tensor = getattr(self, name).weight
             if name in ("first", "direct"):
-                known = self.known.repeat_interleave(len(weight) // 4, 0)
+                known = self.known.repeat_interleave(len(weight) // len(PHASES), 0)
                 weight = weight * known[:, :, None, None]
             out[name] = weight
         if self.rounded:
             for name, shift in shifts_of(out).items():
                 unit = torch.exp2(-shift)[:, None, None, None]
-                out[name] = _straight(out[name], (out[name] / unit).round() * unit)
+                out[name] = _straight_through(out[name], (out[name] / unit).round() * unit)
         return out
 
     def _inputs(self, x: Tensor) -> Tensor:
         x = (x / UNIT).round() * UNIT if self.rounded else x
         return x.contiguous(memory_format=torch.channels_last)
 
-    def _cut(self, x: Tensor) -> Tensor:
-        """max(x, 0), cut off at `LARGEST_ACTIVATION`."""
+    def _activated(self, x: Tensor) -> Tensor:
+        """max(x, 0), clamped at `LARGEST_ACTIVATION`."""
         x = functional.hardtanh(x, 0, LARGEST_ACTIVATION)
-        return _straight(x, (x / UNIT).round() * UNIT) if self.rounded else x
+        return _straight_through(x, (x / UNIT).round() * UNIT) if self.rounded else x
 
 
 def shifts_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """For each layer and output channel, the number of fraction bits of its weights: the most that
-    `LARGEST_WEIGHT` allows. `direct` and `last` add up, so they share theirs."""
+    """Fraction bits of the integer weights, for each layer and output channel.
+
+    They are the most that `LARGEST_WEIGHT` allows. The sums of `direct` and `last` are added up, so
+    these two layers share theirs.
+    """
     largest = {name: w.detach().abs().flatten(1).amax(1) for name, w in weights.items()}
     both = torch.maximum(largest["direct"], largest["last"])
     largest |= {"direct": both, "last": both}
@@ -133,119 +125,119 @@ def shifts_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _straight(x: Tensor, value: Tensor) -> Tensor:
-    """`value`, exactly, with the gradient of `x`."""
+def _straight_through(x: Tensor, value: Tensor) -> Tensor:
+    """Exactly `value`, with the gradient of `x`."""
     return value + (x - x.detach()) if torch.is_grad_enabled() else value
 
 
-def known_weights(given: int) -> Float[Tensor, "4 inputs"]:
-    """For each step, which input channels it knows: 1 or 0. `own` is last: signed, unsigned."""
-    own = torch.zeros(4, 2, 3, 4)
-    for step in range(4):
-        own[step, :, :, list(PHASES[:step])] = 1
-    return torch.cat([torch.ones(4, given), own.flatten(1)], dim=1)
-
-
-def network_of_level(finest: int) -> int:
-    """Index of the network of a level, counted from the finest, which is 0."""
-    return min(finest, OWN_NETWORKS)
-
-
 class ContextModel(nn.Module):
-    """Networks of all levels and colours. colours: 1 (grey) or 3."""
+    """The context networks of all levels and colours of a prior. colours: 1 (grey) or 3."""
 
-    def __init__(self, colours: int = 3, hidden: tuple[int, ...] = HIDDEN) -> None:
+    def __init__(self, architecture: Architecture = ARCHITECTURE_1, colours: int = 3) -> None:
         super().__init__()
-        self.colours = colours
+        self.architecture, self.colours = architecture, colours
         self.networks = nn.ModuleList(
             nn.ModuleList(
-                ColourContext(given_channels(colours, colour), hidden[colour])
+                ColourContext(
+                    ContextLayout(colours=colours, colour=colour),
+                    architecture.context_hidden[colour],
+                )
                 for colour in range(colours)
             )
-            for _ in range(OWN_NETWORKS + 1)
+            for _ in range(architecture.network_sets)
         )
 
     def set_rounded(self, rounded: bool) -> None:
-        """Whether weights and activations are rounded as in the integer form."""
+        """Choose whether weights and activations are rounded as in the integer form."""
         for module in self.modules():
             if isinstance(module, ColourContext):
                 module.rounded = rounded
 
     def outputs(
-        self, symbols: Pyramid, log2_step: Float[Tensor, " n"]
+        self, symbols: Pyramid, log2_q_step: Float[Tensor, " n"]
     ) -> list[Float[Tensor, "outputs n colours 3 _ _"]]:
-        """Outputs for all bands, coarse to fine."""
-        low, parents, grandparents = symbols.low, None, None
+        """Outputs for the bands of all levels, coarse to fine, given the symbols themselves."""
+        approximation, parents, grandparents = symbols.approximation, None, None
         out = []
         for number, bands in enumerate(symbols.bands):
             finest = len(symbols.bands) - 1 - number
-            outputs = self.level(bands, low, parents, grandparents, log2_step, finest)
+            outputs = self.level(bands, approximation, parents, grandparents, log2_q_step, finest)
             out.append(outputs.movedim(3, 0).float())
             if finest:
                 size = symbols.bands[number + 1].shape[3:]
-                low = wavelet.synthesize_level(low, bands, (size[0], size[1]))
+                approximation = wavelet.synthesize_level(approximation, bands, (size[0], size[1]))
             parents, grandparents = bands, parents
         return out
 
     def level(
         self,
         bands: Float[Tensor, "n colours 3 h w"],
-        low: Float[Tensor, "n colours h w"],
+        approximation: Float[Tensor, "n colours h w"],
         parents: Float[Tensor, "n colours 3 hp wp"] | None,
         grandparents: Float[Tensor, "n colours 3 hg wg"] | None,
-        log2_step: Float[Tensor, " n"],
+        log2_q_step: Float[Tensor, " n"],
         finest: int,
     ) -> Float[Tensor, "n colours 3 outputs h w"]:
-        """Outputs for every symbol of a level, from the symbols themselves.
+        """Outputs for every symbol of a level, given the symbols themselves.
 
-        bands, parents, grandparents: symbols. low: the low band of this grid in steps.
-        finest: number of the level, counted from the finest, which is 0.
+        bands, parents, grandparents: symbols of this level and of the two coarser ones.
+        approximation: of this level's grid, in quantization steps.
+        finest: the level, counted from the finest, which is 0.
         """
         size = (int(bands.shape[3]), int(bands.shape[4]))
-        shared = shared_maps(self.colours, parents, log2_step, finest, cells_of(size))
-        done: list[Tensor] = []
+        constants = _constants(log2_q_step, finest, cells_of(size))
+        parent_maps = _coarser_maps(parents, self.colours, constants)
+        earlier: list[Tensor] = []
         out = []
-        for colour, network in enumerate(self.networks[network_of_level(finest)]):  # type: ignore
-            own = signed_and_not(fold(bands[:, colour]))
-            given = [
-                *done,
-                shared,
-                grand_maps(grandparents, colour, cells_of(size), own),
-                signed_and_not(fold(slopes(low[:, colour : colour + 1]))),
-            ]
-            raw = network(torch.cat(given, 1), own)
-            done.append(own)
-            steps = [raw[:, PHASES.index(phase)] for phase in range(4)]
-            maps = torch.stack(steps, dim=3).flatten(1, 3)
-            out.append(unfold(maps, size).view(len(bands), 3, OUTPUTS, *size))
+        networks = self.networks[self.architecture.network_of_level(finest)]
+        assert isinstance(networks, nn.ModuleList)
+        for colour, network in enumerate(networks):
+            assert isinstance(network, ColourContext)
+            own = signed_and_magnitude(space_to_depth(bands[:, colour]))
+            one = slice(colour, colour + 1)
+            maps = network.layout.ordered(
+                earlier=earlier,
+                constants=constants,
+                parents=parent_maps,
+                grandparents=_grandparent_maps(grandparents, colour, constants),
+                gradients=signed_and_magnitude(
+                    space_to_depth(approximation_gradients(approximation[:, one]))
+                ),
+                own=own,
+            )
+            raw = network(torch.cat(maps, 1))
+            earlier.append(own)
+            phases = [raw[:, PHASES.index(phase)] for phase in range(len(PHASES))]
+            by_phase = torch.stack(phases, dim=3).flatten(1, 3)
+            out.append(depth_to_space(by_phase, size).view(len(bands), BANDS, OUTPUTS, *size))
         return torch.stack(out, dim=1)
 
 
-def shared_maps(
-    colours: int,
-    parents: Float[Tensor, "n colours 3 h w"] | None,
-    log2_step: Float[Tensor, " n"],
-    finest: int,
-    cells: tuple[int, int],
+def _constants(
+    log2_q_step: Float[Tensor, " n"], finest: int, cells: tuple[int, int]
+) -> Float[Tensor, "n 3 h w"]:
+    """The group `constants` of the inputs."""
+    inside = log2_q_step.new_ones(len(log2_q_step), 1, *cells)
+    step = (log2_q_step + 4)[:, None, None, None] * inside
+    maps = torch.cat([inside, step, inside * (finest - 4)], 1)
+    assert maps.shape[1] == CONSTANTS
+    return maps
+
+
+def _coarser_maps(
+    parents: Float[Tensor, "n colours 3 h w"] | None, colours: int, like: Tensor
 ) -> Float[Tensor, "n c h w"]:
-    """Maps that all colours of a level see: constants and parents."""
-    n = len(log2_step)
-    inside = log2_step.new_ones(n, 1, *cells)
-    constants = [inside, (log2_step + 4)[:, None, None, None] * inside, inside * (finest - 4)]
+    """The group `parents`: bands of the next coarser level, whose grid is that of the cells."""
     if parents is None:
-        family = log2_step.new_zeros(n, 6 * colours, *cells)
-    else:
-        family = signed_and_not(parents.flatten(1, 2))
-    return torch.cat([*constants, family], 1)
+        return like.new_zeros(len(like), OF_PHASE * colours, *like.shape[2:])
+    return signed_and_magnitude(parents.flatten(1, 2))
 
 
-def grand_maps(
-    grandparents: Float[Tensor, "n colours 3 h w"] | None,
-    colour: int,
-    cells: tuple[int, int],
-    like: Tensor,
+def _grandparent_maps(
+    grandparents: Float[Tensor, "n colours 3 h w"] | None, colour: int, like: Tensor
 ) -> Float[Tensor, "n 6 _ _"]:
-    """Maps of the level two coarser, of one colour."""
+    """The group `grandparents`: bands of the level two coarser, of one colour."""
+    cells = (int(like.shape[2]), int(like.shape[3]))
     if grandparents is None:
-        return like.new_zeros(like.shape[0], 6, *cells)
-    return signed_and_not(doubled(grandparents[:, colour], cells))
+        return like.new_zeros(len(like), OF_PHASE, *cells)
+    return signed_and_magnitude(upsample_nearest(grandparents[:, colour], cells))

@@ -1,7 +1,7 @@
-"""A step's network of the context model in integers: its weights, and its sums.
+"""The networks of the integer context model: their weights, and how their sums are formed.
 
-Products of float32 matrices whose sums stay below 2**24, so the order of summation does not matter
-(`sums`). `exact` says what goes in and what comes out.
+The networks run as float32 convolutions whose sums stay below 2**24, so that they are exact in any
+order of summation (`exact_conv`). `context_int` says what goes in and what comes out.
 """
 
 from collections.abc import Mapping
@@ -13,21 +13,27 @@ from jaxtyping import Float, Int, Int8
 from torch import Tensor
 
 from pranc_codec.errors import CorruptBitstream
-from pranc_codec.grid.context import PHASES
+from pranc_codec.grid.architecture import ARCHITECTURE_1, Architecture
+from pranc_codec.grid.blocks import PHASES
+from pranc_codec.grid.context import LAYERS
+from pranc_codec.grid.context_layout import ContextLayout
 from pranc_codec.grid.exact_conv import convolve
 
-OWN: Final = 24
-"""Maps of a colour's own bands: three bands, with sign and without, at four phases."""
-OWN_OF_PHASE: Final = OWN // 4
 LARGEST: Final = 127
+"""Largest magnitude of inputs, activations and weights."""
 EXACT_BELOW: Final = 2**24
 PAD: Final = 2
 """Empty rows of cells above and below an image, for the reach of two 3x3 layers."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step's network as integers in float32: weights (outputs, inputs, height, width)."""
+class PhaseNetwork:
+    """The network of one phase, as integers in float32: weights (outputs, inputs, height, width).
+
+    biases: of the layers first, second, third, last, in units of their sums; half a unit of the
+        output is included, so that rounding down rounds to the nearest.
+    scales: 2**-shift of the same layers.
+    """
 
     first: Float[Tensor, "hidden inputs 3 3"]
     direct: Float[Tensor, "outputs inputs 3 3"]
@@ -35,82 +41,97 @@ class Step:
     third: Float[Tensor, "hidden hidden 1 1"]
     last: Float[Tensor, "outputs hidden 1 1"]
     biases: tuple[Float[Tensor, "_ 1 1"], ...]
-    """Of first, second, third, last; in units of the sums, half a unit of the output included."""
     scales: tuple[Float[Tensor, "_ 1 1"], ...]
-    """2**-shift of the same layers."""
 
 
-def inputs_of(count: int, colour: int, step: int) -> list[int]:
-    """Which of a network's `count` inputs a step knows (`context.known_weights`), in the order of
-    `_Level`'s maps: there the bands of a colour lie phase by phase, as they become known."""
+def phase_network_of(
+    tensors: Mapping[str, Tensor],
+    network: int,
+    layout: ContextLayout,
+    phase_number: int,
+    device: torch.device,
+) -> PhaseNetwork:
+    """The network of one phase from the tensors of a prior (`training.pack_prior` writes them).
 
-    def bands(first: int, phases: int) -> list[int]:
-        return [first + 4 * b + phase for phase in PHASES[:phases] for b in range(OWN_OF_PHASE)]
+    Each tensor holds the four phases one after the other: integer weights (outputs, inputs, taps),
+    and `shift` and `bias` of each layer.
 
-    earlier = [channel for other in range(colour) for channel in bands(OWN * other, 4)]
-    own = count - OWN
-    return [*earlier, *range(len(earlier), own), *bands(own, step)]
-
-
-def step_of(
-    tensors: Mapping[str, Tensor], network: int, colour: int, step: int, device: torch.device
-) -> Step:
-    """One step's network from the tensors of a prior (`priors.grid`): integer weights (outputs,
-    inputs, taps...), `shift` and `bias` of each layer; the four steps' outputs one after the
-    other. Refuses weights whose sums could leave the exact range."""
-    prefix = f"context.{network}.{colour}"
+    Raises CorruptBitstream for weights whose sums could leave the exact range.
+    """
+    prefix = f"context.{network}.{layout.colour}"
+    biased = [name for name in LAYERS if name != "direct"]
 
     def layer(name: str, part: str) -> Tensor:
         whole = tensors[f"{prefix}.{name}.{part}"]
-        return whole.chunk(4)[step].to(device)
+        return whole.chunk(len(PHASES))[phase_number].to(device)
 
     def weight(name: str) -> Tensor:
         whole = layer(name, "weight").float()
         if name in ("first", "direct"):
-            whole = whole[:, inputs_of(whole.shape[1], colour, step)]
+            whole = whole[:, layout.known_channels(phase_number)]
         return whole.contiguous(memory_format=torch.channels_last)
 
-    w = {name: weight(name) for name in ("first", "direct", "second", "third", "last")}
-    shifts = {name: layer(name, "shift").double() for name in ("first", "second", "third", "last")}
+    w = {name: weight(name) for name in LAYERS}
+    shifts = {name: layer(name, "shift").double() for name in biased}
     biases = {
         name: layer(name, "bias").double() + torch.exp2(shift - 1) for name, shift in shifts.items()
     }
-    for name, bias in biases.items():
-        total = LARGEST * w[name].abs().sum((1, 2, 3)).double() + bias.abs()
-        if name == "last":
-            total += LARGEST * w["direct"].abs().sum((1, 2, 3)).double()
-        if not bool((total < EXACT_BELOW).all()):
-            raise CorruptBitstream(
-                f"sums of {prefix}.{name} can reach {float(total.max()):.0f}, beyond the "
-                f"{EXACT_BELOW} up to which they are exact"
-            )
-    return Step(
+    _check_exact(w, biases, prefix)
+    return PhaseNetwork(
         **w,
         biases=tuple(b.float()[:, None, None] for b in biases.values()),
         scales=tuple(torch.exp2(-s).float()[:, None, None] for s in shifts.values()),
     )
 
 
-class ExactContext:
-    """The networks of a prior, ready to run."""
+def _check_exact(weights: dict[str, Tensor], biases: dict[str, Tensor], prefix: str) -> None:
+    """Refuse weights whose sums could leave the range in which float32 is exact."""
+    for name, bias in biases.items():
+        total = LARGEST * weights[name].abs().sum((1, 2, 3)).double() + bias.abs()
+        if name == "last":
+            total += LARGEST * weights["direct"].abs().sum((1, 2, 3)).double()
+        if not bool((total < EXACT_BELOW).all()):
+            raise CorruptBitstream(
+                f"sums of {prefix}.{name} can reach {float(total.max()):.0f}, beyond the "
+                f"{EXACT_BELOW} up to which they are exact"
+            )
 
-    def __init__(self, tensors: Mapping[str, Tensor], device: torch.device) -> None:
+
+class IntegerContext:
+    """The integer context networks of a prior on a device; each is made when it is first used."""
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        device: torch.device,
+        architecture: Architecture = ARCHITECTURE_1,
+        colours: int = 3,
+    ) -> None:
         self.device = device
-        self._tensors = tensors
-        self._steps: dict[tuple[int, int, int], Step] = {}
+        self._tensors, self._architecture, self._colours = tensors, architecture, colours
+        self._networks: dict[tuple[int, int, int], PhaseNetwork] = {}
 
-    def step(self, network: int, colour: int, step: int) -> Step:
-        """One step's network, made when it is first asked for."""
-        key = (network, colour, step)
-        if key not in self._steps:
-            self._steps[key] = step_of(self._tensors, network, colour, step, self.device)
-        return self._steps[key]
+    def layout(self, colour: int) -> ContextLayout:
+        """The input maps of a colour's networks."""
+        return ContextLayout(colours=self._colours, colour=colour)
+
+    def phase_network(self, finest: int, colour: int, phase_number: int) -> PhaseNetwork:
+        """The network of a phase at a level, which is counted from the finest, 0."""
+        key = (self._architecture.network_of_level(finest), colour, phase_number)
+        if key not in self._networks:
+            self._networks[key] = phase_network_of(
+                self._tensors, key[0], self.layout(colour), phase_number, self.device
+            )
+        return self._networks[key]
 
 
-def run_step(
-    network: Step, maps: Int8[Tensor, "1 c rows w"], cells: tuple[int, int], strip_cells: int
+def run_phase(
+    network: PhaseNetwork,
+    maps: Int8[Tensor, "1 c rows w"],
+    cells: tuple[int, int],
+    strip_cells: int,
 ) -> Int[Tensor, "1 outputs h w"]:
-    """Outputs of a step at all cells, strip by strip of rows."""
+    """Outputs of a phase's network at all cells, strip by strip of rows."""
     rows = max(1, strip_cells // cells[1])
     strips = [
         _run_strip(network, maps, cells[0], top, min(top + rows, cells[0]))
@@ -119,7 +140,7 @@ def run_step(
     return torch.cat(strips, dim=2)
 
 
-def _run_strip(network: Step, maps: Tensor, height: int, top: int, bottom: int) -> Tensor:
+def _run_strip(network: PhaseNetwork, maps: Tensor, height: int, top: int, bottom: int) -> Tensor:
     """Outputs of the rows top .. bottom - 1."""
     known = maps[:, : network.first.shape[1], top : bottom + 2 * PAD]
     x = known.to(torch.float32, memory_format=torch.channels_last)
@@ -135,7 +156,7 @@ def _run_strip(network: Step, maps: Tensor, height: int, top: int, bottom: int) 
     return out.add_(network.biases[3]).mul_(network.scales[3]).floor_().to(torch.int32)
 
 
-def _activated(sums: Tensor, network: Step, layer: int) -> Tensor:
-    """0 .. 127 from a layer's sums."""
+def _activated(sums: Tensor, network: PhaseNetwork, layer: int) -> Tensor:
+    """Activations 0 .. 127 from the sums of a layer."""
     out = sums.add_(network.biases[layer]).mul_(network.scales[layer])
     return out.floor_().clamp_(0, LARGEST)

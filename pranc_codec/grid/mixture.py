@@ -1,10 +1,10 @@
 """The distribution of a symbol: a mixture of a logistic and a Laplace distribution.
 
-    P(X <= x) = (1 - shape) * logistic(x - location; scale) + shape * laplace(x - location; 2 scale)
+    P(X <= x) = (1 - shape) * logistic(x - loc; scale) + shape * laplace(x - loc; 2 scale)
 
-`location` is in symbols, `shape` in [0, 1]: from light to heavy tails. The networks say location
-over scale, log2 of the scale, and the logit of the shape. Here in floating point; coding uses
-tables of integers made from the same formula (`tables`).
+`loc` is in symbols; `shape` is in [0, 1], from light to heavy tails. The networks output loc over
+scale, log2 of the scale, and the logit of the shape. This module evaluates the formula in floating
+point; files are coded with integer tables that were made from it (`entropy.tables`).
 """
 
 import math
@@ -16,31 +16,31 @@ from torch import Tensor
 
 LOG2_SMALLEST: Final = -4.0
 LOG2_LARGEST: Final = 10.0
-LARGEST_LOCATION: Final = 4.0
-"""Of location over scale."""
+LARGEST_LOC: Final = 4.0
+"""Largest magnitude of loc over scale."""
 FLOOR: Final = 2.0**-22
 
 
 class Mixture(NamedTuple):
-    """Distributions of symbols, one each."""
+    """One distribution for each symbol."""
 
-    location: Float[Tensor, "..."]
+    loc: Float[Tensor, "..."]
     sharpness: Float[Tensor, "..."]
-    """One over the scale."""
+    """1 / scale"""
     shape: Float[Tensor, "..."]
 
 
 def mixture_of(outputs: Float[Tensor, "3 ..."]) -> Mixture:
-    """What a network's outputs mean."""
+    """Distributions from the outputs of a network."""
     scale = torch.exp2(outputs[1].clamp(LOG2_SMALLEST, LOG2_LARGEST))
-    location = outputs[0].clamp(-LARGEST_LOCATION, LARGEST_LOCATION) * scale
-    return Mixture(location=location, sharpness=1 / scale, shape=torch.sigmoid(outputs[2]))
+    loc = outputs[0].clamp(-LARGEST_LOC, LARGEST_LOC) * scale
+    return Mixture(loc=loc, sharpness=1 / scale, shape=torch.sigmoid(outputs[2]))
 
 
 def bits(symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]) -> Float[Tensor, "..."]:
     """Ideal code length of each symbol; differentiable in symbols and outputs."""
-    location, sharpness, shape = mixture_of(outputs)
-    distance = (symbols - location).abs()
+    loc, sharpness, shape = mixture_of(outputs)
+    distance = (symbols - loc).abs()
     # by symmetry both edges are taken in the lower tail, where differences keep their precision
     near, far = (0.5 - distance) * sharpness, (-0.5 - distance) * sharpness
     logistic = torch.sigmoid(near) - torch.sigmoid(far)
@@ -54,16 +54,18 @@ def _laplace(x: Tensor) -> Tensor:
     return torch.where(x < 0, tail, 1 - tail)
 
 
-def bits_and_slopes(
+def bits_and_derivatives(
     symbols: Float[Tensor, "..."], mixture: Mixture
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """`bits`, and their derivatives with respect to the symbols, without autograd.
+    """Ideal code lengths as `bits` gives them, and their derivatives with respect to the symbols.
+
+    Autograd is not used.
 
     One exponential an edge serves both distributions: with e = exp(-|x| / 2) the tails beyond x are
     e^2 / (1 + e^2) and e / 2, the densities their products with one minus themselves and e / 4.
     """
-    location, sharpness, shape = mixture
-    signed = symbols - location
+    loc, sharpness, shape = mixture
+    signed = symbols - loc
     near = signed.abs().neg_().add_(0.5).mul_(sharpness)
     far = near - sharpness
     inside = near > 0
@@ -73,5 +75,5 @@ def bits_and_slopes(
     tail, beyond = torch.lerp(p, e / 2, shape), torch.lerp(q, f / 2, shape)
     mass = torch.where(inside, 1 - tail, tail).sub_(beyond).add_(FLOOR)
     density = torch.lerp(p - p * p - q + q * q, e.sub_(f).div_(4), shape)
-    slopes = density.mul_(sharpness).div_(mass).div_(math.log(2)).copysign_(signed)
-    return mass.log2_().neg_(), slopes
+    derivatives = density.mul_(sharpness).div_(mass).div_(math.log(2)).copysign_(signed)
+    return mass.log2_().neg_(), derivatives

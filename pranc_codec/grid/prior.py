@@ -1,14 +1,16 @@
-"""The prior of the grid profile: networks that were trained on photographs.
+"""Priors of the grid profile: networks that were trained on photographs.
 
-One safetensors file holds the context model in integers (`exact_network.step_of` says how) and the
-residual network in float16. A file names its prior by the hash of that file, so a prior never
-changes: a better one is another file, and the old ones stay.
+A prior is one safetensors file. It holds the context model in integers (`training.pack_prior` and
+`context_int_net.phase_network_of` say how) and the enhancement network in float16; its metadata
+states the architecture (`architecture`). A .pranc file names its prior by the hash of the prior's
+file, so a prior never changes: a better one is another file, and the old ones stay.
 
-The encoder asks for two: `plain` for transform coefficients as they are, `fitted` for latents that
-a fit has changed, whose symbols are distributed otherwise.
+The encoder uses two: `plain` for transform coefficients as they are, `fitted` for latents that a
+fit has changed, because their symbols have other distributions.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -19,32 +21,63 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor
 
 from pranc_codec.errors import UnsupportedVersion
+from pranc_codec.grid.architecture import ARCHITECTURE_1, Architecture
 from pranc_codec.grid.context import UNIT, ContextModel
-from pranc_codec.grid.context_int_net import ExactContext
+from pranc_codec.grid.context_int_net import IntegerContext
+from pranc_codec.grid.enhancement import EnhancementNetwork, layer_channels
 
 SHIPPED: Final = tuple(f"grid-{number}.safetensors" for number in (1, 3, 4, 5, 6))
-"""Files beside this one: what can be decoded."""
+"""Files in the folder `priors`: files that name one of these can be decoded."""
 PLAIN: Final = "grid-6.safetensors"
 FITTED: Final = "grid-6.safetensors"
-"""The same at present: the model card says what one of its own would bring."""
+"""At present the same prior; the model card says what a prior of its own would bring."""
+ENHANCEMENT_KEYS: Final = {"synthesis.layers.": "layers.", "synthesis.offsets.": "biases."}
+"""How tensors of the enhancement network are named in a prior's file, and in the module."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GridPrior:
-    """Tensors of a prior, and the number that names it."""
+    """A prior: the number that names it, its tensors, and the architecture of its networks."""
 
     number: int
     tensors: dict[str, Tensor]
+    architecture: Architecture = ARCHITECTURE_1
 
-    def synthesis(self) -> dict[str, Tensor]:
-        """Weights of the residual network."""
-        return part(self.tensors, "synthesis.")
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "GridPrior":
+        """The prior of a safetensors file.
+
+        Raises UnsupportedVersion if the file states an architecture that this release lacks.
+        """
+        return cls(
+            number=int.from_bytes(hashlib.sha256(data).digest()[:4], "little"),
+            tensors=dict(load_tensors(data)),
+            architecture=Architecture.from_metadata(_metadata_of(data)),
+        )
+
+    @property
+    def biases_count(self) -> int:
+        """Biases of the enhancement network, which a file's coefficients may change."""
+        return sum(layer_channels(self.architecture))
+
+    def enhancement(self) -> EnhancementNetwork:
+        """The enhancement network with the prior's weights, which need no gradient."""
+        with torch.device("meta"):  # draws no random numbers
+            network = EnhancementNetwork(self.architecture)
+        weights = {
+            name.replace(stored, own): tensor.float()
+            for name, tensor in self.tensors.items()
+            for stored, own in ENHANCEMENT_KEYS.items()
+            if name.startswith(stored)
+        }
+        network.load_state_dict(weights, assign=True)
+        return network.requires_grad_(False)
 
     def float_context(self) -> ContextModel:
         """The context model in floating point, with the weights of the integer form."""
         tensors = self.tensors
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
-            model = ContextModel()
+            model = ContextModel(self.architecture)
         weights = {}
         for name in model.state_dict():
             prefix, part = f"context.{name.removeprefix('networks.')}".rsplit(".", 1)
@@ -55,33 +88,35 @@ class GridPrior:
         model.load_state_dict(weights)
         return model
 
-    def context(self, device: torch.device) -> ExactContext:
-        """The context model, ready to code with; remembered for each device."""
+    def context(self, device: torch.device) -> IntegerContext:
+        """The integer context model on a device, ready to code with; cached for each device."""
         return _context_of(self, device)
 
 
-def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Tensors below a prefix, as float32."""
-    return {n.removeprefix(prefix): t.float() for n, t in tensors.items() if n.startswith(prefix)}
+def _metadata_of(data: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file: 8 bytes of length, then a JSON header."""
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    return metadata
 
 
 @lru_cache(maxsize=2 * len(SHIPPED))
-def _context_of(prior: GridPrior, device: torch.device) -> ExactContext:
-    return ExactContext(prior.tensors, device)
+def _context_of(prior: GridPrior, device: torch.device) -> IntegerContext:
+    return IntegerContext(prior.tensors, device, prior.architecture)
 
 
 def plain() -> GridPrior:
-    """What the encoder uses for transform coefficients as they are."""
+    """The prior that the encoder uses for transform coefficients as they are."""
     return _shipped(PLAIN)
 
 
 def fitted() -> GridPrior:
-    """What the encoder uses for fitted latents."""
+    """The prior that the encoder uses for fitted latents."""
     return _shipped(FITTED)
 
 
 def load(number: int) -> GridPrior:
-    """The prior that a file names."""
+    """The prior that a file names. Raises UnsupportedVersion if this release does not have it."""
     for name in reversed(SHIPPED):
         prior = _shipped(name)
         if prior.number == number:
@@ -94,6 +129,4 @@ def load(number: int) -> GridPrior:
 
 @lru_cache(maxsize=len(SHIPPED))
 def _shipped(name: str) -> GridPrior:
-    data = (files("pranc_codec.grid") / "priors" / name).read_bytes()
-    number = int.from_bytes(hashlib.sha256(data).digest()[:4], "little")
-    return GridPrior(number=number, tensors=dict(load_tensors(data)))
+    return GridPrior.from_bytes((files("pranc_codec.grid") / "priors" / name).read_bytes())

@@ -1,20 +1,17 @@
-"""The linear path of the grid profile: RGB <-> wavelet coefficients of three opponent colours.
+"""The wavelet transform of the grid profile.
 
-    colours       orthonormal: luminance (1, 1, 1) / sqrt 3, then (1, 0, -1) / sqrt 2 and
-                  (1, -2, 1) / sqrt 6
-    transform     CDF 9/7 (`lifting`) with symmetric extension, for any size from 1x1, scaled so
-                  that every synthesis function has a norm near 1: one quantization step then
-                  serves all bands
+It is CDF 9/7 (`lifting`) with symmetric extension, for any size from 1x1 on. It is scaled so that
+every synthesis function has a norm near 1, and therefore one quantization step serves all bands.
 
 An axis of length 1 passes through unchanged. Level 1 is the finest. The bands of a level lie on
-its grid, (ceil(h / 2), ceil(w / 2)) of the grid below; where an odd size leaves a band one row or
-column short, that place holds zero and is not coded (`present`).
+its grid, which has (ceil(h / 2), ceil(w / 2)) places if the next finer grid has (h, w). Where an
+odd size leaves a band one row or column short, these places hold zero and are not coded
+(`coded_mask`).
 
-`Pyramid` holds the coefficients: `low` (n, colours, h, w) of the coarsest level, and `bands`,
-coarse to fine, each (n, colours, 3, h, w): horizontal, vertical and diagonal detail.
+`Pyramid` holds the coefficients: the coarsest approximation (n, colours, h, w), and the bands of
+each level, coarse to fine, (n, colours, 3, h, w): horizontal, vertical and diagonal detail.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -27,30 +24,27 @@ from pranc_codec.grid.lifting import merge, split
 
 MOST_LEVELS: Final = 7
 SMALLEST_SIDE_LOG2: Final = 2
-"""A longest side of 2**n .. 2**(n + 1) - 1 has n - SMALLEST_SIDE_LOG2 levels, so that of the low
-band has 4 to 8 samples (more at the most levels)."""
-OPPONENT: Final = (
-    (1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)),
-    (1 / math.sqrt(2), 0.0, -1 / math.sqrt(2)),
-    (1 / math.sqrt(6), -2 / math.sqrt(6), 1 / math.sqrt(6)),
-)
+"""A longest side of 2**n .. 2**(n + 1) - 1 has n - SMALLEST_SIDE_LOG2 levels, so that the longest
+side of the coarsest approximation has 4 to 8 samples (more where `MOST_LEVELS` is the limit)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pyramid:
-    """Coefficients of an image, or the integers that stand for them; see the module's text."""
+    """Wavelet coefficients of an image, or the integer symbols that stand for them."""
 
-    low: Shaped[Tensor, "n colours _ _"]
+    approximation: Shaped[Tensor, "n colours _ _"]
     bands: tuple[Shaped[Tensor, "n colours 3 _ _"], ...]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Pyramid":
-        """The pyramid with `change` applied to each tensor."""
-        return Pyramid(low=change(self.low), bands=tuple(change(b) for b in self.bands))
+        """A pyramid with `change` applied to each tensor."""
+        return Pyramid(
+            approximation=change(self.approximation), bands=tuple(change(b) for b in self.bands)
+        )
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """All tensors, coarse to fine."""
-        return (self.low, *self.bands)
+        return (self.approximation, *self.bands)
 
 
 def levels_of(height: int, width: int) -> int:
@@ -60,42 +54,43 @@ def levels_of(height: int, width: int) -> int:
 
 
 def grids(height: int, width: int) -> list[tuple[int, int]]:
-    """Grid of each level, coarse to fine."""
+    """The grid (height, width) of each level, coarse to fine."""
     return [halved(height, width, level) for level in range(levels_of(height, width), 0, -1)]
 
 
+def sizes_below(height: int, width: int) -> list[tuple[int, int]]:
+    """For each level, coarse to fine, the size that it makes together with the approximation: the
+    grid of the next finer level, and of the finest level the image itself."""
+    return [halved(height, width, level - 1) for level in range(levels_of(height, width), 0, -1)]
+
+
+def approximation_size(height: int, width: int) -> tuple[int, int]:
+    """The grid of the coarsest approximation; without levels it is the image's."""
+    return halved(height, width, levels_of(height, width))
+
+
 def halved(height: int, width: int, levels: int) -> tuple[int, int]:
-    """Grid that is so many levels coarser."""
+    """The grid that is a number of levels coarser."""
     return -(-height >> levels), -(-width >> levels)
 
 
-def low_gain(height: int, width: int, levels: int) -> float:
-    """How much larger than the image's the low band's values are after so many levels: sqrt 2 for
-    each halving of an axis."""
+def approximation_gain(height: int, width: int, levels: int) -> float:
+    """Ratio of the approximation's values after some levels to the image's values.
+
+    It is sqrt 2 for each halving of an axis.
+    """
     halvings = sum(min(levels, (side - 1).bit_length()) for side in (height, width))
     return float(2 ** (halvings / 2))
 
 
-def present(height: int, width: int) -> Bool[Tensor, "3 h w"]:
-    """Where the three bands of the level below (height, width) have coefficients."""
+def coded_mask(height: int, width: int) -> Bool[Tensor, "3 h w"]:
+    """Where the three bands of a level have coefficients. height, width: its size below."""
     mask = torch.ones(3, -(-height // 2), -(-width // 2), dtype=torch.bool)
     if width % 2:
         mask[[0, 2], :, -1] = False
     if height % 2:
         mask[[1, 2], -1, :] = False
     return mask
-
-
-def to_opponent(rgb: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
-    """RGB to opponent colours; `to_rgb` is the inverse."""
-    return torch.einsum("cd,ndhw->nchw", torch.tensor(OPPONENT, dtype=torch.float64).to(rgb), rgb)
-
-
-def to_rgb(opponent: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
-    """Inverse of `to_opponent`."""
-    return torch.einsum(
-        "dc,ndhw->nchw", torch.tensor(OPPONENT, dtype=torch.float64).to(opponent), opponent
-    )
 
 
 def analyze(image: Float[Tensor, "n colours h w"]) -> Pyramid:
@@ -106,12 +101,12 @@ def analyze(image: Float[Tensor, "n colours h w"]) -> Pyramid:
         (image, vertical), (horizontal, diagonal) = _split(low, 2), _split(high, 2)
         grid = image.shape[2:]
         bands.append(torch.stack([_pad(b, grid) for b in (horizontal, vertical, diagonal)], dim=2))
-    return Pyramid(low=image, bands=tuple(bands[::-1]))
+    return Pyramid(approximation=image, bands=tuple(bands[::-1]))
 
 
 def synthesize(pyramid: Pyramid, height: int, width: int) -> Shaped[Tensor, "n colours h w"]:
     """Image of a pyramid; inverse of `analyze`."""
-    image = pyramid.low
+    image = pyramid.approximation
     for number, bands in enumerate(pyramid.bands, 1):
         size = halved(height, width, len(pyramid.bands) - number)
         image = synthesize_level(image, bands, size)
@@ -119,26 +114,29 @@ def synthesize(pyramid: Pyramid, height: int, width: int) -> Shaped[Tensor, "n c
 
 
 def synthesize_level(
-    low: Shaped[Tensor, "n colours _ _"],
+    approximation: Shaped[Tensor, "n colours _ _"],
     bands: Shaped[Tensor, "n colours 3 _ _"],
     size: tuple[int, int],
 ) -> Shaped[Tensor, "n colours h w"]:
-    """The low band of the next finer grid. On integers it is exact integer arithmetic (each
-    lifting step rounded), the same on every machine."""
+    """The approximation on the next finer grid, which has a size of (height, width).
+
+    On integers this is exact integer arithmetic, because each lifting step is rounded, and so it is
+    the same on every machine.
+    """
     (h, w), (fh, fw) = size, (size[0] // 2, size[1] // 2)
     horizontal, vertical, diagonal = bands.unbind(2)
     if h > 1:
-        low = merge(low, vertical[:, :, :fh], 2)
+        approximation = merge(approximation, vertical[:, :, :fh], 2)
         horizontal = merge(horizontal, diagonal[:, :, :fh], 2)
-    return merge(low, horizontal[..., :fw], 3) if w > 1 else low
+    return merge(approximation, horizontal[..., :fw], 3) if w > 1 else approximation
 
 
 def enlarge(
     image: Float[Tensor, "n colours _ _"], size: tuple[int, int]
 ) -> Float[Tensor, "n colours h w"]:
-    """An image of half the size, rounded up, at `size` (height, width), without more detail."""
+    """An image of half the size, rounded up, at `size` (height, width), with no added detail."""
     nothing = image.new_zeros(*image.shape[:2], 3, *image.shape[2:])
-    return synthesize_level(image * low_gain(*size, 1), nothing, size)
+    return synthesize_level(image * approximation_gain(*size, 1), nothing, size)
 
 
 def _pad(band: Tensor, grid: torch.Size) -> Tensor:
@@ -147,5 +145,5 @@ def _pad(band: Tensor, grid: torch.Size) -> Tensor:
 
 
 def _split(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Low and high band along an axis; one sample passes through."""
+    """Low-pass and high-pass band along an axis; a single sample passes through."""
     return (x, x.narrow(dim, 0, 0)) if x.shape[dim] == 1 else split(x, dim)

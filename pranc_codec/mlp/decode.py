@@ -66,15 +66,11 @@ def read_symbols(header: Header, sections: dict[int, bytes]) -> list[range_coder
     p = header.mlp
     counts = apportion(p.k, coordinate_network.layer_sizes(network_shape(header)))
     groups = [(count, layer.row) for count, layer in zip(counts, p.layers, strict=True)]
-    symbols = range_coder.decode_symbols(sections[bitstream.SYMBOLS], groups)
-    again = [(s, layer.row) for s, layer in zip(symbols, p.layers, strict=True)]
-    if range_coder.encode_symbols(again) != sections[bitstream.SYMBOLS]:
-        raise CorruptBitstream("the range-coded symbols are not what an encoder writes")
-    return symbols
+    return range_coder.decode_canonical_symbols(sections[bitstream.SYMBOLS], groups)
 
 
 def build_network(
-    shape: coordinate_network.Shape, p: MlpParameters, seed: int, *, hold: bool
+    shape: coordinate_network.Shape, p: MlpParameters, seed: int, *, cache: bool
 ) -> Pranc:
     """The coordinate network as PRANC weights around its prior, all coefficients zero."""
     return Pranc(
@@ -85,14 +81,14 @@ def build_network(
         shares="weights",
         prior=priors.load(p.prior, shape, seed=seed),
         scales=coordinate_network.scales(shape),
-        hold=hold,
+        cache=cache,
     )
 
 
 def dequantize(symbols: list[range_coder.Integers], p: MlpParameters) -> Float[Tensor, " k"]:
     """Symbols times their layer's step."""
     parts = [
-        torch.from_numpy(s.astype(np.float32)) * layer.step
+        torch.from_numpy(s.astype(np.float32)) * layer.q_step
         for s, layer in zip(symbols, p.layers, strict=True)
     ]
     return torch.cat(parts)
@@ -104,7 +100,7 @@ def network_of(
     """The file as a network with its weights."""
     shape = network_shape(header)
     with float32_everywhere(), torch.no_grad():
-        pranc = build_network(shape, header.mlp, header.seed, hold=False)
+        pranc = build_network(shape, header.mlp, header.seed, cache=False)
         pranc.set_coefficients(dequantize(read_symbols(header, sections), header.mlp))
         network = coordinate_network.CoordinateMLP(shape, seed=header.seed)
         network.load_state_dict(pranc.weights())

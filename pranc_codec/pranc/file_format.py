@@ -104,7 +104,7 @@ def pack_header(header: ModelHeader) -> bytes:
     out += pack_varint(h.seed & 0xFFFFFFFF) + pack_varint(h.seed >> 32)
     out += pack_varint(h.tensors) + h.module + (h.prior or b"")
     out += pack_varint(h.k) + pack_varint(h.layers)
-    out += b"".join(bytes([code.step_code, code.row]) for code in h.codes)
+    out += b"".join(bytes([code.q_step_code, code.row]) for code in h.codes)
     out += bytes([h.sections])
     return out + zlib.crc32(out).to_bytes(4, "little")
 
@@ -152,4 +152,4 @@ def unpack_sections(data: bytes, header: ModelHeader) -> dict[int, bytes]:
 
 def _unpack_codes(reader: Reader, layers: int) -> tuple[LayerCode, ...]:
     raw = reader.take(2 * layers)
-    return tuple(LayerCode(step_code=s, row=r) for s, r in zip(raw[::2], raw[1::2], strict=True))
+    return tuple(LayerCode(q_step_code=s, row=r) for s, r in zip(raw[::2], raw[1::2], strict=True))

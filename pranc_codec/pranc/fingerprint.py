@@ -1,11 +1,13 @@
 """Fingerprints that tell whether a module and a prior are those that a file was written for.
 
-module      SHA-256 of one line of text for each tensor, in the order of `model_format`:
-            "NAME DTYPE SIZE,SIZE,...", and " SCALE" as Python's float.hex where a scale was
-            given by hand; each line ends in a line feed
+module      SHA-256 of one line of text for each tensor, in the order of `file_format`:
+            "NAME DTYPE SIZE,SIZE,...", and " SCALE" as Python's float.hex if a scale was given
+            for it; each line ends in a line feed
 prior       SHA-256 of, for each tensor of the module that the prior has: "NAME", a line feed,
-            its bytes (`side_tensors.to_bytes`)
-both        the first 8 bytes
+            its elements (`stored_tensors.tensor_to_bytes`)
+
+Both fingerprints are the first 8 bytes of their hash. DTYPE is torch's name of the type without
+"torch.", such as float32.
 """
 
 import hashlib
@@ -15,11 +17,11 @@ from torch import Tensor
 
 from pranc_codec.pranc.file_format import FINGERPRINT_BYTES
 from pranc_codec.pranc.module_tensors import TensorInfo
-from pranc_codec.pranc.stored_tensors import to_bytes
+from pranc_codec.pranc.stored_tensors import tensor_to_bytes
 
 
 def fingerprint_of_module(infos: Sequence[TensorInfo], scales: Mapping[str, float]) -> bytes:
-    """Of names, types, shapes and scales given by hand."""
+    """Fingerprint of names, types, shapes and the scales that were given."""
     digest = hashlib.sha256()
     for info in infos:
         sizes = ",".join(map(str, info.shape))
@@ -29,9 +31,9 @@ def fingerprint_of_module(infos: Sequence[TensorInfo], scales: Mapping[str, floa
 
 
 def fingerprint_of_prior(infos: Sequence[TensorInfo], prior: Mapping[str, Tensor]) -> bytes:
-    """Of the values of all tensors of the module that the prior has."""
+    """Fingerprint of the values that the prior has for the module's tensors."""
     digest = hashlib.sha256()
     for info in infos:
         if info.name in prior:
-            digest.update(f"{info.name}\n".encode() + to_bytes(prior[info.name]))
+            digest.update(f"{info.name}\n".encode() + tensor_to_bytes(prior[info.name]))
     return digest.digest()[:FINGERPRINT_BYTES]

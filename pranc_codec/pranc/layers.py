@@ -1,6 +1,9 @@
-"""One layer of a PRANC network: parameters as slices of prior + scale * basis @ coefficients.
+"""One layer of a PRANC network: its parameters are slices of prior + scale * basis @ coefficients.
 
-A parameter is made in blocks of rows, in place: making one takes its own memory and little more.
+A layer is a module that owns parameters. Layers are numbered in the order of `named_modules`,
+without those whose parameters are all excluded; the number is part of the random numbers' counter,
+and so of the file format. A parameter is generated in blocks of rows, in place: generating one
+takes the memory of the parameter itself and little more.
 """
 
 import math
@@ -18,29 +21,40 @@ from pranc_codec.basis.hash import BLOCK_ROWS
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """One parameter tensor's place in its layer: weights start .. stop - 1, and their scale."""
+    """Where one parameter lies among its layer's weights, its scale and its seeded prior."""
 
     name: str
+    """Name within the layer, such as "weight"."""
     shape: torch.Size
     start: int
+    """Index of its first weight in the layer."""
     stop: int
+    """Index after its last weight in the layer."""
     scale: float
+    """Factor of basis @ coefficients."""
     constant: float
-    """Prior of every weight where `bound` is 0."""
+    """The seeded prior of every weight if `bound` is 0."""
     bound: float
-    """The prior is uniform in (-bound, bound), from the seed."""
+    """If it is not 0, the seeded prior is uniform in (-bound, bound)."""
 
 
-def slices_of(owner: nn.Module, excluded: Collection[str] = ()) -> list[Slice]:
-    """Places, scales and seeded prior of a layer's own parameters, but for the excluded.
+def slices_of(
+    owner: nn.Module, excluded: Collection[str] = (), scales: Mapping[str, float] | None = None
+) -> list[Slice]:
+    """Slices of a layer's own parameters, in their order in the module.
 
-    Tensors of two or more dimensions: prior uniform within 1 / sqrt(fan_in), as torch's default
-    for linear and convolution layers. Vectors beside them (biases): prior 0, the same scale.
-    Vectors alone (normalization): prior 1 for `weight`, else 0, and scale 0.1.
+    Parameters of two or more dimensions have a prior that is uniform within 1 / sqrt(fan_in),
+    which is torch's default for linear and convolution layers. One-dimensional parameters beside
+    them (biases) have prior 0 and the scale of the first such matrix. One-dimensional parameters
+    alone in a layer (normalization) have scale 0.1, and prior 1 if they are called `weight`,
+    else 0.
+
+    excluded: names of parameters that are not generated. scales: scales that replace the rule
+    above. The keys of both are names within the layer.
     """
     named = [(name, p) for name, p in owner.named_parameters(recurse=False)]
     fans = [p[0].numel() for _, p in named if p.dim() > 1]
-    bound = 1 / math.sqrt(fans[0]) if fans else 0.0
+    default_scale = 1 / math.sqrt(fans[0]) / math.sqrt(3) if fans else 0.1
     out, start = [], 0
     for name, parameter in named:
         if name in excluded:
@@ -52,7 +66,7 @@ def slices_of(owner: nn.Module, excluded: Collection[str] = ()) -> list[Slice]:
                 shape=parameter.shape,
                 start=start,
                 stop=start + parameter.numel(),
-                scale=bound / math.sqrt(3) if fans else 0.1,
+                scale=(scales or {}).get(name, default_scale),
                 constant=1.0 if not fans and name == "weight" else 0.0,
                 bound=1 / math.sqrt(parameter[0].numel()) if matrix else 0.0,
             )
@@ -62,39 +76,41 @@ def slices_of(owner: nn.Module, excluded: Collection[str] = ()) -> list[Slice]:
 
 
 class Layer(nn.Module):
-    """Makes one layer's parameters from its coefficients.
+    """Generates one layer's parameters from its coefficients, which start at zero.
 
-    prior: tensors by their names in the layer; without it the prior comes from the seed. hold:
-    keep the basis and the prior in memory.
+    slices: the generated parameters. basis: of as many weights as the slices have. seed: of the
+    seeded prior. number: the layer's number in the network. prior: tensors by their names in the
+    layer, or None for the seeded prior. cache: keep the seeded prior in memory.
     """
 
     coefficients: nn.Parameter
 
     def __init__(
         self, slices: Sequence[Slice], basis: Basis, *, seed: int, number: int,
-        prior: Mapping[str, Tensor] | None, hold: bool,
+        prior: Mapping[str, Tensor] | None, cache: bool,
     ) -> None:  # fmt: skip
         super().__init__()
         self.slices = {s.name: s for s in slices}
-        self.basis, self.seed, self.number, self.hold = basis, seed, number, hold
+        self.basis, self.seed, self.number, self.cache = basis, seed, number, cache
         self.coefficients = nn.Parameter(torch.zeros(basis.coefficients, dtype=torch.float32))
-        self.substitutes: list[Tensor] = []  # a list, so that nn.Module does not register it
+        # In a list, because nn.Module would register a bare tensor.
+        self.temporary_coefficients: list[Tensor] = []
         self._has_prior = prior is not None
-        self._held_priors: dict[tuple[str, torch.device], Tensor] = {}
+        self._cached_priors: dict[tuple[str, torch.device], Tensor] = {}
         for name, tensor in (prior or {}).items():
             self.register_buffer(f"prior_{name}", tensor.detach().clone(), persistent=False)
 
     def prior(self, name: str) -> Tensor:
-        """A new tensor with the prior of a parameter: what was given, or made from the seed."""
+        """A new tensor with the prior of the parameter `name`, given or made from the seed."""
         if self._has_prior:
             given: Tensor = getattr(self, f"prior_{name}")
             return given.clone(memory_format=torch.contiguous_format)
-        if not self.hold:
+        if not self.cache:
             return self._seeded_prior(self.slices[name])
         key = (name, self.coefficients.device)
-        if key not in self._held_priors:
-            self._held_priors[key] = self._seeded_prior(self.slices[name])
-        return self._held_priors[key].clone()
+        if key not in self._cached_priors:
+            self._cached_priors[key] = self._seeded_prior(self.slices[name])
+        return self._cached_priors[key].clone()
 
     def _seeded_prior(self, s: Slice) -> Tensor:
         device = self.coefficients.device
@@ -104,16 +120,16 @@ class Layer(nn.Module):
         return uniform.mul_(s.bound).view(s.shape)
 
     def current(self) -> Tensor:
-        """The coefficients in use: the parameter, or what `Pranc.using` puts in its place."""
-        return self.substitutes[-1] if self.substitutes else self.coefficients
+        """The coefficients in use: those that `Pranc.using` set, else the trained parameter."""
+        return self.temporary_coefficients[-1] if self.temporary_coefficients else self.coefficients
 
     def tensor(self, name: str, coefficients: Tensor) -> Tensor:
-        """The parameter `name`, made now; differentiable in the coefficients."""
+        """The parameter `name`, generated now and differentiable in the coefficients."""
         out: Tensor = _Generate.apply(coefficients, self, name)  # type: ignore[no-untyped-call]
         return out
 
     def generate(self, name: str, coefficients: Float[Tensor, " k"]) -> Tensor:
-        """prior + scale * basis @ coefficients."""
+        """The parameter `name` as prior + scale * basis @ coefficients, without gradient."""
         s, out = self.slices[name], self.prior(name)
         flat = out.view(-1)
         for first in range(s.start, s.stop, BLOCK_ROWS):
@@ -123,13 +139,13 @@ class Layer(nn.Module):
         return out
 
     def project(self, name: str, gradient: Tensor) -> Float[Tensor, " k"]:
-        """The coefficients' gradient from that of the parameter `name`."""
+        """Gradient with respect to the coefficients, given that of the parameter `name`."""
         s = self.slices[name]
         return self.basis.project(gradient.reshape(-1), s.start) * s.scale
 
 
 class _Generate(torch.autograd.Function):
-    """`Layer.generate` with `Layer.project` as its gradient; no weight and no basis is saved."""
+    """`Layer.generate` with the gradient `Layer.project`; saves neither weights nor basis."""
 
     @staticmethod
     def forward(ctx: Any, coefficients: Tensor, layer: Layer, name: str) -> Tensor:
@@ -144,7 +160,11 @@ class _Generate(torch.autograd.Function):
 def seeded_uniform(
     start: int, stop: int, *, seed: int, layer: int, device: torch.device
 ) -> Float[Tensor, " n"]:
-    """Numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), rounded to float32."""
+    """Numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), rounded to float32.
+
+    Number i is (2 * word + 1) * 2**-32 - 1, where word is word i % 4 of the Philox call i // 4 of
+    stream `STREAM_PRIOR`, with the layer's number as the substream.
+    """
     out = torch.empty(stop - start, device=device, dtype=torch.float32)
     for first in range(start, stop, BLOCK_ROWS):
         last = min(first + BLOCK_ROWS, stop)

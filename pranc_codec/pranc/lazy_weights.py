@@ -1,7 +1,8 @@
-"""Parameters that exist while they are used: made when they are read, dropped after the layer.
+"""Parameters that exist only while they are used.
 
-An owner's parameters become properties of its class. What autograd would save of a generated
-weight for the backward pass is replaced by a recipe, and made again there.
+A generated parameter becomes a property of its owner's class, which generates it whenever it is
+read. Where autograd would save a generated weight for the backward pass, hooks save a recipe
+instead, from which the backward pass generates the weight again.
 """
 
 import weakref
@@ -15,12 +16,13 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from pranc_codec.pranc.layers import Layer
 
-# Weights that exist right now, by the address of their storage: what `_pack` recognizes.
+# Generated weights that exist at the moment, by the address of their storage: by it `_pack`
+# recognizes them.
 _alive: dict[int, tuple[Layer, str, Tensor]] = {}
 
 
 def generate_on_access(owner: nn.Module, layer: Layer) -> None:
-    """Replace an owner's parameters by properties that make them from `layer`."""
+    """Replace an owner's parameters by properties that generate them from `layer`."""
     made = {name: property(partial(_make, name=name)) for name in layer.slices}
     for name in layer.slices:
         del owner._parameters[name]
@@ -29,17 +31,17 @@ def generate_on_access(owner: nn.Module, layer: Layer) -> None:
 
 
 def recipes_instead_of_weights() -> saved_tensors_hooks:
-    """A context in which autograd saves no generated weight, and makes it again in backward."""
+    """A context in which autograd saves recipes of generated weights instead of the weights."""
     return saved_tensors_hooks(_pack, _unpack)
 
 
 def _make(owner: nn.Module, name: str) -> Tensor:
-    """The parameter `name` of an owner, remembered for `_pack` as long as it lives."""
+    """The parameter `name` of an owner, which `_pack` recognizes as long as it exists."""
     layer = owner._pranc
     assert isinstance(layer, Layer)
     coefficients = layer.current()
     tensor = layer.tensor(name, coefficients)
-    if layer.hold:
+    if layer.cache:
         return tensor
     address = tensor.untyped_storage().data_ptr()
     _alive[address] = (layer, name, coefficients.detach())
@@ -49,7 +51,7 @@ def _make(owner: nn.Module, name: str) -> Tensor:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How to make a saved tensor again: a view of one of a layer's parameters."""
+    """How to generate a saved tensor again, which is a view of one of a layer's parameters."""
 
     layer: Layer
     name: str
@@ -61,8 +63,9 @@ class _Recipe:
 
 def _pack(tensor: Tensor) -> Tensor | _Recipe:
     source = _alive.get(tensor.untyped_storage().data_ptr())
+    # Views as complex numbers, and views of these, have other numbers than the weight's.
     other_numbers = tensor.dtype != torch.float32 or tensor.is_conj() or tensor.is_neg()
-    if source is None or other_numbers:  # views as complex numbers, and views of these
+    if source is None or other_numbers:
         return tensor
     return _Recipe(*source, tensor.size(), tensor.stride(), tensor.storage_offset())
 

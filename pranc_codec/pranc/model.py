@@ -1,19 +1,20 @@
 """PRANC: any `torch.nn.Module` as prior + scale * basis(seed) @ coefficients.
 
-Pseudo RAndom Networks for Compacting deep models (arXiv 2206.08464). A network's parameters are
-replaced by far fewer coefficients in a pseudo-random basis; the file needs only the seed and the
-coefficients. Where we differ from the paper's code: an additive prior with coefficients that
-start at zero (there: one-hot), a scale per tensor, coefficients that belong to one layer each
-(there: to the whole network, or per layer in its on-the-fly variant), an integer generator.
+After "Pseudo RAndom Networks for Compacting deep models" (arXiv 2206.08464, section 3): the
+parameters of a network are replaced by far fewer coefficients in a pseudo-random basis, so a file
+needs only the seed and the coefficients. Three things differ from the paper's code. There is an
+additive prior and coefficients start at zero (the paper's start one-hot). Every tensor has a scale.
+Each coefficient belongs to one layer (in the paper to the whole network, or to a layer in its
+on-the-fly variant). The random numbers come from an integer generator, the same on every machine.
 
-A layer is a module that owns parameters. Its weights are made when they are read and dropped
-after use, in forward and in backward: the peak is one layer's weights, not the network's.
+A layer is a module that owns parameters. Its weights are generated when they are read and dropped
+after use, in the forward and in the backward pass, so that memory holds the weights of one layer
+at a time and not those of the network.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,64 +22,59 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pranc_codec.basis import make_basis
-from pranc_codec.basis.allocation import RULES
+from pranc_codec.basis.allocation import ALLOCATION_RULES
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import write_atomically
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
-from pranc_codec.pranc.file import Model, Surroundings, read_model, write_model
-from pranc_codec.pranc.layers import Layer, Slice, slices_of
+from pranc_codec.pranc.file import FileContext, Model, read_model, write_model
+from pranc_codec.pranc.layers import Layer
 from pranc_codec.pranc.lazy_weights import generate_on_access, recipes_instead_of_weights
+from pranc_codec.pranc.make_layers import make_layers
 from pranc_codec.pranc.module_tensors import (
+    Counts,
     Exclude,
     check_generated,
-    device_for,
+    count_numbers,
     excluded_names,
-    owners_of,
+    loading_device,
     tensors_of,
 )
+from pranc_codec.pranc.renamed_arguments import accept_old_name
 
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How many numbers a condensed model consists of."""
-
-    coefficients: int
-    excluded: int
-    """Of parameters that are not generated."""
-    buffers: int
-    """Of persistent buffers, such as running statistics."""
-
-    @property
-    def total(self) -> int:
-        return self.coefficients + self.excluded + self.buffers
+__all__ = ["Counts", "Pranc"]
 
 
 class Pranc(nn.Module):
     """A module whose parameters are generated from coefficients.
 
-    module: any module; it is changed in place, its parameters are removed. Parameters in two
-        places of it (tied weights) are refused, and those of modules that copy them into one flat
-        buffer (`torch.nn.RNNBase`) have to be excluded.
-    coefficients: k, for all layers together.
-    basis: "hash", "dense" or, best for networks of convolutions, "dct".
-    shares: how layers share the coefficients, in proportion to their weights ("weights") or to the
-        roots of these ("roots"), which trains classifiers to a higher accuracy.
-    exclude: parameters that stay as they are and are trained as such: names of parameters or
-        modules, shell patterns of them, or a predicate of name and parameter.
-    prior: a state dict; coefficients of zero give its weights, and excluded parameters and
-        buffers start at its values where it has them. Without it the prior comes from the seed
-        as `slices_of` says.
-    scales: per parameter, instead of that rule.
-    hold: keep bases and priors in memory, faster for small networks that are trained for many
-        steps.
-    device: of the network; default: the module's.
+    Only the coefficients and the excluded parameters have gradients. Store the model with `save`
+    and `load`; it cannot be pickled. `counts` tells how many numbers a file holds.
 
-    It is stored by `save` and `load`, not by pickle. Only coefficients and what is excluded have
-    gradients. What a file holds beside the coefficients (excluded parameters and buffers) is
-    counted by `counts`.
+    module: any module. It is changed in place: its parameters are removed. A module with one
+        parameter in two places (tied weights) is refused. Parameters of modules that copy them
+        into one flat buffer (`torch.nn.RNNBase`) have to be excluded.
+    coefficients: their number for all layers together, from the number of layers to the number
+        of generated weights.
+    seed: 0 .. 2**64 - 1; it decides the basis and, if no prior is given, the prior.
+    basis: "hash", "dense" or "dct". "dct" is the best one for convolutional networks.
+    shares: how the coefficients are shared out among the layers: in proportion to the numbers of
+        their weights ("weights") or to the square roots of these ("roots"). Classifiers reach a
+        higher accuracy with "roots".
+    exclude: parameters that are not generated but kept, and trained as they are. Give names of
+        parameters or of modules, shell patterns of such names, or a predicate of name and
+        parameter.
+    prior: a state dict. Coefficients of zero give its weights; excluded parameters and buffers
+        start at its values if it has them. Without it the prior comes from the seed, by the rule
+        of `layers.slices_of`.
+    scales: a scale for each parameter named here, instead of the one by that rule.
+    cache: keep bases and priors in memory. This is faster for small networks that are trained for
+        many iterations, and takes 12 bytes a weight for the bases "hash" and "dct".
+    device: where the network is; by default where the module is.
+
+    Raises InvalidArgument if one of them is not as described.
     """
 
+    @accept_old_name("hold", "cache")
     def __init__(
         self,
         module: nn.Module,
@@ -90,105 +86,86 @@ class Pranc(nn.Module):
         exclude: Exclude = (),
         prior: Mapping[str, Tensor] | None = None,
         scales: Mapping[str, float] | None = None,
-        hold: bool = False,
+        cache: bool = False,
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
         if not 0 <= seed < 2**64:
             raise InvalidArgument(f"seed {seed} is not 0 .. 2**64 - 1")
-        if shares not in RULES:
-            raise InvalidArgument(f"unknown shares {shares!r}: use {' or '.join(RULES)}")
-        self.module, self.seed, self._hold = module, seed, hold
+        if shares not in ALLOCATION_RULES:
+            raise InvalidArgument(f"unknown shares {shares!r}: use {' or '.join(ALLOCATION_RULES)}")
+        self.module, self.seed, self._cache = module, seed, cache
         self.basis, self.shares = basis, shares
         self._infos, self._scales = tensors_of(module), dict(scales or {})
         excluded = excluded_names(module, exclude)
         generated = {i.name for i in self._infos if i.parameter} - excluded
         check_generated(self._infos, generated, prior)
         if unknown := set(self._scales) - generated:
-            raise InvalidArgument(f"scales: {', '.join(sorted(unknown))} is not generated")
+            raise InvalidArgument(
+                f"scales: {', '.join(sorted(unknown))} is no generated parameter of the module"
+            )
         device = device or next((p.device for p in module.parameters()), None)
-        self._has_prior = prior is not None
         self.layers = nn.ModuleList()
-        self._paths: list[str] = []
-        self._make_layers(coefficients, excluded, prior)
-        side = {i.name for i in self._infos} - generated
-        self._side_prior = {n: t.detach().clone() for n, t in (prior or {}).items() if n in side}
-        self._load_side_tensors(self._side_prior)
+        self._prefixes: list[str] = []
+        for prefix, owner, layer in make_layers(
+            module, excluded, coefficients=coefficients, seed=seed, basis=basis, shares=shares,
+            prior=prior, scales=self._scales, cache=cache,
+        ):  # fmt: skip
+            self.layers.append(layer)
+            self._prefixes.append(prefix)
+            generate_on_access(owner, layer)
+        self._has_prior = prior is not None
+        stored = {i.name for i in self._infos} - generated
+        self._stored_prior = {
+            n: t.detach().clone() for n, t in (prior or {}).items() if n in stored
+        }
+        self._set_stored_tensors(self._stored_prior)
         self._move_to(device)
 
     def _move_to(self, device: torch.device | str | None) -> None:
-        """Move all but what is on the meta device: that waits for its values."""
+        """Move everything, but leave a module on the meta device until it has values."""
         self.layers.to(device)
         if not any(t.is_meta for t in (*self.module.parameters(), *self.module.buffers())):
             self.module.to(device)
 
-    def _make_layers(
-        self, coefficients: int, excluded: frozenset[str], prior: Mapping[str, Tensor] | None
-    ) -> None:
-        found = [
-            (path, owner, self._slices(path, owner, excluded))
-            for path, owner in owners_of(self.module, excluded)
-        ]
-        found = [(path, owner, table) for path, owner, table in found if table]
-        sizes = [sum(s.shape.numel() for s in table) for _, _, table in found]
-        shares = RULES[self.shares](coefficients, sizes)
-        for number, (path, owner, table) in enumerate(found):
-            basis = make_basis(
-                self.basis, sizes[number], shares[number], seed=self.seed, layer=number,
-                hold=self._hold, first=table[0].shape,
-            )  # fmt: skip
-            given = None if prior is None else {s.name: prior[path + s.name] for s in table}
-            layer = Layer(table, basis, seed=self.seed, number=number, prior=given, hold=self._hold)
-            self.layers.append(layer)
-            self._paths.append(path)
-            generate_on_access(owner, layer)
-
-    def _slices(self, path: str, owner: nn.Module, excluded: frozenset[str]) -> list[Slice]:
-        own = [name for name, _ in owner.named_parameters(recurse=False)]
-        table = slices_of(owner, {name for name in own if path + name in excluded})
-        return [
-            replace(s, scale=self._scales[path + s.name]) if path + s.name in self._scales else s
-            for s in table
-        ]
-
-    def _load_side_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set excluded parameters and buffers, also of a module on the meta device."""
+    def _set_stored_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set excluded parameters and buffers, also if the module is on the meta device."""
         if tensors:
             copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
             self.module.load_state_dict(copies, strict=False, assign=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """The module's forward; unless `hold`, weights are not kept for the backward pass."""
-        if self._hold:
+        """The module's forward pass; without `cache` no weight is kept for the backward pass."""
+        if self._cache:
             return self.module(*args, **kwargs)
         with recipes_instead_of_weights():
             return self.module(*args, **kwargs)
 
     @contextmanager
     def using(self, coefficients: Sequence[Tensor]) -> Iterator[None]:
-        """Within this block the network runs on these coefficients, one tensor a layer."""
+        """Run the network on other coefficients, one tensor for each layer, within this block.
+
+        Gradients flow into these tensors. Raises InvalidArgument for other numbers of
+        coefficients than the layers have.
+        """
         wanted = [layer.basis.coefficients for layer in self._layers()]
         if [c.numel() for c in coefficients] != wanted:
             raise InvalidArgument(
                 f"coefficients of {[c.numel() for c in coefficients]}, expected: {wanted}"
             )
-        for layer, substitute in zip(self._layers(), coefficients, strict=True):
-            layer.substitutes.append(substitute)
+        for layer, temporary in zip(self._layers(), coefficients, strict=True):
+            layer.temporary_coefficients.append(temporary)
         try:
             yield
         finally:
             for layer in self._layers():
-                layer.substitutes.pop()
+                layer.temporary_coefficients.pop()
 
     @property
     def counts(self) -> Counts:
-        """Numbers that make up the model: coefficients, excluded parameters, buffers."""
-        side = self.module.state_dict()
-        kinds = {True: 0, False: 0}
-        for info in self._infos:
-            kinds[info.parameter] += info.numbers if info.name in side else 0
+        """How many numbers make up the model: coefficients, excluded parameters, buffers."""
         k = sum(layer.basis.coefficients for layer in self._layers())
-        return Counts(coefficients=k, excluded=kinds[True], buffers=kinds[False])
+        return count_numbers(self._infos, self.module.state_dict(), k)
 
     def coefficients(self) -> Float[Tensor, " k"]:
         """The coefficients of all layers as one new vector."""
@@ -205,47 +182,53 @@ class Pranc(nn.Module):
             layer.coefficients.data.copy_(part)
 
     def weights(self) -> dict[str, Tensor]:
-        """The plain module's state dict: generated parameters made now, others as they are;
-        without gradients."""
+        """The state dict of the plain module, without gradients.
+
+        Generated parameters are new tensors; the others are those of the module.
+        """
         made = {
-            path + name: layer.generate(name, layer.current().detach())
-            for path, layer in zip(self._paths, self._layers(), strict=True)
+            prefix + name: layer.generate(name, layer.current().detach())
+            for prefix, layer in zip(self._prefixes, self._layers(), strict=True)
             for name in layer.slices
         }
         return made | self.module.state_dict()
 
+    @accept_old_name("step", "q_step")
     def to_bytes(
-        self, *, quantize: bool = True, step: float | None = None, half: bool = True
+        self, *, quantize: bool = True, q_step: float | None = None, half: bool = True
     ) -> bytes:
-        """The model as a file (`model_format`), without its architecture and its prior.
+        """The model as a .prw file (`file_format`), which has neither architecture nor prior.
 
-        quantize: coefficients as range-coded multiples of `step`, else float32. step: of all
-        coefficients; default: a sixteenth of their root mean square. half: excluded parameters
-        and buffers in float16 (integers as they are).
+        quantize: store the coefficients as range-coded multiples of `q_step`, else as float32.
+        q_step: quantization step of all coefficients; by default a sixteenth of their root mean
+        square. half: store excluded parameters and buffers as float16 where that keeps 11 bits of
+        their largest magnitude; integers keep their type.
         """
-        if step is not None and not quantize:
-            raise InvalidArgument("step is of quantized coefficients: leave it out, or quantize")
+        if q_step is not None and not quantize:
+            raise InvalidArgument("q_step needs quantize=True: leave it out, or quantize")
         model = Model(
             basis=self.basis, shares=self.shares, seed=self.seed, tensors=self.module.state_dict(),
             coefficients=[layer.coefficients for layer in self._layers()],
         )  # fmt: skip
-        around = Surroundings(infos=self._infos, scales=self._scales, prior=self._prior())
-        return write_model(model, around, quantize=quantize, step=step, half=half)
+        context = FileContext(infos=self._infos, scales=self._scales, prior=self._prior())
+        return write_model(model, context, quantize=quantize, q_step=q_step, half=half)
 
+    @accept_old_name("step", "q_step")
     def save(
         self,
         path: str | os.PathLike[str],
         *,
         quantize: bool = True,
-        step: float | None = None,
+        q_step: float | None = None,
         half: bool = True,
     ) -> None:
-        """Write `to_bytes` to a file, whole or not at all."""
-        data = self.to_bytes(quantize=quantize, step=step, half=half)
+        """Write `to_bytes` to a file, which is afterwards complete or, on an error, as before."""
+        data = self.to_bytes(quantize=quantize, q_step=q_step, half=half)
         with write_atomically(path) as file:
             file.write(data)
 
     @classmethod
+    @accept_old_name("hold", "cache")
     def from_bytes(
         cls,
         data: bytes,
@@ -254,30 +237,31 @@ class Pranc(nn.Module):
         prior: Mapping[str, Tensor] | None = None,
         scales: Mapping[str, float] | None = None,
         device: torch.device | str | None = None,
-        hold: bool = False,
+        cache: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> "Pranc":
-        """The model of a file on a module of the same architecture, which may be on the meta
-        device: its weights are never made all at once. prior, scales: as the writer's.
+        """The model of a .prw file, on a module of the architecture that it was written for.
 
-        Raises ModelMismatch for another module or prior, BitstreamError for wrong bytes; the
-        module is as it was then.
+        The module may be on the meta device; its weights are never in memory all at once. Give
+        the prior and the scales that the writer had. Raises ModelMismatch for another module,
+        prior or scales, and BitstreamError for wrong bytes; the module is unchanged then.
         """
         infos = tensors_of(module)
-        device = device_for(module, {info.name for info in infos}, device)
-        around = Surroundings(infos=infos, scales=scales or {}, prior=prior)
-        model = read_model(data, around, limits)
+        device = loading_device(module, {info.name for info in infos}, device)
+        context = FileContext(infos=infos, scales=scales or {}, prior=prior)
+        model = read_model(data, context, limits)
         out = cls(
             module, coefficients=sum(c.numel() for c in model.coefficients), seed=model.seed,
             basis=model.basis, shares=model.shares, prior=prior,
             exclude=lambda name, _: name in model.tensors,
-            scales=scales, hold=hold, device=device,
+            scales=scales, cache=cache, device=device,
         )  # fmt: skip
         out.set_coefficients(torch.cat(list(model.coefficients)))
-        out._load_side_tensors(model.tensors)
+        out._set_stored_tensors(model.tensors)
         return out.to(device)
 
     @classmethod
+    @accept_old_name("hold", "cache")
     def load(
         cls,
         path: str | os.PathLike[str],
@@ -286,25 +270,25 @@ class Pranc(nn.Module):
         prior: Mapping[str, Tensor] | None = None,
         scales: Mapping[str, float] | None = None,
         device: torch.device | str | None = None,
-        hold: bool = False,
+        cache: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> "Pranc":
-        """`from_bytes` of a file."""
+        """Read a file that `save` wrote; the arguments and errors are those of `from_bytes`."""
         return cls.from_bytes(
             Path(path).read_bytes(), module, prior=prior, scales=scales, device=device,
-            hold=hold, limits=limits,
+            cache=cache, limits=limits,
         )  # fmt: skip
 
     def _prior(self) -> dict[str, Tensor] | None:
-        """The prior that was given, as far as the module has its tensors."""
+        """The prior that was given, restricted to the tensors of the module."""
         if not self._has_prior:
             return None
         made = {
-            path + name: layer.prior(name)
-            for path, layer in zip(self._paths, self._layers(), strict=True)
+            prefix + name: layer.prior(name)
+            for prefix, layer in zip(self._prefixes, self._layers(), strict=True)
             for name in layer.slices
         }
-        return made | self._side_prior
+        return made | self._stored_prior
 
     def _layers(self) -> Iterator[Layer]:
         for layer in self.layers:

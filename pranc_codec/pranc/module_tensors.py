@@ -1,4 +1,4 @@
-"""Which tensors a module has, who owns them, which parameters stay as they are; what is refused."""
+"""The tensors of a module: who owns them, which are excluded, and which cannot be generated."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,26 +14,59 @@ Exclude = Sequence[str] | Callable[[str, Tensor], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class TensorInfo:
-    """What is known of a tensor of a module's state without its values."""
+    """A tensor of a module's state without its values."""
 
     name: str
     shape: torch.Size
     dtype: torch.dtype
     parameter: bool
-    """A parameter; else a persistent buffer."""
+    """Whether it is a parameter; else it is a persistent buffer."""
 
     @property
     def numbers(self) -> int:
+        """How many elements it has."""
         return self.shape.numel()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many numbers a condensed model consists of."""
+
+    coefficients: int
+    excluded: int
+    """Elements of the parameters that are not generated."""
+    buffers: int
+    """Elements of the persistent buffers, such as running statistics."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.coefficients + self.excluded + self.buffers
+
+
+def count_numbers(
+    infos: Sequence[TensorInfo], stored: Collection[str], coefficients: int
+) -> Counts:
+    """Counts of a model. stored: names of the tensors that are not generated."""
+    elements = {True: 0, False: 0}
+    for info in infos:
+        elements[info.parameter] += info.numbers if info.name in stored else 0
+    return Counts(coefficients=coefficients, excluded=elements[True], buffers=elements[False])
+
+
 def tensors_of(module: nn.Module) -> list[TensorInfo]:
-    """Parameters in `named_parameters`' order, then persistent buffers in the state dict's."""
+    """All tensors of a module's state, in the order of the file format.
+
+    Parameters come first, in the order of `named_parameters`, then persistent buffers, in the
+    order of `state_dict`.
+    """
     parameters = dict(module.named_parameters())
     buffers = {n: t for n, t in module.state_dict().items() if n not in parameters}
     for name, buffer in buffers.items():
         if not isinstance(buffer, Tensor):
-            raise InvalidArgument(f"{name} of the module's state is no tensor: not supported")
+            raise InvalidArgument(
+                f"{name} of the module's state is not a tensor: this is not supported"
+            )
     return [
         TensorInfo(name=name, shape=t.shape, dtype=t.dtype, parameter=name in parameters)
         for name, t in [*parameters.items(), *buffers.items()]
@@ -41,7 +74,11 @@ def tensors_of(module: nn.Module) -> list[TensorInfo]:
 
 
 def owners_of(module: nn.Module, excluded: Collection[str] = ()) -> Iterator[tuple[str, nn.Module]]:
-    """Modules that own parameters, with the prefix of their parameters' names."""
+    """Yield modules that own parameters, each after the prefix of its parameters' names.
+
+    Raises InvalidArgument for what cannot be generated: one parameter in two places, and
+    parameters of recurrent modules unless they are excluded.
+    """
     seen: set[int] = set()
     for path, owner in module.named_modules(remove_duplicate=False):
         prefix = f"{path}." if path else ""
@@ -61,10 +98,11 @@ def owners_of(module: nn.Module, excluded: Collection[str] = ()) -> Iterator[tup
 
 
 def excluded_names(module: nn.Module, exclude: Exclude) -> frozenset[str]:
-    """Names of the parameters that `exclude` means.
+    """Names of the parameters that `exclude` matches.
 
-    exclude: a predicate of name and parameter, or names: of parameters, of modules (all below
-    them), or shell patterns of such ("layer?.*.bn1"). A name that means nothing is refused.
+    exclude: a predicate of name and parameter, or a sequence of names. A name is that of a
+    parameter, that of a module (all parameters below it match), or a shell pattern of such names,
+    as in "layer?.*.bn1". Raises InvalidArgument for a name that matches nothing.
     """
     parameters = dict(module.named_parameters())
     if callable(exclude):
@@ -72,19 +110,21 @@ def excluded_names(module: nn.Module, exclude: Exclude) -> frozenset[str]:
     patterns = [exclude] if isinstance(exclude, str) else exclude
     found: set[str] = set()
     for pattern in patterns:
-        matching = {name for name in parameters if _means(pattern, name)}
+        matching = {name for name in parameters if _matches(pattern, name)}
         if not matching:
             some = ", ".join(list(parameters)[:3])
             raise InvalidArgument(
-                f"exclude: no parameter is called {pattern!r}; there are {some} ..."
+                f"exclude: {pattern!r} matches no parameter; there are {some} ..."
             )
         found |= matching
     return frozenset(found)
 
 
 def normalization(module: nn.Module) -> list[str]:
-    """Names of the parameters of normalization layers, for `Pranc(exclude=...)`: they are few, and
-    each of them scales a whole channel."""
+    """Names of the parameters of normalization layers, for `Pranc(exclude=...)`.
+
+    They are few, and each of them scales a whole channel, so that it pays to keep them as they are.
+    """
     kinds = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
     return [
         f"{path}.{name}" if path else name
@@ -97,7 +137,11 @@ def normalization(module: nn.Module) -> list[str]:
 def check_generated(
     infos: Sequence[TensorInfo], generated: set[str], prior: Mapping[str, Tensor] | None
 ) -> None:
-    """Refuse weights that cannot be generated and a prior that is not the module's."""
+    """Raise InvalidArgument for weights that cannot be generated or a prior that does not fit.
+
+    infos: the module's tensors. generated: names of the parameters to generate. prior: has to
+    have all of these; what it has must agree with the module in shape and type.
+    """
     if not generated:
         raise InvalidArgument("no parameter is left to generate: exclude fewer")
     for info in infos:
@@ -120,21 +164,25 @@ def check_generated(
             )
 
 
-def device_for(
+def loading_device(
     module: nn.Module, persistent: set[str], device: torch.device | str | None
 ) -> torch.device:
-    """Where a file is loaded to; refuses a buffer whose values neither module nor file has."""
+    """The device that a file is loaded to: `device`, or the module's, or the CPU for meta modules.
+
+    persistent: names of the tensors that files have. Raises InvalidArgument for a buffer on the
+    meta device that no file has, because nothing can give it values.
+    """
     for name, buffer in module.named_buffers():
         if buffer.is_meta and name not in persistent:
             raise InvalidArgument(
-                f"buffer {name} is on the meta device and not persistent, so no file has it: "
-                "build the module elsewhere"
+                f"buffer {name} is on the meta device and not persistent, so no file has "
+                "its values: build the module on another device"
             )
     own = next((p.device for p in module.parameters()), torch.device("cpu"))
     return torch.device(device or ("cpu" if own.type == "meta" else own))
 
 
-def _means(pattern: str, name: str) -> bool:
-    """Whether a pattern matches a parameter's name or that of a module around it."""
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a pattern matches the name of a parameter or of a module that contains it."""
     parts = name.split(".")
     return any(fnmatchcase(".".join(parts[:n]), pattern) for n in range(1, len(parts) + 1))

@@ -1,6 +1,6 @@
-"""Tensors of a model that are not generated: excluded parameters and buffers, to bytes and back.
+"""Excluded parameters and buffers, which are stored and not generated, to bytes and back.
 
-The layout is that of section `tensors` in `model_format`.
+The layout is that of section `tensors` in `file_format`.
 """
 
 import zlib
@@ -28,9 +28,11 @@ def pack_tensors(
     infos: Sequence[TensorInfo], state: Mapping[str, Tensor], prior: Mapping[str, Tensor],
     *, half: bool,
 ) -> bytes:  # fmt: skip
-    """Section `tensors`: those of `infos` that `state` has; empty if it has none.
+    """Payload of section `tensors`, empty if `state` is empty; `unpack_tensors` is the inverse.
 
-    half: floating-point tensors as float16, where that keeps 11 bits of the largest magnitude.
+    infos: all tensors of the module. state: those that are not generated. prior: tensors that it
+    has with the same values take no bytes. half: store float32 and float64 as float16 where that
+    keeps 11 bits of the tensor's largest magnitude.
     """
     if not state:
         return b""
@@ -39,16 +41,20 @@ def pack_tensors(
         tensor = state.get(info.name)
         kinds.append(_kind(tensor, prior.get(info.name), half=half))
         if tensor is not None and kinds[-1] in (OWN_TYPE, HALF):
-            elements += to_bytes(tensor.half() if kinds[-1] == HALF else tensor)
+            elements += tensor_to_bytes(tensor.half() if kinds[-1] == HALF else tensor)
     return zlib.compress(bytes(kinds + elements), 9)
 
 
 def unpack_tensors(
     payload: bytes, infos: Sequence[TensorInfo], prior: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Inverse of `pack_tensors`: the tensors that are not generated."""
-    room = sum(_bytes_of(info, info.dtype) for info in infos)
-    data = inflate(payload, len(infos) + room, "tensors")
+    """The tensors that are not generated, by name: the inverse of `pack_tensors`.
+
+    Raises CorruptBitstream for a payload that no writer makes for these tensors and this prior,
+    and LimitExceeded for one that inflates to more bytes than the tensors have.
+    """
+    largest = sum(_bytes_of(info, info.dtype) for info in infos)
+    data = inflate(payload, len(infos) + largest, "tensors")
     kinds = data[: len(infos)]
     types = [_stored_type(k, i, prior) for k, i in zip(kinds, infos, strict=False)]
     sizes = [_bytes_of(i, t) if t else 0 for i, t in zip(infos, types, strict=False)]
@@ -59,7 +65,7 @@ def unpack_tensors(
     out, position = {}, len(infos)
     for info, kind, dtype, size in zip(infos, kinds, types, sizes, strict=True):
         if dtype is not None:
-            stored = from_bytes(data[position : position + size], dtype, info.shape)
+            stored = tensor_from_bytes(data[position : position + size], dtype, info.shape)
             out[info.name] = stored.to(info.dtype)
         elif kind == AS_PRIOR:
             out[info.name] = prior[info.name].detach().clone()
@@ -67,16 +73,22 @@ def unpack_tensors(
     return out
 
 
-def to_bytes(tensor: Tensor) -> bytes:
-    """Elements in row-major order, little-endian as on all machines that torch runs on."""
+def tensor_to_bytes(tensor: Tensor) -> bytes:
+    """Elements in row-major order, little-endian; `tensor_from_bytes` is the inverse.
+
+    No byte order is converted, because all machines that torch runs on are little-endian.
+    """
     if tensor.dtype not in FLOATS + INTEGERS:
         raise InvalidArgument(f"tensors of {tensor.dtype} are not supported")
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().tobytes()
 
 
-def from_bytes(data: bytes, dtype: torch.dtype, shape: torch.Size) -> Tensor:
-    """Inverse of `to_bytes`."""
+def tensor_from_bytes(data: bytes, dtype: torch.dtype, shape: torch.Size) -> Tensor:
+    """A tensor from its elements as `tensor_to_bytes` writes them.
+
+    Raises CorruptBitstream for a boolean that is neither 0 nor 1.
+    """
     if not data:
         return torch.empty(shape, dtype=dtype)
     raw = np.frombuffer(data, dtype=np.uint8).copy()
@@ -94,7 +106,7 @@ def _kind(tensor: Tensor | None, prior: Tensor | None, *, half: bool) -> int:
 
 
 def _half_suffices(tensor: Tensor) -> bool:
-    """Whether float16 saves bytes and keeps 11 bits of the largest magnitude."""
+    """Whether float16 takes fewer bytes and keeps 11 bits of the largest magnitude."""
     if tensor.dtype not in (torch.float32, torch.float64) or not tensor.numel():
         return False
     error = (tensor.half().to(tensor.dtype) - tensor).abs().max()
@@ -102,7 +114,7 @@ def _half_suffices(tensor: Tensor) -> bool:
 
 
 def _stored_type(kind: int, info: TensorInfo, prior: Mapping[str, Tensor]) -> torch.dtype | None:
-    """Type of the elements that a tensor has in the file; None if it has none there."""
+    """Type of a tensor's elements in the file, or None if the file has no elements of it."""
     legal = {
         GENERATED: info.parameter and info.dtype == torch.float32,
         AS_PRIOR: info.name in prior,

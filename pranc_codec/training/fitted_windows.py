@@ -1,11 +1,10 @@
 """Symbols as fits of latents leave them, for training: photographs -> a folder of fitted windows.
 
-python -m pranc_codec.training.fitted_windows PHOTOS runs/fitted --count 600
-
-A fit takes symbols away where the context model and the residual network can bear it, so that
-fitted symbols are distributed unlike rounded coefficients. One file for each window: it is fitted
-once, and each of its many uses in a training costs what reading it costs. An interrupted run goes
-on with the windows that are missing; runs with other `--first` fill the same folder side by side.
+A fit removes symbols where the context model and the enhancement network can bear it, so fitted
+symbols have other distributions than rounded coefficients. There is one file for each window: it is
+fitted once, and each of its many uses in a training costs only reading it. An interrupted run
+continues with the windows that are missing; runs with another `first` fill the same folder side by
+side.
 """
 
 import hashlib
@@ -23,33 +22,36 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from pranc_codec.encoder.grid.candidates import Source, fit_settings, looks_of
+from pranc_codec.encoder.grid.candidates import GridCandidates
+from pranc_codec.encoder.grid.effort import evaluations_of, fit_settings
 from pranc_codec.encoder.grid.fit_latents import fit
-from pranc_codec.encoder.request import Job
+from pranc_codec.encoder.request import EncodeRequest
 from pranc_codec.encoder.target import EFFORTS
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import write_atomically
 from pranc_codec.grid import prior as priors
+from pranc_codec.grid.opponent import opponent_of
 from pranc_codec.grid.wavelet import Pyramid
 from pranc_codec.image import load_picture
 from pranc_codec.resume import check_settings
 from pranc_codec.training.photographs import load_photographs, random_crops
 from pranc_codec.training.step import Tensors
-from pranc_codec.training.symbols import Batch, opponent_of
+from pranc_codec.training.symbols import Batch
 
-LOG2_STEPS: Final = (-5.5, -0.5)
+LOG2_Q_STEPS: Final = (-5.5, -0.5)
 EFFORT: Final = EFFORTS["default"]
 PARTS: Final = ("training", "held-out")
 GROUPS: Final = 4
-"""Of the validation."""
+"""Groups of the validation."""
 
 
-def fitted_window(window: UInt8[Tensor, "side side 3"], step_code: int) -> dict[str, Tensor]:
-    """What is stored of a window: itself, its step and its symbols at the default effort."""
-    job = Job(picture=load_picture(Image.fromarray(window.numpy())), effort=EFFORT)
-    settings = fit_settings(looks_of(EFFORT, job.pixels))
-    y = fit(Source(job=job).latents_problem(step_code), settings, seed=0, progress=None).y
-    tensors = {"window": window, "step_code": torch.tensor(step_code, dtype=torch.int32)}
+def fitted_window(window: UInt8[Tensor, "side side 3"], q_step_code: int) -> dict[str, Tensor]:
+    """What is stored: the window, its step code, and its symbols at the default effort."""
+    request = EncodeRequest(picture=load_picture(Image.fromarray(window.numpy())), effort=EFFORT)
+    settings = fit_settings(evaluations_of(EFFORT, request.pixels))
+    problem = GridCandidates(request).latents_problem(q_step_code)
+    y = fit(problem, settings, seed=0, progress=None).y
+    tensors = {"window": window, "step_code": torch.tensor(q_step_code, dtype=torch.int32)}
     for number, symbols in enumerate(y.tensors):
         tensors[f"symbols.{number}"] = symbols.round().to(torch.int16)
     return tensors
@@ -57,17 +59,16 @@ def fitted_window(window: UInt8[Tensor, "side side 3"], step_code: int) -> dict[
 
 @dataclass(frozen=True, kw_only=True)
 class FittedWindows:
-    """Windows of one size whose latents were fitted once."""
+    """Windows of one size whose latents were fitted once. digest: of the files of all windows."""
 
     windows: Sequence[dict[str, Tensor]]
     held_out: Sequence[dict[str, Tensor]]
     crops: int
     digest: str
-    """Of all windows' files."""
 
     @classmethod
     def load(cls, folder: Path, *, crops: int) -> "FittedWindows":
-        """All of a folder that `main` filled."""
+        """All windows of a folder that `fit_windows` filled."""
         digest, parts = hashlib.sha256(), []
         for part in PARTS:
             files = [p.read_bytes() for p in sorted((folder / part).glob("*.safetensors"))]
@@ -78,37 +79,37 @@ class FittedWindows:
         if not windows or not held_out:
             raise InvalidArgument(
                 f"{folder} holds {len(windows)} fitted windows to train on and {len(held_out)} "
-                "held out: make some of both with pranc_codec.training.fitted_windows"
+                "held out: make some of both with `pranc train-prior --fitted`"
             )
         return cls(windows=windows, held_out=held_out, crops=crops, digest=digest.hexdigest())
 
     def draw(self, generator: torch.Generator) -> Tensors:
-        """Random windows as they are: mirrored or transposed, symbols would not be those that a
-        fit comes to."""
+        """Random windows as they are: symbols of mirrored or transposed windows would not be
+        those that a fit finds."""
         drawn = torch.randint(len(self.windows), (self.crops,), generator=generator).tolist()
         parts = zip(*(parts_of(self.windows[number]) for number in drawn), strict=True)
         return tuple(torch.cat(part) for part in parts)
 
     def validation(self) -> Iterable[Iterable[Tensors]]:
-        """The windows held out, in up to `GROUPS` groups."""
+        """The windows that are held out, in up to `GROUPS` groups."""
         in_order = sorted(self.held_out, key=lambda window: -int(window["step_code"]))
         size = -(-len(in_order) // GROUPS)
         for start in range(0, len(in_order), size):
             yield map(parts_of, in_order[start : start + size])
 
     def batch(self, drawn: Tensors) -> Batch:
-        """The windows with the symbols that they have."""
-        opponent, log2_step, low, *bands = drawn
-        symbols = Pyramid(low=low, bands=tuple(bands))
-        return Batch(opponent=opponent, symbols=symbols, log2_step=log2_step)
+        """The windows with their stored symbols."""
+        opponent, log2_q_step, approximation, *bands = drawn
+        symbols = Pyramid(approximation=approximation, bands=tuple(bands))
+        return Batch(opponent=opponent, symbols=symbols, log2_q_step=log2_q_step)
 
     def data(self) -> dict[str, Any]:
-        """Their digest."""
+        """Number and digest of the windows."""
         return dict(windows=len(self.windows), windows_sha256=self.digest, crops=self.crops)
 
 
 def parts_of(window: dict[str, Tensor]) -> Tensors:
-    """Opponent colours, log2 of the step and symbols, coarse to fine, of a stored window."""
+    """Opponent colours, log2 of the quantization step, and symbols from coarse to fine."""
     rgb = window["window"].permute(2, 0, 1)[None].float() / 255
     count = sum(name.startswith("symbols.") for name in window)
     symbols = (window[f"symbols.{number}"].float() for number in range(count))
@@ -118,38 +119,42 @@ def parts_of(window: dict[str, Tensor]) -> Tensors:
 def random_window(
     images: Sequence[UInt8[Tensor, "_ _ 3"]], side: int, generator: torch.Generator
 ) -> tuple[UInt8[Tensor, "side side 3"], int]:
-    """A window and a step code."""
+    """A random window and a random step code."""
     rgb = random_crops(images, 1, side, generator)[0]
     window = (rgb.permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
-    low, high = LOG2_STEPS
-    log2_step = low + (high - low) * float(torch.rand((), generator=generator))
-    return window, round(64 * log2_step)
+    low, high = LOG2_Q_STEPS
+    log2_q_step = low + (high - low) * float(torch.rand((), generator=generator))
+    return window, round(64 * log2_q_step)
 
 
 def settings_of(path: Path) -> dict[str, Any]:
-    """What a window was fitted with."""
+    """The settings that a stored window was fitted with."""
     with safe_open(path, framework="pt") as file:
         found: dict[str, Any] = json.loads((file.metadata() or {}).get("settings", "{}"))
     return found
 
 
-def main(
+def fit_windows(
     photos: Path,
     output: Path,
-    count: int = 600,
+    *,
+    count: int,
     first: int = 0,
     side: int = 256,
     threads: int = 1,
     held_out: bool = False,
     seed: int = 0,
 ) -> None:
-    """Fit windows FIRST .. FIRST + COUNT - 1 of the photographs to train on, or of those held out,
-    at random steps."""
+    """Fit the windows first .. first + count - 1 at random quantization steps, and store them.
+
+    photos: folder of photographs. held_out: windows of the photographs that are held out to
+    validate, instead of those to train on.
+    """
     torch.set_num_threads(threads)
     images = load_photographs(photos, 1024, held_out=held_out)
     settings = dict(
-        photographs=len(images), side=side, seed=seed, effort=EFFORT, log2_steps=list(LOG2_STEPS),
-        prior=priors.fitted().number,
+        photographs=len(images), side=side, seed=seed, effort=EFFORT,
+        log2_q_steps=list(LOG2_Q_STEPS), prior=priors.fitted().number,
     )  # fmt: skip
     for number in track(range(first, first + count), description="fitting"):
         path = output / PARTS[held_out] / f"{number:06}.safetensors"
@@ -160,9 +165,3 @@ def main(
         tensors = fitted_window(*random_window(images, side, generator))
         with write_atomically(path) as file:
             file.write(save(tensors, metadata={"settings": json.dumps(settings)}))
-
-
-if __name__ == "__main__":
-    import typer
-
-    typer.run(main)

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.func import functional_call
 
-from pranc_codec.encoder.mlp.plan import Rule, shape_of
+from pranc_codec.encoder.mlp.plan import MlpRule, shape_of
 from pranc_codec.encoder.mlp.sampling import sample_pixels
 from pranc_codec.files import write_atomically
 from pranc_codec.mlp import coordinate_network
@@ -105,10 +105,10 @@ def meta_learn(
 
 def augment(image: UInt8[Tensor, "h w 3"], generator: torch.Generator) -> UInt8[Tensor, "h w 3"]:
     """A random window of at least two thirds of each side, perhaps mirrored."""
-    low = [2 * side // 3 for side in image.shape[:2]]
+    approximation = [2 * side // 3 for side in image.shape[:2]]
     h, w = (
         int(torch.randint(smallest, side + 1, (), generator=generator))
-        for smallest, side in zip(low, image.shape[:2], strict=True)
+        for smallest, side in zip(approximation, image.shape[:2], strict=True)
     )
     top = int(torch.randint(image.shape[0] - h + 1, (), generator=generator))
     left = int(torch.randint(image.shape[1] - w + 1, (), generator=generator))
@@ -127,7 +127,7 @@ def main(photos: Path, width: int, output: Path, tasks: int = MetaSettings.tasks
     settings = MetaSettings(tasks=tasks)
     images = load_photographs(photos, settings.longest_side)
     meta_learn(
-        images, shape_of(Rule(), width, colours=3), settings, output, output.with_suffix(".log")
+        images, shape_of(MlpRule(), width, colours=3), settings, output, output.with_suffix(".log")
     )
 
 

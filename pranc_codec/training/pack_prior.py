@@ -1,7 +1,4 @@
-"""Pack trained networks of the grid profile into the prior that ships.
-
-python -m pranc_codec.training.pack_prior context.pt synthesis.pt grid.safetensors
-"""
+"""Pack trained networks of the grid profile into a prior that can ship."""
 
 from pathlib import Path
 
@@ -10,13 +7,18 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pranc_codec.files import write_atomically
-from pranc_codec.grid.context import UNIT, ColourContext, ContextModel, shifts_of
-from pranc_codec.grid.enhancement import SynthesisNetwork
+from pranc_codec.grid.architecture import ARCHITECTURE_1, Architecture
+from pranc_codec.grid.context import LAYERS, UNIT, ColourContext, ContextModel, shifts_of
+from pranc_codec.grid.enhancement import EnhancementNetwork
+from pranc_codec.grid.prior import ENHANCEMENT_KEYS
 from pranc_codec.training.loop import averaged_weights
 
 
 def context_tensors(model: ContextModel) -> dict[str, Tensor]:
-    """The context model in integers, as `exact` reads it; inverse: `GridPrior.float_context`."""
+    """The context model in integers, as `context_int_net.phase_network_of` reads it.
+
+    `GridPrior.float_context` is the inverse.
+    """
     return {
         f"context.{name.removeprefix('networks.')}.{part}": tensor
         for name, network in model.named_modules()
@@ -27,35 +29,45 @@ def context_tensors(model: ContextModel) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def colour_tensors(network: ColourContext) -> dict[str, Tensor]:
-    """Integer weights, shifts and biases of one colour's network."""
+    """Integer weights, shifts and biases of the network of one colour."""
     network.rounded = False
     weights = network.weights()
-    out = {}
-    for name, shift in shifts_of(weights).items():
-        unit = torch.exp2(-shift)
+    shifts, out = shifts_of(weights), {}
+    for name in LAYERS:
+        unit = torch.exp2(-shifts[name])
         integers = (weights[name] / unit[:, None, None, None]).round()
         out[f"{name}.weight"] = integers.to(torch.int8)
         if name == "direct":
             continue
         bias: Tensor = getattr(network, name).bias
-        out[f"{name}.shift"] = shift.to(torch.uint8)
+        out[f"{name}.shift"] = shifts[name].to(torch.uint8)
         out[f"{name}.bias"] = (bias / (unit * UNIT)).round().to(torch.int32)
     return out
 
 
-def main(context: Path, synthesis: Path, output: Path) -> None:
-    """Write the prior from two checkpoints' averaged weights."""
-    model, network = ContextModel(), SynthesisNetwork()
+def enhancement_tensors(network: EnhancementNetwork) -> dict[str, Tensor]:
+    """The enhancement network in float16; `GridPrior.enhancement` is the inverse."""
+    return {
+        name.replace(own, stored): p.half().contiguous()
+        for name, p in network.state_dict().items()
+        for stored, own in ENHANCEMENT_KEYS.items()
+        if name.startswith(own)
+    }
+
+
+def packed(model: ContextModel, network: EnhancementNetwork) -> bytes:
+    """The file of a prior: both networks, and their architecture in the metadata."""
+    tensors = context_tensors(model) | enhancement_tensors(network)
+    contiguous = {name: t.contiguous() for name, t in tensors.items()}
+    return save(contiguous, metadata=model.architecture.to_metadata())
+
+
+def pack_prior(
+    context: Path, enhancement: Path, output: Path, architecture: Architecture = ARCHITECTURE_1
+) -> None:
+    """Write the prior from the averaged weights of two checkpoints."""
+    model, network = ContextModel(architecture), EnhancementNetwork(architecture)
     model.load_state_dict(averaged_weights(context))
-    network.load_state_dict(averaged_weights(synthesis))
-    tensors = context_tensors(model)
-    for name, p in network.state_dict().items():
-        tensors[f"synthesis.{name}"] = p.half().contiguous()
+    network.load_state_dict(averaged_weights(enhancement))
     with write_atomically(output) as file:
-        file.write(save({name: t.contiguous() for name, t in tensors.items()}))
-
-
-if __name__ == "__main__":
-    import typer
-
-    typer.run(main)
+        file.write(packed(model, network))

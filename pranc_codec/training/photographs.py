@@ -1,4 +1,4 @@
-"""Photographs to train on: loaded once, cut into random windows."""
+"""Photographs to train on. They are loaded once and cut into random windows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +20,10 @@ SMALLEST_REDUCTION: Final = 0.5
 def load_photographs(
     folder: Path, longest_side: int, *, held_out: bool = False
 ) -> list[UInt8[Tensor, "h w 3"]]:
-    """Images of a folder as RGB, reduced to a longest side. Every tenth is held out to validate:
-    these, or all the others."""
+    """Images of a folder as RGB, reduced to a longest side.
+
+    Every tenth image is held out to validate: these are returned, or all the others.
+    """
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in Image.registered_extensions())
     if len(paths) < 2:
         raise InvalidArgument(
@@ -41,8 +43,10 @@ def load_photographs(
 def random_crops(
     images: Sequence[UInt8[Tensor, "_ _ 3"]], count: int, side: int, generator: torch.Generator
 ) -> Float[Tensor, "n 3 side side"]:
-    """Square windows in [0, 1]: half of them reduced from up to twice the side, mirrored and
-    transposed at random."""
+    """Square windows in [0, 1], mirrored and transposed at random.
+
+    Half of them are reduced from windows of up to twice the side.
+    """
     return torch.stack([_random_crop(images, side, generator) for _ in range(count)])
 
 

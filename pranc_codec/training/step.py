@@ -1,7 +1,7 @@
-"""Loss and gradients of a training step, on whatever device the network is on.
+"""Loss and gradients of one training iteration, on whatever device the network is on.
 
-The context model consists of thousands of small operations. On a GPU their launches take longer
-than they do, so there one step is recorded as a CUDA graph, and the graph is launched.
+The context model consists of thousands of small operations. On a GPU, launching them takes longer
+than running them, so one iteration is recorded as a CUDA graph there, and the graph is launched.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 Tensors = tuple[Tensor, ...]
-"""What a step draws: always of the same shapes."""
+"""What an iteration draws; the shapes are always the same."""
 LossOf = Callable[[Tensors], Tensor]
 WARM_UPS = 3
-"""Before a graph is recorded; cuDNN chooses its algorithms in them."""
+"""Iterations before a graph is recorded, in which cuDNN chooses its algorithms."""
 
 
 def moved(tensors: Iterable[Tensor], device: torch.device) -> Tensors:
@@ -23,12 +23,12 @@ def moved(tensors: Iterable[Tensor], device: torch.device) -> Tensors:
 
 
 def device_of_network(network: nn.Module) -> torch.device:
-    """That of the network's parameters."""
+    """The device of the network's parameters."""
     return next(network.parameters()).device
 
 
 def step_of(network: nn.Module, loss_of: LossOf) -> LossOf:
-    """The loss of what was drawn, whose gradients are left with the network's parameters."""
+    """A function that computes the loss of what was drawn and accumulates its gradients."""
     if device_of_network(network).type == "cuda":
         return RecordedStep(network, loss_of)
 
@@ -40,7 +40,7 @@ def step_of(network: nn.Module, loss_of: LossOf) -> LossOf:
 
 
 class RecordedStep:
-    """A step as a CUDA graph, which is recorded when it is first called."""
+    """An iteration as a CUDA graph, which is recorded at the first call."""
 
     def __init__(self, network: nn.Module, loss_of: LossOf) -> None:
         self._network, self._loss_of = network, loss_of
@@ -56,7 +56,7 @@ class RecordedStep:
         return self._loss
 
     def _record(self, drawn: Tensors) -> None:
-        """The graph reads `drawn`, and writes the loss and the gradients where it first did."""
+        """Record the graph. It reads `drawn`, and writes loss and gradients to the same memory."""
         device = device_of_network(self._network)
         with torch.cuda.device(device), _fastest_algorithms():
             self._drawn, beside = drawn, torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -74,7 +74,7 @@ class RecordedStep:
 
 @contextmanager
 def _fastest_algorithms() -> Iterator[None]:
-    """cuDNN tries its algorithms for each shape, and keeps the fastest."""
+    """Let cuDNN try its algorithms for each shape and keep the fastest."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:

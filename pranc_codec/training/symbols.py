@@ -1,4 +1,4 @@
-"""Symbols as the encoder would choose them, for training: photographs -> integers."""
+"""Symbols as the encoder would decide them, for training: photographs -> integers."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,55 +12,52 @@ from torch import Tensor, nn
 
 from pranc_codec.grid import mixture, wavelet
 from pranc_codec.grid.context import ContextModel
-from pranc_codec.grid.decode import MID_GREY
+from pranc_codec.grid.opponent import opponent_of
 from pranc_codec.grid.wavelet import Pyramid
 from pranc_codec.precision import bfloat16_products
 from pranc_codec.training.photographs import load_photographs, random_crops
 from pranc_codec.training.step import Tensors, device_of_network, moved
 
-LOG2_STEPS: Final = (-6.5, -1.0)
-PRICES: Final = (0.06, 0.16)
+LOG2_Q_STEPS: Final = (-6.5, -1.0)
+LMBDA_STEPS2_RANGE: Final = (0.06, 0.16)
 FIRST_THRESHOLD: Final = 0.6
-VALIDATION_LOG2_STEPS: Final = (-2.0, -3.0, -4.0, -5.0)
-VALIDATION_PRICE: Final = 0.1
+VALIDATION_LOG2_Q_STEPS: Final = (-2.0, -3.0, -4.0, -5.0)
+VALIDATION_LMBDA_STEPS2: Final = 0.1
 VALIDATION_SIDE: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Images, opponent colours around mid-grey, and the symbols chosen for them."""
+    """Images in opponent colours around mid-grey, and the symbols decided for them."""
 
     opponent: Float[Tensor, "n 3 h w"]
     symbols: Pyramid
-    log2_step: Float[Tensor, " n"]
+    log2_q_step: Float[Tensor, " n"]
 
     @property
     def pixels(self) -> int:
-        """Of one image."""
+        """Pixels of one image."""
         return int(self.opponent.shape[2] * self.opponent.shape[3])
 
 
 def batch_of(
     opponent: Float[Tensor, "n 3 h w"],
-    log2_step: Float[Tensor, " n"],
-    price: Float[Tensor, " n"],
+    log2_q_step: Float[Tensor, " n"],
+    lmbda_steps2: Float[Tensor, " n"],
     chooser: ContextModel,
 ) -> Batch:
-    """Choose symbols of images."""
-    scale = torch.exp2(-log2_step)
+    """Decide the symbols of images."""
+    scale = torch.exp2(-log2_q_step)
     y = wavelet.analyze(opponent).map(lambda t: t * _wide(scale, t))
     return Batch(
-        opponent=opponent, symbols=chosen(chooser, y, log2_step, price), log2_step=log2_step
+        opponent=opponent,
+        symbols=chosen(chooser, y, log2_q_step, lmbda_steps2),
+        log2_q_step=log2_q_step,
     )
 
 
-def opponent_of(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """Opponent colours around mid-grey of images in [0, 1]."""
-    return wavelet.to_opponent(rgb - MID_GREY)
-
-
 def middle_part(image: UInt8[Tensor, "_ _ 3"]) -> Float[Tensor, "1 3 h w"]:
-    """What is validated of an image, in opponent colours."""
+    """The middle of an image, which is validated, in opponent colours."""
     top, left = (max(0, side - VALIDATION_SIDE) // 2 for side in image.shape[:2])
     part = image[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE]
     return opponent_of(part.permute(2, 0, 1)[None].float() / 255)
@@ -68,24 +65,27 @@ def middle_part(image: UInt8[Tensor, "_ _ 3"]) -> Float[Tensor, "1 3 h w"]:
 
 @runtime_checkable
 class Examples(Protocol):
-    """What networks are trained on: drawn on the CPU, made ready on the networks' device."""
+    """Training data, drawn on the CPU and made ready on the device of the networks."""
 
     def draw(self, generator: torch.Generator) -> Tensors:
-        """What a training step uses."""
+        """Draw what one training iteration uses."""
 
     def validation(self) -> Iterable[Iterable[Tensors]]:
-        """Single images that are not trained on, in groups of falling step."""
+        """Single images that are not trained on, in groups of falling quantization step."""
 
     def batch(self, drawn: Tensors) -> Batch:
-        """Of what was drawn."""
+        """The batch of what was drawn."""
 
     def data(self) -> dict[str, Any]:
-        """What a training rests on, for its checkpoint."""
+        """What a training rests on, as plain values for its checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenSymbols:
-    """Windows of photographs, whose symbols `chooser` chooses when they are asked for."""
+    """Windows of photographs, whose symbols are decided when they are asked for.
+
+    chooser: the context model whose rates decide them. crops: windows of an iteration.
+    """
 
     images: Sequence[UInt8[Tensor, "_ _ 3"]]
     held_out: Sequence[UInt8[Tensor, "_ _ 3"]]
@@ -95,33 +95,33 @@ class ChosenSymbols:
 
     @classmethod
     def load(cls, photos: Path, chooser: ContextModel, *, crops: int, side: int) -> "ChosenSymbols":
-        """Of a folder of photographs."""
+        """Load a folder of photographs."""
         images, held_out = (load_photographs(photos, 1024, held_out=held) for held in (False, True))
         return cls(images=images, held_out=held_out, chooser=chooser, crops=crops, side=side)
 
     def draw(self, generator: torch.Generator) -> Tensors:
-        """Random windows, and a random step and price for each."""
+        """Random windows, with a random quantization step and lambda for each."""
         rgb = random_crops(self.images, self.crops, self.side, generator)
-        log2_step, price = (
+        log2_q_step, lmbda_steps2 = (
             low + (high - low) * torch.rand(self.crops, generator=generator)
-            for low, high in (LOG2_STEPS, PRICES)
+            for low, high in (LOG2_Q_STEPS, LMBDA_STEPS2_RANGE)
         )
-        return opponent_of(rgb), log2_step, price
+        return opponent_of(rgb), log2_q_step, lmbda_steps2
 
     def validation(self) -> Iterable[Iterable[Tensors]]:
         """The middle parts of the photographs held out, at each of `VALIDATION_LOG2_STEPS`."""
-        price = torch.tensor([VALIDATION_PRICE])
-        for log2_step in VALIDATION_LOG2_STEPS:
-            step = torch.tensor([log2_step])
-            yield ((middle_part(image), step, price) for image in self.held_out)
+        lmbda_steps2 = torch.tensor([VALIDATION_LMBDA_STEPS2])
+        for log2_q_step in VALIDATION_LOG2_Q_STEPS:
+            step = torch.tensor([log2_q_step])
+            yield ((middle_part(image), step, lmbda_steps2) for image in self.held_out)
 
     def batch(self, drawn: Tensors) -> Batch:
-        """Choose the windows' symbols."""
-        opponent, log2_step, price = drawn
-        return batch_of(opponent, log2_step, price, self.chooser)
+        """Decide the symbols of the windows."""
+        opponent, log2_q_step, lmbda_steps2 = drawn
+        return batch_of(opponent, log2_q_step, lmbda_steps2, self.chooser)
 
     def data(self) -> dict[str, Any]:
-        """Sizes."""
+        """Sizes of the data."""
         pixels = sum(image.shape[0] * image.shape[1] for image in self.images)
         return dict(photographs=len(self.images), pixels=pixels, crops=self.crops, side=self.side)
 
@@ -129,7 +129,7 @@ class ChosenSymbols:
 def validation_means(
     examples: Examples, network: nn.Module, measure: Callable[[nn.Module, Batch], Tensor]
 ) -> list[float]:
-    """A measure of a network and each group of the validation, mean over the group's images."""
+    """Mean of a measure over the images of each group of the validation."""
     device = device_of_network(network)
     return [
         fmean(
@@ -142,24 +142,30 @@ def validation_means(
 
 @torch.no_grad()
 def chosen(
-    model: ContextModel, y: Pyramid, log2_step: Float[Tensor, " n"], price: Float[Tensor, " n"]
+    model: ContextModel,
+    y: Pyramid,
+    log2_q_step: Float[Tensor, " n"],
+    lmbda_steps2: Float[Tensor, " n"],
 ) -> Pyramid:
-    """Symbols of least (y - symbol)^2 + price * bits, as the encoder's, but with contexts of
-    coefficients that were rounded up from a fraction of `FIRST_THRESHOLD` on."""
+    """Symbols of least (y - symbol)^2 + lmbda_steps2 * bits, as the encoder's.
+
+    Their contexts differ from the encoder's: they are coefficients that were rounded up from a
+    fraction of `FIRST_THRESHOLD` on.
+    """
     first = Pyramid(
-        low=y.low.round(),
+        approximation=y.approximation.round(),
         bands=tuple((b.abs() + 1 - FIRST_THRESHOLD).floor() * b.sign() for b in y.bands),
     )
-    with bfloat16_products(y.low.device):
-        outputs_of_levels = model.outputs(first, log2_step)
+    with bfloat16_products(y.approximation.device):
+        outputs_of_levels = model.outputs(first, log2_q_step)
     bands = []
     for exact, outputs in zip(y.bands, outputs_of_levels, strict=True):
         nearest = exact.round()
         candidates = torch.stack([nearest, nearest - nearest.sign(), torch.zeros_like(nearest)])
         bits = torch.stack([mixture.bits(c, outputs) for c in candidates])
-        loss = (candidates - exact).square() + _wide(price, exact) * bits
+        loss = (candidates - exact).square() + _wide(lmbda_steps2, exact) * bits
         bands.append(candidates.gather(0, loss.argmin(0, keepdim=True))[0])
-    return Pyramid(low=first.low, bands=tuple(bands))
+    return Pyramid(approximation=first.approximation, bands=tuple(bands))
 
 
 def _wide(x: Float[Tensor, " n"], like: Tensor) -> Tensor:

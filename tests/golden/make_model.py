@@ -1,6 +1,8 @@
-"""Write golden condensed models of the current format version. Never overwrites one.
+"""Write the golden condensed models that do not exist yet; files that exist are never changed.
 
-python -m tests.golden.make_model
+    python -m tests.golden.make_model
+
+As for `make`, names start with the format version that a file was written with.
 """
 
 import json
@@ -21,18 +23,22 @@ from tests.golden.check_model import (
     sha256_of,
     shared_model,
 )
+from tests.golden.versions import check_version
 
 CASES: dict[str, dict[str, Any]] = {
-    "hash": dict(coefficients=300, exclude=["1"], seed=7, shares="weights"),
-    "dense": dict(coefficients=100, basis="dense", seed=2**64 - 1, shares="weights"),
-    "delta": dict(coefficients=200, exclude=["1"], prior=shared_model(), shares="weights"),
-    "roots": dict(coefficients=250, exclude=normalization(build()), seed=8),
-    "dct": dict(coefficients=250, basis="dct", exclude=normalization(build()), seed=9),
+    "v1-model-hash": dict(coefficients=300, exclude=["1"], seed=7, shares="weights"),
+    "v1-model-dense": dict(coefficients=100, basis="dense", seed=2**64 - 1, shares="weights"),
+    "v1-model-delta": dict(coefficients=200, exclude=["1"], prior=shared_model(), shares="weights"),
+    "v1-model-roots": dict(coefficients=250, exclude=normalization(build()), seed=8),
+    "v1-model-dct": dict(coefficients=250, basis="dct", exclude=normalization(build()), seed=9),
 }
 
 
 def write(path: Path, **options: Any) -> None:
-    """A model with made-up coefficients and used running statistics."""
+    """Save a model with pseudo-random coefficients and running statistics that inputs have changed.
+
+    options: of `Pranc`.
+    """
     network = Pranc(build(), **options)
     network.set_coefficients(numbers(torch.Size([options["coefficients"]]), 98))
     network(inputs())
@@ -40,17 +46,22 @@ def write(path: Path, **options: Any) -> None:
 
 
 def main(folder: Path = FOLDER, expected_path: Path = EXPECTED) -> None:
+    """Write what is missing in `folder`: file, hash of the coefficients, and outputs."""
     expected = json.loads(expected_path.read_text()) if expected_path.exists() else {}
-    for name, options in CASES.items():
-        path = folder / f"v{VERSION}-model-{name}.prw"
-        if path.exists():
-            continue
+    missing = {
+        name: options for name, options in CASES.items() if not (folder / f"{name}.prw").exists()
+    }
+    for name in missing:
+        check_version(name, VERSION)
+    for name, options in missing.items():
+        path = folder / f"{name}.prw"
         write(path, **options)
         network = rebuild(path)
         with torch.no_grad():
             outputs = network(inputs()).tolist()
         expected[path.name] = {"coefficients": sha256_of(network), "outputs": outputs}
-    expected_path.write_text(json.dumps(expected) + "\n")
+    if missing:
+        expected_path.write_text(json.dumps(expected) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,137 +1,150 @@
-"""Encoding in the grid profile: a step and a fit that meet the target."""
+"""Encoding in the grid profile: a quantization step and a fit that meet the target."""
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from pranc_codec.encoder.grid import step_search
-from pranc_codec.encoder.grid.candidates import PRICE, Source
-from pranc_codec.encoder.grid.coded import Coded
-from pranc_codec.encoder.request import Job
-from pranc_codec.encoder.target import Target
+from pranc_codec.encoder.grid.candidates import LMBDA_STEPS2, GridCandidates
+from pranc_codec.encoder.grid.coded import EncodedCandidate
+from pranc_codec.encoder.request import EncodeRequest
+from pranc_codec.encoder.target import (
+    BPP_TOLERANCE,
+    PSNR_TOLERANCE_DB,
+    BppTarget,
+    LmbdaTarget,
+    PsnrTarget,
+    QualityTarget,
+    Target,
+)
 from pranc_codec.errors import InvalidArgument, TargetUnreachable
 from pranc_codec.grid import decode as grid_decode
 from pranc_codec.limits import DEFAULT_LIMITS
 
-BPP_TOLERANCE: Final = 0.02
-PSNR_TOLERANCE_DB: Final = 0.1
 CLOSE_OCTAVES: Final = 0.005
 CLOSE_DB: Final = 0.03
 """Errors at which the search for a step ends."""
 LOSSLESS_ERROR_DB: Final = -1.0
-"""Of a file without loss: it is good enough, by not too much."""
+"""Error assigned to a lossless file, kept finite for the search."""
 REFIT_MARGIN: Final = 2
-"""Codes that a second fit is made finer than seems needed."""
-LOG2_STEP_OF_QUALITY: Final = (-1.0, -7.5)
-"""At quality 1 and at 100; between them linear."""
+"""Step codes that a second fit is made finer than seems necessary."""
+LOG2_Q_STEP_OF_QUALITY: Final = (-1.0, -7.5)
+"""At quality 1 and at quality 100; linear between them."""
 
 
-def encode(job: Job, target: Target) -> bytes:
+def encode(request: EncodeRequest, target: Target) -> bytes:
     """A file of the grid profile."""
-    _check_size(job)
-    method = next(name for name, value in vars(target).items() if value is not None)
-    return _METHODS[method](Source(job=job), target)
+    _check_size(request)
+    candidates = GridCandidates(request)
+    match target:
+        case QualityTarget(quality=quality):
+            return candidates.best(q_step_code_of_quality(quality)).encoded.checked()
+        case LmbdaTarget(lmbda=lmbda):
+            return candidates.best(q_step_code_of_lmbda(lmbda)).encoded.checked()
+        case BppTarget():
+            return _encode_bpp(candidates, target)
+        case PsnrTarget():
+            return _encode_psnr(candidates, target)
 
 
-def step_code_of_quality(quality: float) -> int:
-    """64 log2(step) of a quality of 1 .. 100."""
-    low, high = LOG2_STEP_OF_QUALITY
-    return round(64 * (low + (high - low) * (quality - 1) / 99))
+def q_step_code_of_quality(quality: float) -> int:
+    """64 log2(q_step) of a quality of 1 .. 100."""
+    coarsest, finest = LOG2_Q_STEP_OF_QUALITY
+    return round(64 * (coarsest + (finest - coarsest) * (quality - 1) / 99))
 
 
-def step_code_of_lmbda(lmbda: float) -> int:
-    """64 log2(step) at which `PRICE` is this lmbda."""
-    return step_search.clipped(32 * math.log2(3 * lmbda / PRICE))
+def q_step_code_of_lmbda(lmbda: float) -> int:
+    """64 log2(q_step) of the step at which `LMBDA_STEPS2` is this lmbda."""
+    return step_search.clipped(32 * math.log2(3 * lmbda / LMBDA_STEPS2))
 
 
-def _check_size(job: Job) -> None:
-    """What decoders would refuse is refused before it is coded."""
-    height, width = job.picture.colours.shape[:2]
+def _check_size(request: EncodeRequest) -> None:
+    """Refuse an image that decoders would refuse, before it is coded."""
+    height, width = request.size
     most = DEFAULT_LIMITS.max_macs // grid_decode.MACS_PER_PIXEL
-    if job.pixels > most or max(height, width) > grid_decode.LARGEST_SIDE:
+    if request.pixels > most or max(height, width) > grid_decode.LARGEST_SIDE:
         raise InvalidArgument(
             f"{width}x{height} is more than the grid profile's {most} pixels, or its "
             f"{grid_decode.LARGEST_SIDE} a side: reduce it, or cut it into parts"
         )
 
 
-def _encode_quality(source: Source, target: Target) -> bytes:
-    assert target.quality is not None
-    return source.best(step_code_of_quality(target.quality)).checked()
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """How far a file is from its target. Errors rise with coarser steps and are 0 at the target.
+
+    error: of a file. estimate: of the error at a step code, right up to a difference that changes
+    slowly. close: the search for a step ends at an error as small as this. slack: the error that
+    the step without a fit may have. tolerance: the error that the result may have.
+    """
+
+    error: Callable[[EncodedCandidate], float]
+    estimate: Callable[[int], float]
+    close: float
+    slack: float
+    tolerance: float
 
 
-def _encode_lmbda(source: Source, target: Target) -> bytes:
-    assert target.lmbda is not None
-    return source.best(step_code_of_lmbda(target.lmbda)).checked()
-
-
-def _encode_bpp(source: Source, target: Target) -> bytes:
-    assert target.bpp is not None
-    wanted = target.bpp
-    found = _meet(
-        source,
-        lambda coded: math.log2(wanted / coded.bpp),
-        lambda code: math.log2(wanted / source.estimates.bpp(code)),
-        CLOSE_OCTAVES,
-        math.inf,
-        math.log2(1 + BPP_TOLERANCE),
+def _encode_bpp(candidates: GridCandidates, target: BppTarget) -> bytes:
+    search = _Search(
+        error=lambda encoded: math.log2(target.bpp / encoded.bpp),
+        estimate=lambda code: math.log2(target.bpp / candidates.estimate.bpp(code)),
+        close=CLOSE_OCTAVES,
+        slack=math.inf,
+        tolerance=math.log2(1 + BPP_TOLERANCE),
     )
-    spare_bytes = wanted * source.job.pixels / 8 - len(found.file)
-    if abs(found.bpp / wanted - 1) > BPP_TOLERANCE and not abs(spare_bytes) <= 4:
-        raise TargetUnreachable(
-            f"{wanted} bpp cannot be met within {BPP_TOLERANCE:.0%}: the nearest file has "
-            f"{found.bpp:.4f} bpp ({len(found.file)} bytes)"
-        )
+    found = _meet(candidates, search)
+    if not target.is_met(len(found.file), candidates.request.pixels):
+        raise target.unreachable(len(found.file), candidates.request.pixels)
     return found.checked()
 
 
-def _encode_psnr(source: Source, target: Target) -> bytes:
-    assert target.psnr is not None
-    wanted = target.psnr - PSNR_TOLERANCE_DB / 2
+def _encode_psnr(candidates: GridCandidates, target: PsnrTarget) -> bytes:
+    wanted = target.psnr_db - PSNR_TOLERANCE_DB / 2
 
-    def error(coded: Coded) -> float:
-        return LOSSLESS_ERROR_DB if math.isinf(coded.psnr_db) else wanted - coded.psnr_db
+    def error(encoded: EncodedCandidate) -> float:
+        return LOSSLESS_ERROR_DB if math.isinf(encoded.psnr_db) else wanted - encoded.psnr_db
 
-    found = _meet(
-        source, error, lambda code: wanted - source.estimates.psnr_db(code), CLOSE_DB,
-        PSNR_TOLERANCE_DB / 2, PSNR_TOLERANCE_DB / 2,
-    )  # fmt: skip
-    if found.psnr_db < target.psnr - PSNR_TOLERANCE_DB:
+    search = _Search(
+        error=error,
+        estimate=lambda code: wanted - candidates.estimate.psnr_db(code),
+        close=CLOSE_DB,
+        slack=PSNR_TOLERANCE_DB / 2,
+        tolerance=PSNR_TOLERANCE_DB / 2,
+    )
+    found = _meet(candidates, search)
+    if found.psnr_db < target.psnr_db - PSNR_TOLERANCE_DB:
         raise TargetUnreachable(
-            f"{target.psnr} dB cannot be met: {found.psnr_db:.2f} dB were reached at "
+            f"{target.psnr_db} dB cannot be met: {found.psnr_db:.2f} dB were reached at "
             f"{found.bpp:.3f} bpp. Try a lower PSNR"
         )
     return found.checked()
 
 
-def _meet(
-    source: Source, error: Callable[[Coded], float], estimate: Callable[[int], float],
-    close: float, slack: float, tolerance: float,
-) -> Coded:  # fmt: skip
-    """The step is searched without fitting; the fit happens there, and once more at a finer step
-    if it takes too much away; what is too good after it pays a price. Where neither fit is within
-    `tolerance`, the first file goes on without one."""
-    first = step_search.nearest_step(lambda c: error(source.coded(c)), estimate, close, slack)
-    if not source.offsets_iterations:
-        return source.coded(first)
-    source.forget_others(first)
+def _meet(candidates: GridCandidates, search: _Search) -> EncodedCandidate:
+    """A file near the target.
+
+    The step is searched without fitting. The fit is done at that step, and once more at a finer
+    step if it removed too much. Surplus quality is then traded for rate. Where neither fit is
+    within the tolerance, the file without a fit is used.
+    """
+    error, estimate = search.error, search.estimate
+    first = step_search.nearest_step(
+        lambda code: error(candidates.plain(code).encoded), estimate, search.close, search.slack
+    )
+    if not candidates.biases_iterations:
+        return candidates.plain(first).encoded
+    candidates.forget_others(first)
     code = first
     for _ in range(2):
-        fitted = source.fitted(code)
-        left = error(fitted.coded)
+        candidate = candidates.best(code)
+        left = error(candidate.encoded)
         if left <= 0:
             break
         code = step_search.clipped(
             step_search.next_step(estimate, left - estimate(code)) - REFIT_MARGIN
         )
-    if left > tolerance >= error(source.coded(first)):
-        fitted = source.plain(first)
-    return step_search.at_largest_price(fitted.priced, error, fitted.coded)
-
-
-_METHODS: Final[dict[str, Callable[[Source, Target], bytes]]] = {
-    "quality": _encode_quality,
-    "lmbda": _encode_lmbda,
-    "bpp": _encode_bpp,
-    "psnr": _encode_psnr,
-}
+    if left > search.tolerance >= error(candidates.plain(first).encoded):
+        candidate = candidates.plain(first)
+    return step_search.at_largest_surcharge(candidate.with_surcharge, error, candidate.encoded)

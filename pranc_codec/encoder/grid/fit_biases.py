@@ -1,7 +1,7 @@
-"""Fit the residual network's PRANC coefficients to an image whose symbols are chosen.
+"""Fit the PRANC coefficients of the enhancement network to an image whose symbols are decided.
 
-The latents stay as they are, so nothing of the context model runs: seconds, for images of any size.
-Each iteration sees one random window; what it loses there is taken for the whole image.
+The latents stay as they are, so the context model is not needed: this takes seconds for images of
+any size. Each iteration sees one random window; the error of the whole image is estimated from it.
 """
 
 import math
@@ -14,13 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec.encoder.grid.progress import progress_of, shown
+from pranc_codec.encoder.grid.progress import FitState, progress_of, rendered
 from pranc_codec.encoder.request import ProgressCallback
 from pranc_codec.entropy.range_coder import Integers
-from pranc_codec.grid import decode as grid_decode
-from pranc_codec.grid.enhancement import SynthesisNetwork
+from pranc_codec.grid.enhancement import EnhancementNetwork, generated_biases
+from pranc_codec.grid.reconstruct import enhanced_part, linear_of, reconstruct
 from pranc_codec.grid.wavelet import Pyramid
-from pranc_codec.pranc.model import Pranc
 from pranc_codec.pranc.rate_model import rate_bits, round_straight_through
 from pranc_codec.precision import bfloat16_products
 
@@ -30,83 +29,94 @@ REPORTS: Final = 20  # calls of the progress callback
 
 
 @dataclass(frozen=True, kw_only=True)
-class OffsetsProblem:
-    """opponent: the image, of `colours` (1: its first opponent colour matters only); symbols: its
-    integers at `step`; price: of a bit, in squared steps; synthesis: a network whose offsets are a
-    `Pranc`; coefficient_step: of these coefficients."""
+class BiasProblem:
+    """What is fitted.
+
+    opponent: the image. colours: how many of its opponent colours count; 1 for a grey image.
+    symbols: of the latents, at `q_step`. lmbda_steps2: lambda in squared quantization steps.
+    enhancement: a network whose biases are a `Pranc`. coefficient_q_step: quantization step of its
+    coefficients. bits: of the latents, for reports.
+    """
 
     opponent: Float[Tensor, "1 3 h w"]
     colours: int
     symbols: Pyramid
-    step: float
-    price: float
-    synthesis: SynthesisNetwork
-    coefficient_step: float
+    q_step: float
+    lmbda_steps2: float
+    enhancement: EnhancementNetwork
+    coefficient_q_step: float
     bits: int
-    """Of the latents, for reports."""
 
 
-def fit_offsets(
-    problem: OffsetsProblem, iterations: int, *, seed: int, start: Integers | None = None,
+def fit_biases(
+    problem: BiasProblem, iterations: int, *, seed: int, start: Integers | None = None,
     progress: ProgressCallback | None = None,
 ) -> Integers:  # fmt: skip
-    """Symbols of the coefficients with the least error + price * bits. start: symbols to go on
-    from."""
-    offsets, opponent = problem.synthesis.offsets, problem.opponent
-    assert isinstance(offsets, Pranc)
-    coefficients = torch.zeros_like(next(offsets.parameters()))
+    """Symbols of the coefficients with the least error + lmbda_steps2 * bits.
+
+    start: symbols to start from; default: zero.
+    """
+    biases, opponent = generated_biases(problem.enhancement), problem.opponent
+    coefficients = torch.zeros_like(next(biases.parameters()))
     if start is not None:
-        coefficients += torch.from_numpy(start).to(coefficients) * problem.coefficient_step
+        coefficients += torch.from_numpy(start).to(coefficients) * problem.coefficient_q_step
     coefficients.requires_grad_()
-    height, width = opponent.shape[2:]
-    linear = grid_decode.linear_of(problem.symbols, (height, width), problem.step)
+    linear = linear_of(problem.symbols, _size(opponent), problem.q_step)
     optimizer = torch.optim.Adam([coefficients], lr=LEARNING_RATE, betas=(0.9, 0.99))
     generator = torch.Generator().manual_seed(seed)
     every = max(1, iterations // REPORTS)
     for iteration in range(iterations):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * iteration / iterations)) / 2
-        symbols = round_straight_through(coefficients / problem.coefficient_step)
-        with offsets.using([symbols * problem.coefficient_step]):
+        symbols = round_straight_through(coefficients / problem.coefficient_q_step)
+        with biases.using([symbols * problem.coefficient_q_step]):
             error = _error(problem, linear, generator)
         optimizer.zero_grad()
-        (error + problem.price * rate_bits(symbols)).backward()  # type: ignore[no-untyped-call]
+        loss = error + problem.lmbda_steps2 * rate_bits(symbols)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if progress is not None and (iteration % every == 0 or iteration + 1 == iterations):
-            bits = problem.bits + float(rate_bits(symbols.detach()))
-            preview = partial(_preview, problem, symbols.detach() * problem.coefficient_step)
-            now = (iteration, iterations, float(error.detach()), bits)
-            progress(progress_of(problem, *now, preview))
-    symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
+            used = symbols.detach() * problem.coefficient_q_step
+            state = FitState(
+                iteration=iteration,
+                iterations=iterations,
+                distortion_steps2=float(error.detach()),
+                bits=problem.bits + float(rate_bits(symbols.detach())),
+                preview=partial(_preview, problem, used),
+            )
+            progress(progress_of(problem, state))
+    symbols = (coefficients.detach() / problem.coefficient_q_step).round().to(torch.int32)
     return symbols.cpu().numpy()
 
 
-def _error(problem: OffsetsProblem, linear: Tensor, generator: torch.Generator) -> Tensor:
-    """Squared error in steps of the whole image, as a random window of it has it."""
+def _error(problem: BiasProblem, linear: Tensor, generator: torch.Generator) -> Tensor:
+    """Squared error of the whole image in quantization steps, estimated from one random window."""
     top, bottom = _window(problem.symbols.bands[-1].shape[3], generator)
     left, right = _window(problem.symbols.bands[-1].shape[4], generator)
     box = (top, left, bottom, right)
     with bfloat16_products(linear.device):
-        part = grid_decode.corrected_part(
-            problem.symbols, linear, problem.synthesis, problem.step, box
-        )
+        part = enhanced_part(problem.symbols, linear, problem.enhancement, problem.q_step, box)
     wanted = problem.opponent[0, :, 2 * top : 2 * bottom, 2 * left : 2 * right]
-    error = (part - wanted)[: problem.colours].square().sum() / problem.step**2
+    error = (part - wanted)[: problem.colours].square().sum() / problem.q_step**2
     return error * (problem.opponent[0].numel() / wanted.numel())
 
 
 @torch.no_grad()
-def _preview(problem: OffsetsProblem, coefficients: Tensor) -> np.ndarray:
+def _preview(problem: BiasProblem, coefficients: Tensor) -> np.ndarray:
     """The image with these coefficients, uint8."""
-    size = (problem.opponent.shape[2], problem.opponent.shape[3])
-    assert isinstance(problem.synthesis.offsets, Pranc)
-    with problem.synthesis.offsets.using([coefficients]):
-        image = grid_decode.reconstruct(problem.symbols, problem.synthesis, size, problem.step)
-    return shown(image, problem.colours)
+    size = _size(problem.opponent)
+    with generated_biases(problem.enhancement).using([coefficients]):
+        image = reconstruct(problem.symbols, problem.enhancement, size, problem.q_step)
+    return rendered(image, problem.colours)
+
+
+def _size(opponent: Tensor) -> tuple[int, int]:
+    """(height, width)"""
+    return int(opponent.shape[2]), int(opponent.shape[3])
 
 
 def _window(cells: int, generator: torch.Generator) -> tuple[int, int]:
-    """Where a random window begins and ends along an axis."""
+    """First cell of a random window along an axis, and the cell after its last."""
     if cells <= WINDOW_CELLS:
         return 0, cells
     first = int(torch.randint(cells - WINDOW_CELLS + 1, (), generator=generator))

@@ -1,17 +1,19 @@
-"""Fit the latents of one image: gradients through soft rounding, context model and synthesis.
+"""Fit the latents of one image by gradients through the context model and the enhancement network.
 
-The loss is that of the decisions in `grid_choice`, over the whole image: squared error of the
-corrected reconstruction in steps, plus price * bits. Real-valued latents are seen through two soft
-roundings with noise between them (`soft_rounding`), which sharpen as the fit goes on. The residual
-network's PRANC coefficients are fitted with them, rounded, gradients straight through.
+The loss is that of the decisions in `rdoq`, over the whole image: squared error of the enhanced
+reconstruction in quantization steps, plus lmbda_steps2 * bits. Real-valued latents pass through two
+soft roundings with noise between them (`soft_rounding`), which become sharper during the fit. The
+PRANC coefficients of the enhancement network are fitted together with the latents. They are
+rounded, with straight-through gradients.
 
-Nearly all time goes to the two networks, so most iterations do without them. What they said at the
-last look (the context model's outputs, the residual network's correction) stands still until the
-next one, and so does the loss's gradient through them; error and bits given what they said, and the
-gradient of these, are of each iteration's latents. Networks look at latents without noise: one
-sample of it would stand still as long.
+Nearly all the time goes into the two networks, so they are evaluated in one of sixteen iterations.
+Their outputs (the distributions, and the correction) and the gradient of the loss through them are
+reused until the next evaluation. Error and bits given these outputs, and their gradient, are
+computed anew in each iteration. The networks are evaluated at latents without noise, because a
+single noise sample would stay frozen for sixteen iterations.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -22,15 +24,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pranc_codec.encoder.grid.progress import progress_of, shown
+from pranc_codec.encoder.grid.progress import FitState, progress_of, rendered
 from pranc_codec.encoder.grid.soft_rounding import Softness, softly_rounded
 from pranc_codec.encoder.request import ProgressCallback
 from pranc_codec.grid import mixture, wavelet
 from pranc_codec.grid.context import ContextModel
-from pranc_codec.grid.enhancement import SynthesisNetwork, corrected
+from pranc_codec.grid.enhancement import EnhancementNetwork, enhanced, generated_biases
 from pranc_codec.grid.mixture import Mixture
 from pranc_codec.grid.wavelet import Pyramid
-from pranc_codec.pranc.model import Pranc
 from pranc_codec.pranc.rate_model import rate_bits, round_straight_through
 from pranc_codec.precision import bfloat16_products
 
@@ -38,196 +39,249 @@ REPORTS: Final = 50  # calls of the progress callback
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitSettings:
-    """Schedule of a fit; rates and noise in steps, ranges from the first iteration to the last.
-    Learning rates fall to zero as the square of what is left of the fit.
+class LatentFitSettings:
+    """Schedule of a fit. Rates and noise are in quantization steps; ranges are from the first
+    iteration to the last. Learning rates fall to zero as the square of the remaining part.
 
-    looks: how often the networks are run. iterations_per_look: of the latents; the coefficients
-    move once a look.
+    evaluations: how often the networks are evaluated; the coefficients move as often.
+    iterations_per_evaluation: of the latents.
     """
 
-    looks: int
+    evaluations: int
     learning_rate: float
-    iterations_per_look: int = 16
+    iterations_per_evaluation: int = 16
     coefficients_learning_rate: float = 0.2
     temperature: tuple[float, float] = (0.2, 0.02)
     noise: tuple[float, float] = (0.22, 0.05)
 
     @property
     def iterations(self) -> int:
-        return self.looks * self.iterations_per_look
+        return self.evaluations * self.iterations_per_evaluation
 
     def softness(self, part: float) -> Softness:
-        """Of the rounding. part: of the fit that is over."""
+        """Softness of the rounding when this part of the fit is done."""
         return Softness(*(a + (b - a) * part for a, b in (self.temperature, self.noise)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitProblem:
-    """What is fitted. opponent: the image; y: its wavelet coefficients in steps, `low` being final;
-    synthesis: a network whose offsets are a `Pranc`; coefficient_step: of these coefficients."""
+class LatentProblem:
+    """What is fitted.
+
+    opponent: the image. y: its wavelet coefficients in quantization steps; the approximation is
+    final. colours: how many of the opponent colours count. enhancement: a network whose biases are
+    a `Pranc`. coefficient_q_step: quantization step of its coefficients.
+    """
 
     opponent: Float[Tensor, "1 3 h w"]
     y: Pyramid
     colours: int
-    step_code: int
-    price: float
+    q_step_code: int
+    lmbda_steps2: float
     context: ContextModel
-    synthesis: SynthesisNetwork
-    coefficient_step: float
+    enhancement: EnhancementNetwork
+    coefficient_q_step: float
 
     @property
-    def step(self) -> float:
-        return float(2.0 ** (self.step_code / 64))
+    def q_step(self) -> float:
+        return float(2.0 ** (self.q_step_code / 64))
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width."""
+        """(height, width)"""
         return int(self.opponent.shape[2]), int(self.opponent.shape[3])
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitResult:
-    """Real-valued latents, cheaper to code and to look at than the wavelet coefficients, and the
-    symbols of the residual network's coefficients."""
+class FittedLatents:
+    """Real-valued latents with a lower rate-distortion cost, and the symbols of the enhancement
+    network's coefficients."""
 
     y: Pyramid
     coefficients: npt.NDArray[np.int32]
 
 
 def fit(
-    problem: FitProblem, settings: FitSettings, *, seed: int, progress: ProgressCallback | None
-) -> FitResult:
-    """Minimize error + price * bits of the latents and of the coefficients."""
+    problem: LatentProblem,
+    settings: LatentFitSettings,
+    *,
+    seed: int,
+    progress: ProgressCallback | None,
+) -> FittedLatents:
+    """Minimize error + lmbda_steps2 * bits over the latents and the coefficients."""
     latents = [band.clone() for band in problem.y.bands]
-    offsets = problem.synthesis.offsets
-    assert isinstance(offsets, Pranc)
-    coefficients = torch.zeros_like(next(offsets.parameters())).requires_grad_()
+    coefficients = torch.zeros_like(next(generated_biases(problem.enhancement).parameters()))
+    coefficients.requires_grad_()
+    optimizer = _optimizer_of(latents, coefficients, settings)
+    generator = torch.Generator(problem.opponent.device).manual_seed(seed)
+    masks = _masks(problem)
+    report = _reporter(problem, settings, latents, progress)
+    for first in range(0, settings.iterations, settings.iterations_per_evaluation):
+        softness = settings.softness(first / settings.iterations)
+        soft, _ = softly_rounded(latents, masks, softness, None)
+        used, snapshot = _evaluate_at(problem, soft, coefficients)
+        for iteration in range(first, first + settings.iterations_per_evaluation):
+            part = iteration / settings.iterations
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * (1 - part) ** 2
+            soft, derivatives = softly_rounded(latents, masks, settings.softness(part), generator)
+            distortion, bits, gradients = surrogate_gradients(problem, soft, snapshot)
+            for y, derivative, gradient in zip(latents, derivatives, gradients, strict=True):
+                y.grad = gradient.mul_(derivative)
+            optimizer.step()
+            optimizer.zero_grad()
+            report(iteration, distortion, bits, used)
+    symbols = (coefficients.detach() / problem.coefficient_q_step).round().to(torch.int32)
+    fitted = Pyramid(approximation=problem.y.approximation, bands=tuple(latents))
+    return FittedLatents(y=fitted, coefficients=symbols.cpu().numpy())
+
+
+def _optimizer_of(
+    latents: list[Tensor], coefficients: Tensor, settings: LatentFitSettings
+) -> torch.optim.Adam:
+    """Adam with a peak learning rate for each group. A group without gradients does not move."""
     groups = [
         dict(params=latents, peak=settings.learning_rate),
         dict(params=[coefficients], peak=settings.coefficients_learning_rate),
     ]
-    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
-    generator = torch.Generator(problem.opponent.device).manual_seed(seed)
-    masks = _masks(problem)
+    return torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)
+
+
+def _evaluate_at(
+    problem: LatentProblem, latents: list[Tensor], coefficients: Tensor
+) -> "tuple[Tensor, NetworkSnapshot]":
+    """Evaluate the networks with the rounded coefficients; returns these and the snapshot."""
+    symbols = round_straight_through(coefficients / problem.coefficient_q_step)
+    used = symbols * problem.coefficient_q_step
+    rate_cost = problem.lmbda_steps2 * rate_bits(symbols)
+    with generated_biases(problem.enhancement).using([used]):
+        snapshot = evaluate_networks(problem, latents, rate_cost)
+    return used.detach(), snapshot
+
+
+def _reporter(
+    problem: LatentProblem,
+    settings: LatentFitSettings,
+    latents: list[Tensor],
+    progress: ProgressCallback | None,
+) -> Callable[[int, Tensor, Tensor, Tensor], None]:
+    """A function that tells `progress` the state after some of the iterations."""
     every = max(1, settings.iterations // REPORTS)
-    for iteration in range(settings.iterations):
-        part = iteration / settings.iterations
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * (1 - part) ** 2
-        optimizer.zero_grad()
-        if iteration % settings.iterations_per_look == 0:
-            soft, _ = softly_rounded(latents, masks, settings.softness(part), None)
-            symbols = round_straight_through(coefficients / problem.coefficient_step)
-            used = symbols * problem.coefficient_step
-            with offsets.using([used]):
-                seen = look(problem, soft, problem.price * rate_bits(symbols))
-        soft, slopes = softly_rounded(latents, masks, settings.softness(part), generator)
-        distortion, bits, gradients = follow(problem, soft, seen)
-        for y, slope, gradient in zip(latents, slopes, gradients, strict=True):
-            y.grad = gradient.mul_(slope)
-        optimizer.step()
-        if progress is not None and (
-            iteration % every == 0 or iteration + 1 == settings.iterations
-        ):
-            rounded = [y.round() for y in latents]
-            preview = partial(_preview, problem, rounded, used.detach())
-            now = (iteration, settings.iterations, float(distortion), float(bits))
-            progress(progress_of(problem, *now, preview))
-    symbols = (coefficients.detach() / problem.coefficient_step).round().to(torch.int32)
-    fitted = Pyramid(low=problem.y.low, bands=tuple(latents))
-    return FitResult(y=fitted, coefficients=symbols.cpu().numpy())
+
+    def report(iteration: int, distortion: Tensor, bits: Tensor, coefficients: Tensor) -> None:
+        last = iteration + 1 == settings.iterations
+        if progress is None or (iteration % every and not last):
+            return
+        rounded = [y.round() for y in latents]
+        state = FitState(
+            iteration=iteration,
+            iterations=settings.iterations,
+            distortion_steps2=float(distortion),
+            bits=float(bits),
+            preview=partial(_preview, problem, rounded, coefficients),
+        )
+        progress(progress_of(problem, state))
+
+    return report
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """What the networks said of latents: the context model's distributions by level, and what the
-    residual network leaves for the inverse wavelet to give, in steps; and the loss's gradients with
-    respect to the latents through both."""
+class NetworkSnapshot:
+    """The outputs of the networks at some latents, which are reused until the next evaluation.
+
+    mixtures: distributions by level. wanted: what the inverse wavelet should give, in quantization
+    steps: the image minus the correction. gradients: of the loss with respect to the latents,
+    through both networks.
+    """
 
     mixtures: list[Mixture]
     wanted: Float[Tensor, "1 3 h w"]
     gradients: list[Float[Tensor, "1 3 3 _ _"]]
 
 
-def look(problem: FitProblem, latents: list[Tensor], price_of_coefficients: Tensor) -> Look:
-    """Run the networks, forwards and back. The gradient of the coefficients, which these are the
-    price of, is left with them."""
+def evaluate_networks(
+    problem: LatentProblem, latents: list[Tensor], rate_cost: Tensor
+) -> NetworkSnapshot:
+    """Run both networks, forwards and backwards.
+
+    rate_cost: lmbda_steps2 * bits of the coefficients. Its gradient and that of the error
+    accumulate into `coefficients.grad`.
+    """
     leaves = [t.detach().requires_grad_() for t in latents]
     with bfloat16_products(problem.opponent.device):
         correction = _correction(problem, leaves)
     with torch.no_grad():
-        gradient = 2 * _lost(problem, latents, correction) / problem.step**2
-    torch.autograd.backward(
-        [correction, price_of_coefficients], [gradient, torch.ones_like(price_of_coefficients)]
-    )
+        gradient = 2 * _lost(problem, latents, correction) / problem.q_step**2
+    torch.autograd.backward([correction, rate_cost], [gradient, torch.ones_like(rate_cost)])
     with bfloat16_products(problem.opponent.device):
         outputs = outputs_of(problem, leaves)
     known = [t.detach().requires_grad_() for t in outputs]
-    of_bits = torch.autograd.grad(problem.price * bits_of(problem, latents, known), known)
+    of_bits = torch.autograd.grad(problem.lmbda_steps2 * bits_of(problem, latents, known), known)
     torch.autograd.backward(outputs, of_bits)
-    return Look(
+    return NetworkSnapshot(
         mixtures=[mixture.mixture_of(t.detach()) for t in outputs],
-        wanted=(problem.opponent - correction.detach()) / problem.step,
+        wanted=(problem.opponent - correction.detach()) / problem.q_step,
         gradients=[_gradient(t) for t in leaves],
     )
 
 
-def follow(
-    problem: FitProblem, latents: list[Tensor], seen: Look
+def surrogate_gradients(
+    problem: LatentProblem, latents: list[Tensor], snapshot: NetworkSnapshot
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Error, bits, and the loss's gradient with respect to latents, as far as it is known since the
-    last look."""
+    """Error in squared steps, bits, and the gradient of the loss with respect to the latents, all
+    with the outputs of the networks at the last evaluation."""
     leaves = [t.detach().requires_grad_() for t in latents]
-    linear = wavelet.synthesize(Pyramid(low=problem.y.low, bands=tuple(leaves)), *problem.size)
-    lost = linear.detach() - seen.wanted
+    linear = wavelet.synthesize(_pyramid_of(problem, leaves), *problem.size)
+    lost = linear.detach() - snapshot.wanted
     lost[:, problem.colours :] = 0
     distortion, bits = torch.dot(lost.view(-1), lost.view(-1)), torch.zeros_like(lost[0, 0, 0, 0])
     gradients = torch.autograd.grad(linear, leaves, 2 * lost)
     for t, distributions, gradient, known in zip(
-        latents, seen.mixtures, gradients, seen.gradients, strict=True
+        latents, snapshot.mixtures, gradients, snapshot.gradients, strict=True
     ):
-        of_each, slopes = mixture.bits_and_slopes(t, distributions)
+        of_each, derivatives = mixture.bits_and_derivatives(t, distributions)
         bits += of_each[:, : problem.colours].sum()
-        gradient.add_(slopes, alpha=problem.price).add_(known)
+        gradient.add_(derivatives, alpha=problem.lmbda_steps2).add_(known)
     return distortion, bits, list(gradients)
 
 
-def bits_of(problem: FitProblem, latents: list[Tensor], outputs: list[Tensor]) -> Tensor:
-    """Of the image, given what the context model said."""
+def bits_of(problem: LatentProblem, latents: list[Tensor], outputs: list[Tensor]) -> Tensor:
+    """Bits of the image's latents, given the outputs of the context model."""
     of_levels = [
-        mixture.bits(bands, said)[:, : problem.colours].sum()
-        for bands, said in zip(latents, outputs, strict=True)
+        mixture.bits(bands, of_level)[:, : problem.colours].sum()
+        for bands, of_level in zip(latents, outputs, strict=True)
     ]
     return torch.stack(of_levels).sum()
 
 
-def outputs_of(problem: FitProblem, latents: list[Tensor]) -> list[Tensor]:
-    """The context model's, by level."""
-    symbols = Pyramid(low=problem.y.low, bands=tuple(latents))
-    log2_step = problem.y.low.new_full((1,), problem.step_code / 64)
-    return problem.context.outputs(symbols, log2_step)
+def outputs_of(problem: LatentProblem, latents: list[Tensor]) -> list[Tensor]:
+    """Outputs of the context model, by level."""
+    log2_q_step = problem.y.approximation.new_full((1,), problem.q_step_code / 64)
+    return problem.context.outputs(_pyramid_of(problem, latents), log2_q_step)
 
 
-def _lost(problem: FitProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
-    """Image as decoded minus image."""
+def _pyramid_of(problem: LatentProblem, latents: list[Tensor]) -> Pyramid:
+    return Pyramid(approximation=problem.y.approximation, bands=tuple(latents))
+
+
+def _lost(problem: LatentProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
+    """The decoded image minus the image."""
     lost = _linear(problem, latents) + correction - problem.opponent
     lost[:, problem.colours :] = 0
     return lost
 
 
-def _linear(problem: FitProblem, latents: list[Tensor]) -> Tensor:
+def _linear(problem: LatentProblem, latents: list[Tensor]) -> Tensor:
     """The inverse wavelet."""
-    symbols = Pyramid(low=problem.y.low, bands=tuple(latents))
-    return wavelet.synthesize(symbols.map(lambda t: t * problem.step), *problem.size)
+    symbols = _pyramid_of(problem, latents)
+    return wavelet.synthesize(symbols.map(lambda t: t * problem.q_step), *problem.size)
 
 
-def _correction(problem: FitProblem, latents: list[Tensor]) -> Tensor:
-    """What the residual network adds."""
+def _correction(problem: LatentProblem, latents: list[Tensor]) -> Tensor:
+    """The correction of the enhancement network."""
     linear = _linear(problem, latents)
     parents = latents[-2] if len(latents) > 1 else None
-    steps = linear.new_full((1,), problem.step)
-    return corrected(problem.synthesis, linear, latents[-1], parents, steps) - linear
+    q_step = linear.new_full((1,), problem.q_step)
+    return enhanced(problem.enhancement, linear, latents[-1], parents, q_step) - linear
 
 
 def _gradient(leaf: Tensor) -> Tensor:
@@ -235,21 +289,19 @@ def _gradient(leaf: Tensor) -> Tensor:
     return leaf.grad
 
 
-def _masks(problem: FitProblem) -> list[Tensor]:
+def _masks(problem: LatentProblem) -> list[Tensor]:
     """1 where there are coefficients that are coded."""
-    below = [*wavelet.grids(*problem.size)[1:], problem.size]
     out = []
-    for size in below:
-        mask = wavelet.present(*size).float()[None, None].repeat(1, 3, 1, 1, 1)
+    for size in wavelet.sizes_below(*problem.size):
+        mask = wavelet.coded_mask(*size).float()[None, None].repeat(1, 3, 1, 1, 1)
         mask[:, problem.colours :] = 0
         out.append(mask.to(problem.opponent.device))
     return out
 
 
 @torch.no_grad()
-def _preview(problem: FitProblem, latents: list[Tensor], coefficients: Tensor) -> np.ndarray:
+def _preview(problem: LatentProblem, latents: list[Tensor], coefficients: Tensor) -> np.ndarray:
     """The image of integer latents, uint8."""
-    assert isinstance(problem.synthesis.offsets, Pranc)
-    with problem.synthesis.offsets.using([coefficients]):
+    with generated_biases(problem.enhancement).using([coefficients]):
         image = _linear(problem, latents) + _correction(problem, latents)
-    return shown(image[0].float(), problem.colours)
+    return rendered(image[0].float(), problem.colours)

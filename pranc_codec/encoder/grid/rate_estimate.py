@@ -1,8 +1,9 @@
-"""Rate and distortion at any step, estimated from a histogram of wavelet coefficients.
+"""Rate and distortion at any quantization step, estimated from a histogram of wavelet coefficients.
 
-The wavelet is near orthonormal, so a coefficient's error is the image's, and its bits depend mostly
-on its size in steps. Both are off by what context model and residual network gain, which changes
-slowly with the step: `grid_rate` measures it on real files and goes on from there.
+The wavelet is near orthonormal, so the error of a coefficient is an error of the image, and its
+bits depend mostly on its size in steps. Both estimates are off by what the context model and the
+enhancement network gain, which changes slowly with the step: `step_search` measures it on real
+files and corrects for it.
 """
 
 import math
@@ -18,16 +19,18 @@ from pranc_codec.encoder.grid.step_search import FINEST
 from pranc_codec.grid.wavelet import Pyramid
 
 DEAD_ZONE: Final = 0.6
+"""Magnitudes below this part of a step become zero."""
 SMALLEST: Final = FINEST - 64 * 4
-"""Bins are of 64 an octave, as steps are; what is smaller than this costs nothing anywhere."""
 LARGEST: Final = 64 * 10
+"""Range of the bins. They are a 64th of an octave wide, as the steps are; what is smaller costs
+nothing at any step."""
 SMALLEST_BITS: Final = 1e-6
-"""Logarithms are taken of rates."""
+"""Keeps logarithms of rates finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimates:
-    """Of one picture. coefficients: its wavelet coefficients; pixels: of the picture."""
+class RateEstimate:
+    """Estimates for one picture, from its wavelet coefficients. pixels: of the picture."""
 
     coefficients: Pyramid
     pixels: int
@@ -42,19 +45,19 @@ class Estimates:
             counts += torch.bincount(flat, minlength=len(counts)).cpu().numpy()
         return counts
 
-    def _in_steps(self, step_code: int) -> npt.NDArray[np.float64]:
-        """Magnitudes of the bins."""
-        return np.exp2((np.arange(SMALLEST, LARGEST + 1) - step_code) / 64)
+    def _in_steps(self, q_step_code: int) -> npt.NDArray[np.float64]:
+        """Magnitudes of the bins, in quantization steps."""
+        return np.exp2((np.arange(SMALLEST, LARGEST + 1) - q_step_code) / 64)
 
-    def bpp(self, step_code: int) -> float:
-        """Bits per pixel, about: half the logarithm of 1 + power, in the sense of a Gaussian
-        channel."""
-        bits = np.log2(1 + np.square(self._in_steps(step_code))) / 2
+    def bpp(self, q_step_code: int) -> float:
+        """Bits per pixel, about: half the logarithm of 1 + power of each coefficient, as for a
+        Gaussian channel."""
+        bits = np.log2(1 + np.square(self._in_steps(q_step_code))) / 2
         return max(float(self._histogram @ bits), SMALLEST_BITS) / self.pixels
 
-    def psnr_db(self, step_code: int) -> float:
-        """PSNR, about: small coefficients are lost, the others are off by uniform noise."""
-        x = self._in_steps(step_code)
+    def psnr_db(self, q_step_code: int) -> float:
+        """PSNR, about: small coefficients are lost, the others have uniform noise."""
+        x = self._in_steps(q_step_code)
         lost = np.where(x < DEAD_ZONE, np.square(x), 1 / 12)
-        mse = float(self._histogram @ lost) * 2 ** (step_code / 32) / (3 * self.pixels)
+        mse = float(self._histogram @ lost) * 2 ** (q_step_code / 32) / (3 * self.pixels)
         return -10 * math.log10(max(mse, 1e-12))

@@ -1,7 +1,8 @@
-"""Choose the symbols of the grid profile by rate and distortion, while they are coded.
+"""Rate-distortion optimized quantization: symbols are decided while they are coded.
 
-Of the integers around a coefficient y, in steps, the one with the least (y - symbol)^2 +
-price * bits, where bits are those that it will really take, given all symbols before it.
+Of the integers around a latent y, in quantization steps, the one with the least
+(y - symbol)^2 + lmbda_steps2 * bits is taken; bits are those that it really takes, given all
+symbols before it.
 """
 
 from dataclasses import dataclass
@@ -11,49 +12,55 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from pranc_codec.entropy import mixture_coder, range_coder
+from pranc_codec.entropy import mixture_coder
 from pranc_codec.entropy.mixture_coder import Costs, Distributions
+from pranc_codec.entropy.range_coder import Encoder, Integers
 from pranc_codec.grid import wavelet
-from pranc_codec.grid.context import PHASES
+from pranc_codec.grid.blocks import PHASES
 from pranc_codec.grid.wavelet import Pyramid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chooser:
-    """Chooses the symbols of each step, and codes them."""
+class RdoqCoder:
+    """Decides the symbols of each phase, and codes them.
+
+    y: latents in quantization steps. size: (height, width) of the image.
+    """
 
     y: Pyramid
     size: tuple[int, int]
-    price: float
-    encoder: range_coder.Encoder
+    lmbda_steps2: float
+    encoder: Encoder
 
     @cached_property
     def _masks(self) -> list[Tensor]:
-        below = [*wavelet.grids(*self.size)[1:], self.size]
-        return [wavelet.present(*size) for size in below]
+        return [wavelet.coded_mask(*size) for size in wavelet.sizes_below(*self.size)]
 
-    def code(self, d: Distributions, key: tuple[int, ...]) -> range_coder.Integers:
-        level, colour, step = key
-        dy, dx = divmod(PHASES[step], 2)
+    def code(self, d: Distributions, key: tuple[int, ...]) -> Integers:
+        """Symbols of a phase: a `context_int.CodePhase`."""
+        level, colour, phase_number = key
+        dy, dx = divmod(PHASES[phase_number], 2)
         plane = self.y.bands[level][0, colour, :, dy::2, dx::2].cpu()
         y = plane[self._masks[level][:, dy::2, dx::2]].numpy()
-        symbols = choose(y, d, self.price)
-        mixture_coder.encode_step(self.encoder, symbols, d)
+        symbols = rdoq(y, d, self.lmbda_steps2)
+        mixture_coder.encode_phase(self.encoder, symbols, d)
         return symbols
 
 
-def choose(y: npt.NDArray[np.float32], d: Distributions, price: float) -> range_coder.Integers:
-    """For each coefficient the symbol of least (y - symbol)^2 + price * bits. Candidates: the
-    nearest integer, the next one towards zero, and zero."""
+def rdoq(y: npt.NDArray[np.float32], d: Distributions, lmbda_steps2: float) -> Integers:
+    """The symbol of least (y - symbol)^2 + lmbda_steps2 * bits for each latent.
+
+    Candidates are the nearest integer, the next one towards zero, and zero.
+    """
     nearest = np.rint(y)
     best = nearest.astype(np.int32)
-    if price == 0:
+    if lmbda_steps2 == 0:
         return best
     costs = Costs(d)
-    best_loss = np.square(y - nearest) + price * costs.of(best)
+    best_loss = np.square(y - nearest) + lmbda_steps2 * costs.of(best)
     for candidate in (nearest - np.sign(nearest), np.zeros_like(nearest)):
         symbols = candidate.astype(np.int32)
-        loss = np.square(y - candidate) + price * costs.of(symbols)
+        loss = np.square(y - candidate) + lmbda_steps2 * costs.of(symbols)
         better = loss < best_loss
         best = np.where(better, symbols, best)
         best_loss = np.where(better, loss, best_loss)

@@ -1,8 +1,9 @@
-"""Rounding that gradients can go through, and the gradients themselves.
+"""Soft rounding, which gradients can pass, and its derivatives.
 
 Two soft roundings with uniform noise between them (Agustsson & Theis, "Universally quantized neural
-compression", NeurIPS 2020, section 4; C3, Kim et al., CVPR 2024, section 3.3). Derivatives are in
-closed form: autograd would keep a dozen tensors of the image's size for them.
+compression", NeurIPS 2020, section 4; C3, Kim et al., CVPR 2024, section 3.3) are applied to the
+latents. Derivatives are computed in closed form, because autograd would keep a dozen tensors of the
+image's size for them.
 """
 
 import math
@@ -14,7 +15,7 @@ from torch import Tensor
 
 
 class Softness(NamedTuple):
-    """temperature: between rounding (0) and the identity (large); noise: largest magnitude."""
+    """temperature: 0 is rounding, large values are the identity. noise: its largest magnitude."""
 
     temperature: float
     noise: float
@@ -25,25 +26,29 @@ def softly_rounded(
     latents: list[Tensor], masks: list[Tensor], softness: Softness,
     generator: torch.Generator | None,
 ) -> tuple[list[Tensor], list[Tensor]]:  # fmt: skip
-    """Latents rounded twice, with noise between if there is a generator, and the derivatives of
-    both together. masks: 1 where latents are coded."""
-    values, slopes = [], []
+    """Latents that are softly rounded twice, and the derivatives of both roundings together.
+
+    masks: 1 where latents are coded. generator: of the noise between the roundings; None: no noise.
+    """
+    values, derivatives = [], []
     for y, mask in zip(latents, masks, strict=True):
-        once, slope = soft_round(y, softness.temperature)
+        once, derivative = soft_round(y, softness.temperature)
         if generator is not None:
             uniform = torch.rand(y.shape, generator=generator, device=y.device)
             once.add_(uniform.sub_(0.5), alpha=2 * softness.noise)
-        twice, second_slope = soft_round(once, softness.temperature)
+        twice, second_derivative = soft_round(once, softness.temperature)
         values.append(twice.mul_(mask))
-        slopes.append(slope.mul_(second_slope).mul_(mask))
-    return values, slopes
+        derivatives.append(derivative.mul_(second_derivative).mul_(mask))
+    return values, derivatives
 
 
 def soft_round(
     x: Float[Tensor, "..."], temperature: float
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """Between the identity and rounding, and its derivative; temperature is the first paper's
-    1 / alpha."""
+    """A value between the identity and rounding, and its derivative.
+
+    temperature: 1 / alpha of Agustsson & Theis.
+    """
     sharpness = 1 / temperature
     gain = 1 / (2 * math.tanh(sharpness / 2))
     middle = x.floor().add_(0.5)

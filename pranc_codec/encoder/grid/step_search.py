@@ -1,6 +1,6 @@
-"""Find the step, then the price, at which a file of the grid profile meets its target.
+"""Find the quantization step, then the lambda, at which a file meets its target.
 
-Errors are functions that rise with coarser steps and with the price of a bit, and are zero where
+Errors are functions that rise with coarser steps and with a higher lambda, and that are zero where
 the target is met: log2(wanted bpp / bpp), or wanted PSNR - PSNR.
 """
 
@@ -8,28 +8,32 @@ import math
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from pranc_codec.format.parameters import STEP_CODES, STEP_OFFSET
+from pranc_codec.format.parameters import Q_STEP_CODES, Q_STEP_OFFSET
 
 C = TypeVar("C")
-FINEST, COARSEST = (code - STEP_OFFSET for code in STEP_CODES)
+FINEST, COARSEST = (code - Q_STEP_OFFSET for code in Q_STEP_CODES)
 MOST_TRIALS: Final = 14
 TRUSTED_TRIALS: Final = 4
-"""After so many the bracket is halved, whatever the estimate says."""
-LARGEST_PRICE: Final = 0.1
-PRICE_TRIALS: Final = 7
+"""After this many trials the bracket is halved, whatever the estimate says."""
+LARGEST_SURCHARGE: Final = 0.1
+"""On lambda, in squared quantization steps."""
+SURCHARGE_TRIALS: Final = 7
 
 
 def clipped(code: float) -> int:
-    """The nearest step that the format can say."""
+    """The nearest step code that the format has."""
     return round(max(FINEST, min(COARSEST, code)))
 
 
 def nearest_step(
     error: Callable[[int], float], estimate: Callable[[int], float], close: float, slack: float
 ) -> int:
-    """The step code with the smallest error that is tried, until one is within `close`; one with
-    an error of at most `slack`, if there is one. estimate: of the error, right up to a difference
-    that changes slowly."""
+    """The step code with the smallest error of those that are tried.
+
+    The search ends at an error of at most `close`. A step with an error of at most `slack` is
+    preferred, if there is one. estimate: of the error, right up to a difference that changes
+    slowly with the step.
+    """
     tried: dict[int, float] = {}
     code = next_step(estimate, 0.0)
     while code not in tried and len(tried) < MOST_TRIALS:
@@ -41,7 +45,7 @@ def nearest_step(
 
 
 def next_step(estimate: Callable[[int], float], difference: float) -> int:
-    """The code at which the estimate and a difference come nearest to cancelling each other."""
+    """The code at which the estimate plus a difference is nearest to zero."""
     low, high = FINEST, COARSEST
     while high - low > 1:
         middle = (low + high) // 2
@@ -53,8 +57,10 @@ def next_step(estimate: Callable[[int], float], difference: float) -> int:
 
 
 def _inside(tried: dict[int, float], code: int) -> int:
-    """A code between the nearest ones on both sides of zero, where both are known: their middle,
-    where the estimate has been of no use."""
+    """A code between the nearest tried ones on both sides of zero.
+
+    It is their middle where the estimate has been of no use.
+    """
     finer = max((c for c, e in tried.items() if e <= 0), default=FINEST - 1)
     coarser = min((c for c, e in tried.items() if e > 0), default=COARSEST + 1)
     if coarser - finer <= 1:
@@ -63,14 +69,16 @@ def _inside(tried: dict[int, float], code: int) -> int:
     return code if trusted else (finer + coarser) // 2
 
 
-def at_largest_price(priced: Callable[[float], C], error: Callable[[C], float], free: C) -> C:
-    """What the largest price gives, of a few tried, that leaves no positive error; if there is
-    none, what it is without a price."""
-    low, high, best = 0.0, LARGEST_PRICE, free
-    for _ in range(PRICE_TRIALS):
-        # Small prices matter most: bisect their square roots.
+def at_largest_surcharge(
+    with_surcharge: Callable[[float], C], error: Callable[[C], float], free: C
+) -> C:
+    """Surplus quality is traded for rate: what the largest surcharge gives, of a few that are
+    tried, that leaves no positive error; else `free`, which is without a surcharge."""
+    low, high, best = 0.0, LARGEST_SURCHARGE, free
+    for _ in range(SURCHARGE_TRIALS):
+        # Small surcharges matter most: bisect their square roots.
         middle = ((math.sqrt(low) + math.sqrt(high)) / 2) ** 2
-        found = priced(middle)
+        found = with_surcharge(middle)
         if error(found) <= 0:
             low, best = middle, found
         else:

@@ -1,9 +1,9 @@
 """Fit the latents of a large image tile by tile, in the memory that a tile takes.
 
-A tile is fitted with a margin around it, whose latents are then left to the neighbours. Its image
-is what its part of the coefficients gives, which well inside is the image, up to the rounding of
-the low band. Only latents are cut: the file is coded, and decoded, as a whole, so that there are no
-seams.
+A tile is fitted together with a margin around it; the latents of the margin are left to the
+neighbouring tiles. The image of a tile is what its part of the coefficients gives. Well inside the
+tile this is the image, up to the rounding of the approximation. Only the fit is done in tiles: the
+file is coded and decoded as a whole, so there are no seams.
 """
 
 import itertools
@@ -13,54 +13,66 @@ from typing import Final, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from pranc_codec.encoder.grid.fit_latents import FitProblem, FitResult, FitSettings, fit
+from pranc_codec.encoder.grid.fit_latents import (
+    FittedLatents,
+    LatentFitSettings,
+    LatentProblem,
+    fit,
+)
 from pranc_codec.encoder.request import Progress, ProgressCallback
 from pranc_codec.grid import wavelet
 from pranc_codec.grid.wavelet import Pyramid
 
+MOST_PIXELS_AT_ONCE: Final = 2 << 20
+"""Latents of larger images are fitted in tiles: a fit takes two gigabytes a megapixel."""
 SIDE: Final = 768
-"""Of the largest tiles, without margins."""
+"""Largest side of a tile without its margins, in pixels."""
 CELL: Final = 1 << wavelet.MOST_LEVELS
-"""Pixels between the coarsest latents: tiles begin and end there."""
+"""Pixels between the coarsest latents. Tiles begin and end at multiples of it."""
 MARGIN: Final = CELL
 
 
 class Span(NamedTuple):
-    """Of a tile along one axis, from pixel to pixel, without its margins and with them."""
+    """A tile along one axis, from pixel to pixel: without its margins, and with them."""
 
     tile: tuple[int, int]
     part: tuple[int, int]
 
     @property
     def inside(self) -> tuple[int, int]:
-        """Where the tile is in the part with margins."""
+        """Where the tile lies in the part with margins."""
         return self.tile[0] - self.part[0], self.tile[1] - self.part[0]
 
 
 def fit_tiles(
-    problem: FitProblem, settings: FitSettings, *, seed: int, progress: ProgressCallback | None,
-    side: int = SIDE,
-) -> FitResult:  # fmt: skip
-    """As `fit`, in tiles of at most `side`, a multiple of `CELL` whose parts have all levels. The
-    coefficients are the mean of all tiles'; progress shows a tile with its margins."""
+    problem: LatentProblem, settings: LatentFitSettings, *, seed: int,
+    progress: ProgressCallback | None, side: int = SIDE,
+) -> FittedLatents:  # fmt: skip
+    """As `fit`, in tiles.
+
+    side: largest side of a tile, a multiple of `CELL`, so that its part has all levels. The
+    coefficients are the mean of those of all tiles. `progress` shows a tile with its margins.
+    """
     height, width = problem.size
     tiles = list(itertools.product(spans(height, side), spans(width, side)))
     fitted = [band.clone() for band in problem.y.bands]
     coefficients = []
     for number, (down, across) in enumerate(tiles):
-        told = progress and _of_all(progress, number, len(tiles))
-        found = fit(part_of(problem, down, across), settings, seed=seed, progress=told)
+        counted = progress and _counting_all(progress, number, len(tiles))
+        found = fit(part_of(problem, down, across), settings, seed=seed, progress=counted)
         coefficients.append(found.coefficients)
         pairs = zip(fitted[::-1], found.y.bands[::-1], strict=True)
         for level, (whole, part) in enumerate(pairs, 1):
             inside = _cut(part, level, down.inside, across.inside)
             _cut(whole, level, down.tile, across.tile).copy_(inside)
     mean = np.rint(np.mean(coefficients, axis=0)).astype(np.int32)
-    return FitResult(y=Pyramid(low=problem.y.low, bands=tuple(fitted)), coefficients=mean)
+    return FittedLatents(
+        y=Pyramid(approximation=problem.y.approximation, bands=tuple(fitted)), coefficients=mean
+    )
 
 
 def spans(length: int, side: int) -> list[Span]:
-    """Tiles along an axis, as few and as even as they can be."""
+    """Tiles along an axis, as few as possible and as even as possible."""
     count = -(-length // side)
     cells = -(-length // CELL)
     edges = [min(length, CELL * (cells * i // count)) for i in range(count + 1)]
@@ -70,27 +82,29 @@ def spans(length: int, side: int) -> list[Span]:
     ]
 
 
-def part_of(problem: FitProblem, down: Span, across: Span) -> FitProblem:
+def part_of(problem: LatentProblem, down: Span, across: Span) -> LatentProblem:
     """The problem of one tile with its margins."""
     box = down.part, across.part
     levels = len(problem.y.bands)
     bands = (_cut(band, levels - i, *box) for i, band in enumerate(problem.y.bands))
-    y = Pyramid(low=_cut(problem.y.low, levels, *box), bands=tuple(bands))
+    y = Pyramid(approximation=_cut(problem.y.approximation, levels, *box), bands=tuple(bands))
     height, width = (end - begin for begin, end in box)
-    opponent = wavelet.synthesize(y.map(lambda t: t * problem.step), height, width)
+    opponent = wavelet.synthesize(y.map(lambda t: t * problem.q_step), height, width)
     return replace(problem, opponent=opponent, y=y)
 
 
 def _cut(latents: Tensor, level: int, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    """What lies on these pixels, which begin at cells. level: of the latents; 1 is the finest."""
+    """The latents that lie on these pixels, which start at a multiple of `CELL`. level: 1 is the
+    finest."""
     (top, bottom), (left, right) = ((a >> level, -(-b >> level)) for a, b in (rows, columns))
     return latents[..., top:bottom, left:right]
 
 
-def _of_all(progress: ProgressCallback, number: int, count: int) -> ProgressCallback:
-    """Of all tiles, told by the fit of one."""
+def _counting_all(progress: ProgressCallback, number: int, count: int) -> ProgressCallback:
+    """A callback for the fit of one tile that counts the iterations of all tiles."""
 
-    def told(one: Progress) -> None:
-        progress(replace(one, step=number * one.steps + one.step, steps=count * one.steps))
+    def counted(one: Progress) -> None:
+        done = number * one.iterations + one.iteration
+        progress(replace(one, iteration=done, iterations=count * one.iterations))
 
-    return told
+    return counted

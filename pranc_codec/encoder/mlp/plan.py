@@ -35,7 +35,7 @@ MOST_FEATURES: Final = 127
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class MlpRule:
     """What the rate does not decide about the network."""
 
     basis: str = "hash"
@@ -67,7 +67,7 @@ class Plan:
 
     shape: Shape
     k: int
-    rule: Rule
+    rule: MlpRule
 
     @property
     def bandwidth_code(self) -> int:
@@ -75,7 +75,7 @@ class Plan:
         return bandwidth_code_of(self.rule, self.shape.width)
 
 
-def plan_for(bpp: float, pixels: int, colours: int, rule: Rule) -> Plan:
+def plan_for(bpp: float, pixels: int, colours: int, rule: MlpRule) -> Plan:
     """The network for a rate; the largest one allowed where the rate asks for more."""
     wanted = max(rule.depth + 1, round(bpp * pixels / BITS_PER_COEFFICIENT))
     width = 1
@@ -89,14 +89,14 @@ def plan_for(bpp: float, pixels: int, colours: int, rule: Rule) -> Plan:
     return Plan(shape=shape, k=min(wanted, shape.weights), rule=rule)
 
 
-def _decodable(shape: Shape, wanted: int, rule: Rule, pixels: int) -> bool:
+def _decodable(shape: Shape, wanted: int, rule: MlpRule, pixels: int) -> bool:
     """Whether a network is within what decoders accept."""
     k = min(wanted, shape.weights)
     macs = multiplications(layer_sizes(shape), k, rule.basis, pixels)
     return shape.weights <= DEFAULT_LIMITS.max_weights and macs <= DEFAULT_LIMITS.max_macs
 
 
-def shape_of(rule: Rule, width: int, colours: int) -> Shape:
+def shape_of(rule: MlpRule, width: int, colours: int) -> Shape:
     """The rule's network with this width."""
     return Shape(
         features=min(3 * width, MOST_FEATURES) if rule.features is None else rule.features,
@@ -107,7 +107,7 @@ def shape_of(rule: Rule, width: int, colours: int) -> Shape:
     )
 
 
-def bandwidth_code_of(rule: Rule, width: int) -> int:
+def bandwidth_code_of(rule: MlpRule, width: int) -> int:
     """The nearest value of the header's byte."""
     if rule.bandwidth_code is not None:
         return rule.bandwidth_code

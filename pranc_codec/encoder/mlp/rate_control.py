@@ -11,10 +11,12 @@ FINEST_SHIFT: Final = -64
 COARSEST_SHIFT: Final = 96
 
 
-def shifted(step_codes: Sequence[int], shift: int) -> list[int]:
+def shifted(q_step_codes: Sequence[int], shift: int) -> list[int]:
     """Step codes after a shift; a lower code is a coarser step."""
-    each, rest = divmod(shift, len(step_codes))
-    return [min(255, max(0, code - each - (layer < rest))) for layer, code in enumerate(step_codes)]
+    each, rest = divmod(shift, len(q_step_codes))
+    return [
+        min(255, max(0, code - each - (layer < rest))) for layer, code in enumerate(q_step_codes)
+    ]
 
 
 def smallest_shift(holds: Callable[[int], bool], layers: int) -> int | None:

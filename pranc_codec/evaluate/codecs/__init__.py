@@ -1,4 +1,4 @@
-"""Codecs that an evaluation runs: what a codec is, which there are, how they are found by name."""
+"""The codecs that an evaluation runs: their interface, those that exist, and their names."""
 
 from pranc_codec.evaluate.codecs.codec import Codec, Setting, Settings, Sweep
 from pranc_codec.evaluate.codecs.registry import codec_names, find_codec, parse_sweep

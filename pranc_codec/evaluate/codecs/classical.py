@@ -1,11 +1,11 @@
-"""The codecs that everyone compares with, from Pillow and, for JPEG XL, from imagecodecs.
+"""Classical codecs to compare with, from Pillow and, for JPEG XL, from imagecodecs.
 
-Every `encode_*` checks its settings: a typing error must not become a curve. What a setting is if
-nobody says so stands in its codec's `settings`, and thus in every result.
+Every `encode_*` function checks its settings and raises InvalidArgument for an unknown setting or a
+value outside its range, because a typing error must not become a curve. Default values are in the
+`settings` of each codec, and therefore in every result.
 """
 
 import io
-import os
 from functools import partial
 from typing import Any, Final
 
@@ -16,13 +16,15 @@ from PIL import Image, features
 
 from pranc_codec.errors import InvalidArgument, PrancError
 from pranc_codec.evaluate.codecs.codec import Codec, Settings
+from pranc_codec.evaluate.threads import thread_budget
 
-Limits = tuple[float, float] | range  # of a number, or of a whole number
+SettingRange = tuple[float, float] | range
+"""The range of a number, or of an integer."""
 JPEG_POINTS: Final = (2, 4, 6, 8, 10, 15, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
 
 
 def encode_jpeg(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
-    """JPEG with optimized Huffman tables, progressive. Setting: `quality`, 1..100."""
+    """Encode as progressive JPEG with optimized Huffman tables. Setting: `quality` 1..100."""
     quality = _checked("jpeg", settings, quality=range(1, 101))["quality"]
     return _save(
         image, "JPEG", quality=quality, subsampling=subsampling, optimize=True, progressive=True
@@ -30,7 +32,7 @@ def encode_jpeg(image: Image.Image, settings: Settings, *, subsampling: str) -> 
 
 
 def jpeg(subsampling: str) -> Codec:
-    """JPEG by libjpeg-turbo."""
+    """Return JPEG, as libjpeg-turbo encodes it, with chroma `subsampling` such as "4:2:0"."""
     library = features.version("libjpeg_turbo") or features.version("jpg")
     return Codec(
         name=f"jpeg-{subsampling.replace(':', '')}",
@@ -43,7 +45,7 @@ def jpeg(subsampling: str) -> Codec:
 
 
 def encode_jpeg2000(image: Image.Image, settings: Settings) -> bytes:
-    """JPEG 2000, lossy (9/7 wavelet, ICT). Setting: `ratio`, the bytes of RGB over the file's."""
+    """Encode as lossy JPEG 2000 (9/7 wavelet, ICT). Setting: `ratio` of RGB bytes to file bytes."""
     ratio = _checked("jpeg2000", settings, ratio=(1.0, 10_000.0))["ratio"]
     return _save(
         image, "JPEG2000", quality_mode="rates", quality_layers=[ratio], irreversible=True, mct=1
@@ -51,7 +53,7 @@ def encode_jpeg2000(image: Image.Image, settings: Settings) -> bytes:
 
 
 def jpeg2000() -> Codec:
-    """JPEG 2000 by OpenJPEG."""
+    """Return JPEG 2000, as OpenJPEG encodes it."""
     return Codec(
         name="jpeg2000",
         version=f"9/7, ICT, one layer, JP2; {_pillow()}, OpenJPEG {features.version('jpg_2000')}",
@@ -64,13 +66,13 @@ def jpeg2000() -> Codec:
 
 
 def encode_webp(image: Image.Image, settings: Settings) -> bytes:
-    """WebP, lossy. Settings: `quality` 0..100, `method` 0..6."""
+    """Encode as lossy WebP. Settings: `quality` 0..100, `method` 0..6 (slowest)."""
     values = _checked("webp", settings, quality=range(101), method=range(7))
     return _save(image, "WEBP", **values)
 
 
 def webp() -> Codec:
-    """WebP by libwebp, at its slowest method."""
+    """Return WebP, as libwebp encodes it with its slowest method."""
     return Codec(
         name="webp",
         version=f"lossy; {_pillow()}, libwebp {features.version('webp')}",
@@ -83,16 +85,16 @@ def webp() -> Codec:
 
 
 def encode_avif(image: Image.Image, settings: Settings, *, subsampling: str) -> bytes:
-    """AVIF. Settings: `quality` 0..100, `speed` 0 (slowest) .. 10.
+    """Encode as AVIF. Settings: `quality` 0..100, `speed` 0 (slowest) .. 10.
 
-    In one thread and no tiles, because its bytes depend on the number of both.
+    It is encoded in one thread without tiles, because the bytes depend on the number of both.
     """
     values = _checked("avif", settings, quality=range(101), speed=range(11))
     return _save(image, "AVIF", subsampling=subsampling, max_threads=1, autotiling=False, **values)
 
 
 def avif(subsampling: str) -> Codec:
-    """AVIF by libavif and libaom."""
+    """Return AVIF, as libavif and libaom encode it, with chroma `subsampling`."""
     return Codec(
         name=f"avif-{subsampling.replace(':', '')}",
         version=f"{subsampling}, one thread, no tiles; {_pillow()}, "
@@ -106,20 +108,20 @@ def avif(subsampling: str) -> Codec:
 
 
 def encode_jpegxl(image: Image.Image, settings: Settings) -> bytes:
-    """JPEG XL, lossy. Settings: `distance` 0.05..25 (Butteraugli), `effort` 1..10."""
+    """Encode as lossy JPEG XL. Settings: `distance` 0.05..25 (Butteraugli), `effort` 1..10."""
     values = _checked("jpegxl", settings, distance=(0.05, 25.0), effort=range(1, 11))
-    data = _imagecodecs().jpegxl_encode(np.asarray(image), numthreads=_threads(), **values)
+    data = _imagecodecs().jpegxl_encode(np.asarray(image), numthreads=thread_budget(), **values)
     return bytes(data)
 
 
 def decode_jpegxl(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """Inverse of `encode_jpegxl` up to its loss."""
-    pixels: np.ndarray = _imagecodecs().jpegxl_decode(data, numthreads=_threads())
+    """Decode a JPEG XL codestream."""
+    pixels: np.ndarray = _imagecodecs().jpegxl_decode(data, numthreads=thread_budget())
     return pixels
 
 
 def jpegxl() -> Codec:
-    """JPEG XL by libjxl, a bare codestream."""
+    """Return JPEG XL, as libjxl encodes it, as a bare codestream."""
     library = _imagecodecs()
     return Codec(
         name="jpegxl",
@@ -134,7 +136,7 @@ def jpegxl() -> Codec:
 
 
 def decode_with_pillow(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of any file that Pillow reads."""
+    """Decode a file in any format that Pillow reads."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -145,37 +147,33 @@ def _save(image: Image.Image, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _checked(codec: str, settings: Settings, **limits: Limits) -> dict[str, int | float]:
-    """The settings as numbers; raises unless they are just those named, within their limits."""
-    values = {name: _within(limits[name], settings.get(name)) for name in limits}
-    unknown = sorted(set(settings) - set(limits))
+def _checked(codec: str, settings: Settings, **ranges: SettingRange) -> dict[str, int | float]:
+    """Return the settings as numbers; raises unless they are exactly those named, and in range."""
+    values = {name: _number_in(ranges[name], settings.get(name)) for name in ranges}
+    unknown = sorted(set(settings) - set(ranges))
     if unknown or None in values.values():
-        known = ", ".join(f"{name} {_shown(limit)}" for name, limit in limits.items())
+        known = ", ".join(f"{name} {_range_text(allowed)}" for name, allowed in ranges.items())
         raise InvalidArgument(f"{codec} takes {known}: got {dict(settings)}")
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _within(limits: Limits, value: object) -> int | float | None:
+def _number_in(allowed: SettingRange, value: object) -> int | float | None:
+    """Return the value as a number; None if it is not a number in the range."""
     if not isinstance(value, int | float):
         return None
-    if isinstance(limits, range):
-        return int(value) if value in limits else None
-    return value if limits[0] <= value <= limits[1] else None
+    if isinstance(allowed, range):
+        return int(value) if value in allowed else None
+    return value if allowed[0] <= value <= allowed[1] else None
 
 
-def _shown(limits: Limits) -> str:
-    whole = isinstance(limits, range)
-    low, high = (limits[0], limits[-1]) if whole else limits
+def _range_text(allowed: SettingRange) -> str:
+    whole = isinstance(allowed, range)
+    low, high = (allowed[0], allowed[-1]) if whole else allowed
     return f"({'a whole number' if whole else 'a number'} in {low:g}..{high:g})"
 
 
 def _pillow() -> str:
     return f"Pillow {PIL.__version__}"
-
-
-def _threads() -> int:
-    """The thread budget of this process, which libraries of their own threads must be told."""
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 def _imagecodecs() -> Any:

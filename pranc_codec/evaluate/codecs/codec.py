@@ -1,4 +1,4 @@
-"""An image codec as an evaluation sees it."""
+"""The interface between an image codec and an evaluation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ Settings = Mapping[str, Setting]
 
 @dataclass(frozen=True, kw_only=True)
 class Codec:
-    """Pixels in, the bytes of a file out, and back.
+    """A pair of functions that turn an image into the bytes of a file and back.
 
-    name: what results are filed under. version: everything about the implementation that could
-    change a result, because results of equal versions are never measured twice.
-    encode: (RGB image, settings) -> bytes. decode: bytes -> uint8 pixels (h, w, 3). Both are
-    functions of a module (or `partial`s of such), because they travel to other processes.
-    parameter: the setting that tells the points of a rate-distortion curve from each other;
-    points: its values if nobody asks for others. settings: values of the other settings.
-    warm_up: settings in place of the varied one when a 32x32 image is coded before the clock
-    starts; if empty, it is coded with the very settings of the point.
-    suffix: of kept files.
+    name: the name under which results are stored. version: everything about the implementation that
+    could change a result, because a stored result of the same version is not measured again.
+    encode: (RGB image, settings) -> bytes. decode: bytes -> uint8 pixels (h, w, 3). Both must be
+    functions of a module (or `partial`s of such functions), because worker processes import them.
+    parameter: the setting that differs between the points of a rate-distortion curve.
+    points: its default values. settings: default values of the other settings.
+    warm_up: settings that replace the varied one when a 32x32 image is encoded before the clock
+    starts; if empty, that image is encoded with the settings of the point.
+    suffix: file name suffix of stored encoded files.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Codec:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A codec over the points of one curve: values of its `parameter`, other settings fixed."""
+    """The points of one curve of a codec: values of its `parameter`, with other settings fixed."""
 
     codec: Codec
     points: tuple[int | float, ...]

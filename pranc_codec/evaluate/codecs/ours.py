@@ -1,4 +1,4 @@
-"""This package's own codec, as an evaluation sees it."""
+"""The codec of this package, behind the interface of an evaluation."""
 
 import importlib
 from functools import partial
@@ -12,28 +12,30 @@ from PIL import Image
 
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.codecs.codec import Codec, Settings
-from pranc_codec.grid import prior as priors
 
-PARAMETERS: Final = {  # by profile: what varies, and its values
+PARAMETERS: Final = {  # profile: the parameter of its curve, and the default values
     "grid": ("quality", (1, 4, 10, 18, 27, 37, 48, 60)),
     "mlp": ("bpp", (0.05, 0.1, 0.2, 0.4)),
 }
 
 
 def encode_pranc(image: Image.Image, settings: Settings, *, profile: str) -> bytes:
-    """`pranc_codec.encode` with these settings as its keyword arguments."""
+    """Call `pranc_codec.encode` with the settings as keyword arguments."""
     data: bytes = _public().encode(image, profile=profile, **settings)
     return data
 
 
 def decode_pranc(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """`pranc_codec.decode_array`; inverse of `encode_pranc` up to its loss."""
+    """Call `pranc_codec.decode_array`."""
     pixels: np.ndarray = _public().decode_array(data)
     return pixels
 
 
 def pranc(profile: str) -> Codec:
-    """A profile of this package. Settings: arguments of `pranc_codec.encode`."""
+    """Return a profile of this package. Its settings are the arguments of `pranc_codec.encode`.
+
+    Raises InvalidArgument if the package is not installed, because results name its version.
+    """
     name = f"pranc-{profile}"
     try:
         versions = [version_of(package) for package in ("pranc-codec", "torch", "constriction")]
@@ -42,8 +44,7 @@ def pranc(profile: str) -> Codec:
             f"{name} has no version, because the package {error.name} is not installed: "
             "run 'pip install -e .' in its source tree"
         ) from error
-    used = dict.fromkeys([priors.plain().number, priors.fitted().number])
-    prior = f", prior {' '.join(f'{n:08x}' for n in used)}" if profile == "grid" else ""
+    prior = f", prior {_prior_numbers()}" if profile == "grid" else ""
     parameter, points = PARAMETERS[profile]
     return Codec(
         name=name,
@@ -59,5 +60,16 @@ def pranc(profile: str) -> Codec:
 
 
 def _public() -> ModuleType:
-    """The package's public names, imported late because they stand above this module."""
+    """Return the package itself. It is imported late because it is a layer above this module."""
     return importlib.import_module("pranc_codec")
+
+
+def _prior_numbers() -> str:
+    """Return the numbers of the priors that the encoder uses, in hex.
+
+    Their module is imported late because it loads PyTorch, which other codecs do not need.
+    """
+    from pranc_codec.grid import prior as priors
+
+    used = dict.fromkeys([priors.plain().number, priors.fitted().number])
+    return " ".join(f"{number:08x}" for number in used)

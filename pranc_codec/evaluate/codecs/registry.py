@@ -1,6 +1,6 @@
 """The codecs that an evaluation finds by name.
 
-A codec is a pair of plain functions. Ten lines add one:
+A codec is a pair of functions. Ten lines add a new one:
 
     # palette_codec.py
     import io
@@ -19,8 +19,8 @@ A codec is a pair of plain functions. Ten lines add one:
     CODEC = Codec(name="palette", version="Pillow 13", encode=encode, decode=decode,
                   parameter="colours", points=(4, 16, 64, 256))
 
-Hand it to `evaluate` as it is, or let its distribution announce it, and `pranc evaluate --codec
-palette` finds it:
+Pass this object to `evaluate`. To use it as `pranc evaluate --codec palette`, declare an entry
+point in the package that contains it:
 
     [project.entry-points."pranc_codec.codecs"]
     palette = "palette_codec:CODEC"
@@ -54,12 +54,16 @@ BUILT_IN: Final[dict[str, Callable[[], Codec]]] = {
 
 
 def codec_names() -> list[str]:
-    """Names of all codecs that `find_codec` knows."""
+    """Return the names of all codecs that `find_codec` knows, sorted."""
     return sorted({*BUILT_IN, *(point.name for point in _announced())})
 
 
 def find_codec(name: str, *, parameter: str | None = None) -> Codec:
-    """The codec of this name; `parameter` varies another of its settings ("psnr" for "bpp")."""
+    """Return the codec of this name, built in or of an installed package.
+
+    `parameter` names the setting that its points vary, if that is not the codec's own: "psnr"
+    instead of "bpp", for example. Raises InvalidArgument if there is no such codec.
+    """
     codec = BUILT_IN[name]() if name in BUILT_IN else _load(name)
     if parameter in (None, codec.parameter):
         return codec
@@ -68,9 +72,10 @@ def find_codec(name: str, *, parameter: str | None = None) -> Codec:
 
 
 def parse_sweep(text: str) -> Sweep:
-    """Read `NAME[:KEY=VALUE,...]`, in which one KEY may have several values, `20/40/60`.
+    """Read `NAME[:KEY=VALUE,...]`, in which one key may have several values: `20/40/60`.
 
-    That key is what the points of the curve differ in; without one they are the codec's own.
+    The points of the curve are the values of that key; without one they are the codec's own points.
+    Raises InvalidArgument for an unknown codec or for text of another form.
     """
     name, _, listed = text.partition(":")
     settings: dict[str, Setting] = {}
@@ -93,7 +98,7 @@ def parse_sweep(text: str) -> Sweep:
 
 
 def _announced() -> list[EntryPoint]:
-    """Codecs of installed distributions."""
+    """Return the entry points of codecs in installed packages."""
     return list(entry_points(group=ENTRY_POINTS))
 
 
@@ -114,12 +119,12 @@ def _load(name: str) -> Codec:
 def _number(text: str, whole: str) -> int | float:
     value = _setting(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidArgument(f"{whole!r}: {text!r} is no number")
+        raise InvalidArgument(f"{whole!r}: {text!r} is not a number")
     return value
 
 
 def _setting(text: str) -> Setting:
-    """A whole number, a number, or a text."""
+    """Return an integer, another number, or the text itself."""
     for kind in (int, float):
         try:
             return kind(text)

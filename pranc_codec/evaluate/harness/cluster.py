@@ -1,12 +1,12 @@
-"""The workers of a Dask cluster, for units on many machines.
+"""Measuring on a Dask cluster, whose workers may run on many machines.
 
     dask scheduler                                                    # on one machine
     OMP_NUM_THREADS=4 dask worker tcp://HOST:8786 --nthreads 1 --nworkers 8   # on each machine
     OMP_NUM_THREADS=4 dask worker tcp://HOST:8786 --nthreads 1 --resources "GPU=1"
     pranc evaluate IMAGES --scheduler tcp://HOST:8786 --resource GPU=1 ...
 
-Every machine must have this package and see the images under the same paths; the process that
-started the run stores the results. A unit whose worker is lost is given to another worker.
+Every machine needs this package and must see the images under the same paths. The process that
+started the run stores all results. A unit whose worker is lost is given to another worker.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -15,21 +15,24 @@ from typing import Any
 
 from pranc_codec.errors import InvalidArgument, PrancError
 from pranc_codec.evaluate.harness.measure import measure
-from pranc_codec.evaluate.harness.workers import Numbered, Outcome
+from pranc_codec.evaluate.harness.workers import NumberedUnit, Outcome
 
 
 def outcomes_on_cluster(
-    units: Sequence[Numbered],
+    units: Sequence[NumberedUnit],
     scheduler: str,
     *,
     retries: int = 2,
     resources: Mapping[str, float] | None = None,
 ) -> Generator[tuple[int, Outcome]]:
-    """Measure numbered units on the cluster at this address; yields them as they end.
+    """Measure numbered units on the cluster at this address, and yield outcomes as they arrive.
 
-    retries: how often a unit that raises an error is run again, perhaps elsewhere. resources: what
-    a worker must have for a unit, and how much of it the unit occupies ({"GPU": 1}).
-    Closing the generator cancels what is not done.
+    retries: how often a unit that raises an exception is run again, possibly on another worker.
+    resources: what a worker must have for a unit, and how much of it the unit occupies
+    ({"GPU": 1}). Closing the generator cancels all units that have not finished.
+
+    Raises InvalidArgument if no scheduler answers, if a worker runs several units in one process,
+    or if no worker has the resources.
     """
     distributed = _distributed()
     with ExitStack() as stack:
@@ -39,8 +42,8 @@ def outcomes_on_cluster(
         futures = {
             client.submit(
                 measure, unit, pure=False, retries=retries, resources=dict(resources or {})
-            ): index
-            for index, unit in units
+            ): number
+            for number, unit in units
         }
         stack.callback(client.cancel, list(futures), force=True)
         for future in distributed.as_completed(list(futures), loop=client.loop):
@@ -77,7 +80,7 @@ def _connect(distributed: Any, scheduler: str) -> Any:
 
 
 def _check_workers(client: Any, resources: Mapping[str, float]) -> None:
-    """Raise if units would share a process, or if no worker has what they need."""
+    """Raise if units would share a process, or if no worker has the resources for them."""
     client.wait_for_workers(1, timeout=60)
     workers = client.scheduler_info(n_workers=-1)["workers"]
     shared = [address for address, worker in workers.items() if worker["nthreads"] != 1]

@@ -1,4 +1,4 @@
-"""A folder of whole files: on this machine, or behind any URL that fsspec knows."""
+"""A folder of files, on this machine or at any URL that fsspec supports."""
 
 import os
 import uuid
@@ -11,26 +11,27 @@ from fsspec.implementations.local import LocalFileSystem
 
 from pranc_codec.files import write_atomically
 
-READERS: Final = 8  # files read at a time: a remote store answers slowly, but many at once
+READERS: Final = 8
+"""Files that are read at the same time, because remote stores have a high latency."""
 
 
 class Folder:
-    """Files by name. A file is whole or absent at every moment, also when a writer is killed."""
+    """Files by name. Each file is complete or absent at any time, even if a writer is killed."""
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         self.url = os.fspath(url)
         self._system, self._root = url_to_fs(self.url)
 
     def read(self, names: Sequence[str]) -> dict[str, bytes]:
-        """The contents of those files that exist."""
-        there = self.names()
-        wanted = [name for name in names if name in there]
+        """Return the contents of those of the named files that exist."""
+        present = self.names()
+        wanted = [name for name in names if name in present]
         with ThreadPoolExecutor(READERS) as readers:
             contents = readers.map(lambda name: self._system.cat_file(self._path(name)), wanted)
             return dict(zip(wanted, contents, strict=True))
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, or replace it."""
+        """Write a file, replacing any earlier one."""
         path = self._path(name)
         if isinstance(self._system, LocalFileSystem):
             with write_atomically(path) as file:
@@ -42,7 +43,7 @@ class Folder:
         self._system.mv(part, path)
 
     def names(self) -> set[str]:
-        """Names of all files."""
+        """Return the names of all files; none if the folder does not exist."""
         try:
             listed = self._system.ls(self._root, detail=False, refresh=True)
         except FileNotFoundError:

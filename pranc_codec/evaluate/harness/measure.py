@@ -1,8 +1,7 @@
-"""Measuring one unit of work, in a process that has done others before."""
+"""Measuring one unit, in a process that may have measured others before."""
 
 import gc
 import hashlib
-import os
 import sys
 import time
 from functools import lru_cache
@@ -15,13 +14,18 @@ from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.codecs.codec import Settings
 from pranc_codec.evaluate.harness.memory import peak_bytes, release, reset_peak
 from pranc_codec.evaluate.harness.store import Result, Unit
+from pranc_codec.evaluate.threads import thread_budget
 from pranc_codec.metrics import MS_SSIM_SMALLEST_SIDE, ms_ssim, psnr_db, ssim, ssimulacra2
 
-_warm: set[str] = set()  # codecs that this process has coded a tiny image with
+_warmed_up: set[str] = set()
+"""Codecs, with version and settings, that this process has already encoded a tiny image with."""
 
 
 def load_rgb(path: Path) -> Image.Image:
-    """The file's pixels as 8-bit RGB, without metadata, which some codecs would store."""
+    """Read an image file as 8-bit RGB, without its metadata, which some codecs would store.
+
+    Raises InvalidArgument if Pillow cannot read the file.
+    """
     try:
         with Image.open(path) as image:
             return Image.fromarray(np.asarray(image.convert("RGB")))
@@ -29,27 +33,29 @@ def load_rgb(path: Path) -> Image.Image:
         raise InvalidArgument(f"cannot read {path} as an image: {error}") from error
 
 
-def sha256_of(image: Image.Image) -> str:
-    """SHA-256 of the RGB bytes, row by row, in hex."""
+def pixels_sha256(image: Image.Image) -> str:
+    """Return the SHA-256 of the RGB bytes, row by row, in hex."""
     return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()
 
 
 def measure(unit: Unit) -> tuple[Result, bytes]:
-    """Encode, decode the very bytes, compare; returns the bytes too.
+    """Encode the unit's image, decode the resulting bytes, and compare; also returns the bytes.
 
-    The clock and the peak of memory cover encoder and decoder and nothing else: reading the image
-    and the warm-up come before, the metrics after.
+    Times and peak memory only cover encoder and decoder: the image is read and the codec warmed up
+    before, and the metrics are computed after.
+
+    Raises InvalidArgument if the image differs from the one that the run was planned with.
     """
     codec = unit.codec
     image = _image_of(unit)
     _warm_up(unit)
-    can_tell = reset_peak()
+    peak_is_known = reset_peak()
     start = time.perf_counter()
     data = codec.encode(image, unit.settings)
     encoded = time.perf_counter()
     decoded = codec.decode(data)
     end = time.perf_counter()
-    peak_memory_bytes = peak_bytes() if can_tell else None
+    peak_memory_bytes = peak_bytes() if peak_is_known else None
     pixels = np.asarray(image)
     result = Result(
         image=unit.path.stem,
@@ -64,7 +70,7 @@ def measure(unit: Unit) -> tuple[Result, bytes]:
         encode_s=encoded - start,
         decode_s=end - encoded,
         peak_memory_bytes=peak_memory_bytes,
-        threads=_threads(),
+        threads=_threads_in_use(),
         device=_device(unit.settings),
     )
     release()
@@ -72,7 +78,7 @@ def measure(unit: Unit) -> tuple[Result, bytes]:
 
 
 def _image_of(unit: Unit) -> Image.Image:
-    """The unit's image, which must be the one that the run was planned with."""
+    """Read the unit's image and check that the run was planned with the same pixels."""
     image, sha256 = _load(unit.path)
     if sha256 != unit.image_sha256:
         raise InvalidArgument(
@@ -82,43 +88,41 @@ def _image_of(unit: Unit) -> Image.Image:
     return image
 
 
-@lru_cache(maxsize=1)  # the units of one image follow each other
+@lru_cache(maxsize=1)  # consecutive units have the same image
 def _load(path: Path) -> tuple[Image.Image, str]:
     image = load_rgb(path)
-    return image, sha256_of(image)
+    return image, pixels_sha256(image)
 
 
 def _warm_up(unit: Unit) -> None:
-    """Code a tiny image once a process and codec: imports, tables and kernels are loaded."""
+    """Encode and decode a tiny image once per process and codec, to load imports and tables."""
     codec = unit.codec
     settings = {**unit.settings, **codec.warm_up}
     if codec.warm_up and codec.parameter not in codec.warm_up:
         del settings[codec.parameter]
     others = {name: value for name, value in settings.items() if name != codec.parameter}
     known = f"{codec.name} {codec.version} {sorted(others.items())}"
-    if known in _warm:
+    if known in _warmed_up:
         return
     tiny = Image.radial_gradient("L").resize((32, 32)).convert("RGB")
     codec.decode(codec.encode(tiny, settings))
-    if not _warm:  # the metrics' libraries count in every unit's memory, or in none's
+    if not _warmed_up:  # load the metrics' libraries too, so that they count in every unit's memory
         flat = np.zeros((MS_SSIM_SMALLEST_SIDE, MS_SSIM_SMALLEST_SIDE, 3), np.uint8)
         ssim(flat, flat)
         ms_ssim(flat, flat)
         ssimulacra2(flat, flat)
-    gc.freeze()  # what is loaded now stays: no need to look for garbage in it before every unit
-    _warm.add(known)
+    gc.freeze()  # modules stay loaded, so the collector can skip them before every unit
+    _warmed_up.add(known)
 
 
-def _threads() -> int:
-    """PyTorch's thread count if it is loaded, else the budget that the process was given."""
+def _threads_in_use() -> int:
+    """Return PyTorch's thread count if it is loaded, else this process's budget."""
     torch = sys.modules.get("torch")
-    if torch:
-        return int(torch.get_num_threads())
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    return int(torch.get_num_threads()) if torch else thread_budget()
 
 
 def _device(settings: Settings) -> str:
-    """The device asked for, else whether this process has used CUDA."""
+    """Return the device in the settings; without one, "cuda" if this process has used CUDA."""
     torch = sys.modules.get("torch")
     used = "cuda" if torch and torch.cuda.is_initialized() else "cpu"
     return str(settings.get("device") or used)

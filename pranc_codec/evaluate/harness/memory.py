@@ -1,11 +1,11 @@
-"""Peak memory of a stretch of work in a process that has done other work before.
+"""Peak memory of one piece of work, in a process that has done other work before.
 
-Linux keeps a high-water mark of each process's resident set (`VmHWM`) and sets it back to the
-present size on request (`clear_refs`). Before that, memory that earlier work has freed is handed
-back to the system (`malloc_trim`), so that the mark counts what is alive, libraries included, and
-what the work itself takes. The mark is the kernel's: nothing is sampled, so no peak is missed.
+Linux keeps the largest resident set size of each process (`VmHWM`), and resets it to the present
+size on request (`clear_refs`). Before the reset, memory that earlier work has freed is returned to
+the system (`malloc_trim`). The peak then consists of everything alive, libraries included, and of
+what the work itself allocates. The kernel tracks it without sampling, so no peak is missed.
 
-Elsewhere a long-lived process cannot tell, and the peak is None.
+Other systems offer no such reset, so there the peak is unknown.
 """
 
 import ctypes
@@ -18,10 +18,11 @@ from typing import Final
 STATUS: Final = Path("/proc/self/status")
 CLEAR_REFS: Final = Path("/proc/self/clear_refs")
 RESET_PEAK: Final = "5"
+"""The number that resets VmHWM; see proc(5)."""
 
 
 def reset_peak() -> bool:
-    """Start a new measurement; whether this system can."""
+    """Start a new measurement. Returns False where the system cannot reset the peak."""
     release()
     try:
         CLEAR_REFS.write_text(RESET_PEAK)
@@ -31,15 +32,15 @@ def reset_peak() -> bool:
 
 
 def release() -> None:
-    """Hand memory that is not in use back to the system."""
+    """Collect garbage and return free memory to the system."""
     gc.collect()
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; musl frees at once
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
         if trim:
             trim(0)
 
 
 def peak_bytes() -> int | None:
-    """Largest resident set since `reset_peak`."""
+    """Return the largest resident set size since `reset_peak`, in bytes; None if it is unknown."""
     match = re.search(r"VmHWM:\s*(\d+) kB", STATUS.read_text())
     return 1024 * int(match[1]) if match else None

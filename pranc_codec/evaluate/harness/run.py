@@ -1,34 +1,38 @@
-"""Rate, distortion, time and memory of codecs over a set of images.
+"""Measure rate, distortion, time and memory of codecs over a set of images.
 
-Finished results are stored at once, and a run that is started again goes on from there.
+Every finished result is stored at once, so a run that is started again continues from there.
 """
 
-import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+import warnings
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from pranc_codec.errors import InvalidArgument, PrancError
+from pranc_codec.evaluate.callbacks import ResultCallback
 from pranc_codec.evaluate.codecs.codec import Codec, Settings, Sweep
 from pranc_codec.evaluate.harness.cluster import outcomes_on_cluster
-from pranc_codec.evaluate.harness.measure import load_rgb, sha256_of
-from pranc_codec.evaluate.harness.store import Result, Store, Unit
-from pranc_codec.evaluate.harness.workers import Numbered, Outcome, outcomes_of
-
-AnyPath = str | os.PathLike[str]
-Progress = Callable[[int, int, Result], None]
-SUFFIXES: Final = frozenset({".png", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".jpg", ".jpeg"})
+from pranc_codec.evaluate.harness.plan import (
+    AnyPath,
+    check_sweep,
+    find_images,
+    read_records,
+    units_of,
+)
+from pranc_codec.evaluate.harness.store import Result, Store
+from pranc_codec.evaluate.harness.workers import NumberedUnit, Outcome, outcomes_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machines:
-    """Where units are measured, and which.
+class Execution:
+    """Where the units of a run are measured, and which of them.
 
-    jobs: processes of this machine at a time, which share its threads evenly; with one a unit has
-    the whole machine. scheduler: address of a Dask cluster to use instead (see `cluster`), with
-    retries and resources. shard: (i, n) measures the i-th of n parts, i in 1..n, and no more.
+    jobs: number of worker processes on this machine, which share its threads evenly; a single one
+    has the whole machine. scheduler: address of a Dask cluster that measures instead (see
+    `cluster`). retries: how often the cluster runs a failing unit again. resources: what a unit
+    needs of a Dask worker. shard: (i, n) measures only the i-th of n parts, with i in 1..n.
+
+    Raises InvalidArgument for less than one job or a shard outside 1..n.
     """
 
     jobs: int = 1
@@ -44,8 +48,8 @@ class Machines:
         if not 1 <= part <= parts:
             raise InvalidArgument(f"shard {part}/{parts}: the first number is one of 1..{parts}")
 
-    def outcomes_of(self, units: Sequence[Numbered]) -> Generator[tuple[int, Outcome]]:
-        """Measure numbered units; yields them as they end."""
+    def outcomes_of(self, units: Sequence[NumberedUnit]) -> Generator[tuple[int, Outcome]]:
+        """Measure numbered units and yield each outcome with its unit's number as it arrives."""
         if self.scheduler is None:
             return outcomes_of(units, self.jobs)
         return outcomes_on_cluster(
@@ -62,21 +66,23 @@ def evaluate(
     results: AnyPath,
     jobs: int = 1,
     keep_files: bool = False,
-    progress: Progress | None = None,
+    progress: ResultCallback | None = None,
 ) -> list[Result]:
     """Measure every image at every point, or read what is stored; results by image, then point.
 
-    images: a folder, or paths of files; compared as 8-bit RGB. points: values of the codec's
-    `parameter` (its own if empty); settings: its other settings. results: the folder of stored
-    results (or any fsspec URL), and of the encoded files with `keep_files`. jobs: processes at a
-    time, which share the machine's threads evenly. progress(done, total, result) is called after
-    each unit; an exception from it ends the run, and what is done stays stored.
+    images: a folder, or paths of files; they are compared as 8-bit RGB. points: values of the
+    codec's `parameter` (the codec's own points if empty). settings: values of its other settings.
+    results: the folder of stored results, or any fsspec URL; with `keep_files` it also gets the
+    encoded files. jobs: number of worker processes, which share the machine's threads evenly.
+    progress: called as progress(done, total, result) after each unit; an exception from it ends
+    the run, and everything finished stays stored.
 
-    Raises PrancError at the end if units failed; the other results are stored all the same.
+    Raises InvalidArgument for arguments without meaning, and PrancError at the end if units failed;
+    all other results are stored nevertheless.
     """
     sweep = Sweep(codec=codec, points=tuple(points) or codec.points, settings=settings or {})
     (found,) = evaluate_all(
-        images, [sweep], results=results, machines=Machines(jobs=jobs),
+        images, [sweep], results=results, execution=Execution(jobs=jobs),
         keep_files=keep_files, progress=progress,
     )  # fmt: skip
     return found
@@ -87,44 +93,49 @@ def evaluate_all(
     sweeps: Sequence[Sweep],
     *,
     results: AnyPath,
-    machines: Machines = Machines(),
+    execution: Execution = Execution(),
     keep_files: bool = False,
-    progress: Progress | None = None,
+    progress: ResultCallback | None = None,
+    machines: Execution | None = None,
 ) -> list[list[Result]]:
-    """`evaluate` for several codecs in one run, which keeps its processes: a list for each sweep.
+    """Evaluate several codecs in one run, which keeps its processes; one list for each sweep.
 
-    With a shard the lists hold that part of the results only.
+    The arguments are those of `evaluate`. With a shard the lists only hold its part of the results.
+    `machines` is the former name of `execution`.
     """
+    if machines is not None:
+        warnings.warn("machines= is now execution=", DeprecationWarning, stacklevel=2)
+        execution = machines
     for sweep in sweeps:
-        _check_sweep(sweep)
-    pictures = _pictures(_image_paths(images))
-    units = [unit for sweep in sweeps for unit in _units(pictures, sweep)]
-    part, parts = machines.shard
-    wanted = range(part - 1, len(units), parts)
-    done = _measure([(i, units[i]) for i in wanted], Store(results), machines, keep_files, progress)
-    each = [len(pictures) * len(sweep.points) for sweep in sweeps]
-    starts = [sum(each[:i]) for i in range(len(each))]
-    return [
-        [done[i] for i in range(start, start + count) if i in done]
-        for start, count in zip(starts, each, strict=True)
-    ]
+        check_sweep(sweep)
+    records = read_records(find_images(images))
+    units = [unit for sweep in sweeps for unit in units_of(records, sweep)]
+    part, parts = execution.shard
+    numbered = [(number, units[number]) for number in range(part - 1, len(units), parts)]
+    done = _measure(numbered, Store(results), execution, keep_files, progress)
+    lists, start = [], 0
+    for sweep in sweeps:
+        end = start + len(records) * len(sweep.points)
+        lists.append([done[number] for number in range(start, end) if number in done])
+        start = end
+    return lists
 
 
 def _measure(
-    units: Sequence[Numbered],
+    units: Sequence[NumberedUnit],
     store: Store,
-    machines: Machines,
+    execution: Execution,
     keep_files: bool,
-    progress: Progress | None,
+    progress: ResultCallback | None,
 ) -> dict[int, Result]:
-    """Results by number: stored ones first, then those that are measured and stored now."""
+    """Read the stored results, then measure and store the others; returns all by unit number."""
     found = store.read([unit for _, unit in units], with_files=keep_files)
     done = {units[position][0]: result for position, result in found.items()}
     for count, result in enumerate(done.values(), start=1):
-        _tell(progress, count, len(units), result)
+        _notify(progress, count, len(units), result)
     failures: list[str] = []
     by_number = dict(units)
-    with closing(machines.outcomes_of([u for u in units if u[0] not in done])) as outcomes:
+    with closing(execution.outcomes_of([u for u in units if u[0] not in done])) as outcomes:
         for number, outcome in outcomes:
             if isinstance(outcome, str):
                 failures.append(f"{by_number[number].title()}: {outcome}")
@@ -132,82 +143,12 @@ def _measure(
             result, data = outcome
             store.write(by_number[number], result, data if keep_files else None)
             done[number] = result
-            _tell(progress, len(done), len(units), result)
+            _notify(progress, len(done), len(units), result)
     _check_failures(failures, len(units), store)
     return done
 
 
-def _check_sweep(sweep: Sweep) -> None:
-    codec, points = sweep.codec, sweep.points
-    if not points or len(set(points)) != len(points):
-        raise InvalidArgument(
-            f"{codec.name}: points must be different values of {codec.parameter}, at least one: "
-            f"got {list(points)}"
-        )
-    if codec.parameter in sweep.settings:
-        raise InvalidArgument(
-            f"{codec.parameter!r} is in the settings, but it is what the points vary: take it out"
-        )
-
-
-def _image_paths(images: AnyPath | Sequence[AnyPath]) -> list[Path]:
-    """The image files of a folder by name, or the given paths as they are."""
-    if isinstance(images, str | os.PathLike):
-        folder = Path(images)
-        if not folder.is_dir():
-            raise InvalidArgument(f"{folder} is not a folder: give a folder or a list of files")
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    else:
-        paths = [Path(path) for path in images]
-    if not paths:
-        raise InvalidArgument(f"no images in {images}: looked for {', '.join(sorted(SUFFIXES))}")
-    return paths
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """An image of the set: where it lies, SHA-256 of its RGB bytes, and its size."""
-
-    path: Path
-    sha256: str
-    width: int
-    height: int
-
-
-def _pictures(paths: Sequence[Path]) -> list[Picture]:
-    """Read each image once, for its hash and size."""
-    pictures = []
-    seen: dict[tuple[str, int], Path] = {}
-    for path in paths:
-        image = load_rgb(path)
-        sha256 = sha256_of(image)
-        other = seen.setdefault((sha256, image.width), path)
-        if other is not path:
-            raise InvalidArgument(f"{other} and {path} hold the same pixels: leave one out")
-        pictures.append(
-            Picture(path=path.absolute(), sha256=sha256, width=image.width, height=image.height)
-        )
-    return pictures
-
-
-def _units(pictures: Sequence[Picture], sweep: Sweep) -> list[Unit]:
-    """Every image at every point."""
-    codec = sweep.codec
-    return [
-        Unit(
-            path=picture.path,
-            image_sha256=picture.sha256,
-            width=picture.width,
-            height=picture.height,
-            codec=codec,
-            settings={**codec.settings, **sweep.settings, codec.parameter: point},
-        )
-        for picture in pictures
-        for point in sweep.points
-    ]
-
-
-def _tell(progress: Progress | None, done: int, total: int, result: Result) -> None:
+def _notify(progress: ResultCallback | None, done: int, total: int, result: Result) -> None:
     if progress:
         progress(done, total, result)
 

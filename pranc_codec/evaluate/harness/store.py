@@ -1,8 +1,9 @@
-"""One unit of work, its result, and the folder that keeps one JSON file a result.
+"""Units, their results, and the folder that holds one JSON file for each result.
 
-A unit is named by what could change its result: the image's pixels, the codec, the codec's
-version and the settings. Its file's name ends in a hash of these, so that a run that is started
-again finds what is done, several machines may fill one folder, and nothing is measured twice.
+A unit is identified by everything that could change its result: the pixels of the image, the
+codec, its version, and the settings. The name of its file ends in a hash of these. Therefore a run
+that is started again finds the finished units, several machines may fill one folder, and nothing is
+measured twice.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from pranc_codec.evaluate.harness.folder import Folder
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """One image at one point of one codec. `image_sha256` is of its RGB bytes, row by row."""
+    """One image at one point of one codec. `image_sha256` is the SHA-256 of its RGB bytes."""
 
     path: Path
     image_sha256: str
@@ -32,7 +33,7 @@ class Unit:
     settings: Settings
 
     def key(self) -> dict[str, Any]:
-        """All that the result depends on, apart from the machine."""
+        """Return everything that the result depends on, except for the machine."""
         return {
             "image_sha256": self.image_sha256,
             "width": self.width,
@@ -43,24 +44,24 @@ class Unit:
         }
 
     def title(self) -> str:
-        """For people: image, codec and the point, such as `kodim01-jpeg-quality=10`."""
+        """Return a readable name with image, codec and point: `kodim01-jpeg-quality=10`."""
         value = _canonical(self.settings[self.codec.parameter])
         return f"{self.path.stem}-{self.codec.name}-{self.codec.parameter}={value}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What was measured for a unit, from the bytes of the file and from what they decode to.
+    """The measurements of one unit, taken from the bytes of the file and from the decoded pixels.
 
-    file_bytes counts all of the file; bpp = 8 * file_bytes / (width * height).
-    psnr_db is infinite for equal images, and null in the JSON file, which knows no infinity.
-    ssim, ms_ssim and ssimulacra2 are None (null) for images too small for them, ssimulacra2 also
-    where its package is not installed (see `metrics`).
+    file_bytes counts the whole file, and bpp = 8 * file_bytes / (width * height).
+    psnr_db is infinite for equal images; the JSON file then has null, because JSON has no infinity.
+    ssim, ms_ssim and ssimulacra2 are None (null) for images that are too small for them, and
+    ssimulacra2 also if its package is not installed (see `metrics`).
     encode_s and decode_s are wall-clock times after a warm-up.
-    peak_memory_bytes is the largest resident set of the process while it encoded and decoded this
-    unit, libraries included and an accelerator's memory not (see `memory`); None where the system
-    does not tell.
-    threads is the budget of the process that measured.
+    peak_memory_bytes is the largest resident set size of the process while it encoded and decoded
+    this unit. It includes libraries but no memory of an accelerator (see `memory`), and is None if
+    the system cannot tell.
+    threads is the thread budget of the process that measured.
     """
 
     image: str
@@ -89,18 +90,18 @@ NUMBERS_OR_NULL: Final = ("psnr_db", "ssim", "ms_ssim", "ssimulacra2", "peak_mem
 
 
 class Store:
-    """The folder of results: a local path, or any URL that fsspec reads (`s3://bucket/run`).
+    """The folder of results: a local path or any URL that fsspec supports (`s3://bucket/run`).
 
-    Every file appears whole or not at all, and under the name of its unit.
+    Every file is named after its unit, and is complete or absent at any time.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Folder(folder)
 
     def read(self, units: Sequence[Unit], *, with_files: bool = False) -> dict[int, Result]:
-        """Stored results by their unit's index; those that cannot be read are left out.
+        """Return the stored results by the index of their unit, without unreadable ones.
 
-        with_files: leave out those whose encoded file was not kept.
+        with_files: also omit results whose encoded file is not stored.
         """
         names = [result_name(unit) for unit in units]
         found = self.folder.read(names)
@@ -111,11 +112,11 @@ class Store:
         }
         if not with_files:
             return results
-        there = self.folder.names()
-        return {i: result for i, result in results.items() if file_name(units[i]) in there}
+        present = self.folder.names()
+        return {i: result for i, result in results.items() if file_name(units[i]) in present}
 
     def write(self, unit: Unit, result: Result, data: bytes | None = None) -> None:
-        """Store a result as strict JSON, after the encoded file if that shall be kept."""
+        """Store a result as strict JSON; if `data` is given, the encoded file is stored first."""
         if data is not None:
             self.folder.write(file_name(unit), data)
         document = asdict(result)
@@ -125,26 +126,26 @@ class Store:
 
 
 def result_name(unit: Unit) -> str:
-    """The file of a unit's result: a readable name and 12 hex digits of the key's SHA-256."""
+    """Return the name of a result's file: the unit's title and 12 digits of the key's SHA-256."""
     key = json.dumps(unit.key(), sort_keys=True).encode()
     name = re.sub(r"[^\w.=+-]", "_", unit.title())
     return f"{name}-{hashlib.sha256(key).hexdigest()[:12]}.json"
 
 
 def file_name(unit: Unit) -> str:
-    """The unit's encoded file, if it is kept."""
+    """Return the name of a unit's encoded file."""
     return result_name(unit).removesuffix(".json") + unit.codec.suffix
 
 
 def _parse(text: bytes, unit: Unit) -> Result | None:
-    """The unit's result; None if the text is broken or another unit's."""
+    """Read the unit's result; None if the text is damaged or belongs to another unit."""
     try:
         document = json.loads(text, parse_constant=_refuse)
     except ValueError:
         return None
     if not isinstance(document, dict):
         return None
-    document.setdefault("ssimulacra2", None)  # results from before it was measured
+    document.setdefault("ssimulacra2", None)  # absent in older results
     if not _is_result(document):
         return None
     if any(document[name] != value for name, value in unit.key().items()):
@@ -155,7 +156,7 @@ def _parse(text: bytes, unit: Unit) -> Result | None:
 
 
 def _is_result(document: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has exactly the fields of `Result`, and numbers where they belong."""
+    """Return whether an object has exactly the fields of `Result`, with numbers where needed."""
     return (
         set(document) == {field.name for field in fields(Result)}
         and all(isinstance(document[name], int | float) for name in NUMBERS)
@@ -164,7 +165,7 @@ def _is_result(document: Mapping[str, Any]) -> bool:
 
 
 def _canonical(value: Setting) -> Setting:
-    """One spelling for equal numbers: 1.0 and 1 are the same point."""
+    """Return one spelling for equal numbers, so that 1.0 and 1 are the same point."""
     if not isinstance(value, float):
         return value
     if not math.isfinite(value):

@@ -1,7 +1,8 @@
-"""Worker processes of this machine: each lives for many units and has a budget of threads.
+"""Worker processes of this machine: each measures many units and has a budget of threads.
 
-A unit that kills its worker (a crash in a library, the system's out-of-memory killer) costs only
-itself: the units that ran beside it are run again, one at a time, so that the guilty one is known.
+A unit can kill its worker, by a crash in a library or through the system's out-of-memory killer.
+Then the units that ran at the same time are measured again one by one, which shows the guilty unit,
+and only that unit fails.
 """
 
 import os
@@ -21,40 +22,45 @@ from loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 from pranc_codec.evaluate.harness.measure import measure
 from pranc_codec.evaluate.harness.store import Result, Unit
 
-Outcome = tuple[Result, bytes] | str  # a result and the encoded file, or what went wrong
-Numbered = tuple[int, Unit]
+Outcome = tuple[Result, bytes] | str
+"""A result with the encoded file, or the text of an error."""
+NumberedUnit = tuple[int, Unit]
 THREAD_BUDGETS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def threads_of(jobs: int) -> int:
-    """Of each process: its share of the cores that this one may use (affinity and quotas, which
-    `taskset`, containers and batch systems set)."""
-    return max(1, int(cpu_count()) // jobs)
+def threads_per_process(processes: int) -> int:
+    """Share the cores that this process may use evenly; each worker gets at least one thread.
+
+    The cores are counted after the affinity and quotas that `taskset`, containers and batch systems
+    set.
+    """
+    return max(1, int(cpu_count()) // processes)
 
 
-def outcomes_of(units: Iterable[Numbered], jobs: int) -> Generator[tuple[int, Outcome]]:
+def outcomes_of(units: Iterable[NumberedUnit], jobs: int) -> Generator[tuple[int, Outcome]]:
     """Measure numbered units in `jobs` processes, which share the machine's threads evenly.
 
-    Yields outcomes as they come. Closing the generator kills the processes.
+    Yields each unit's number and outcome as it arrives. Closing the generator kills the processes.
     """
     waiting = deque(units)
-    threads = threads_of(jobs)
+    threads = threads_per_process(jobs)
     while waiting:
         suspects, _ = yield from _until_a_worker_dies(waiting, jobs, threads)
         for suspect in suspects:
-            guilty, why = yield from _until_a_worker_dies(deque([suspect]), 1, threads)
-            for index, _ in guilty:
-                yield index, f"its process ended with {why}"
+            guilty, reason = yield from _until_a_worker_dies(deque([suspect]), 1, threads)
+            for number, _ in guilty:
+                yield number, f"its process ended with {reason}"
 
 
 def _until_a_worker_dies(
-    waiting: deque[Numbered], jobs: int, threads: int
-) -> Generator[tuple[int, Outcome], None, tuple[list[Numbered], str]]:
-    """Work `waiting` off; returns what ran when a worker died, and why; nothing if none did.
+    waiting: deque[NumberedUnit], jobs: int, threads: int
+) -> Generator[tuple[int, Outcome], None, tuple[list[NumberedUnit], str]]:
+    """Measure the waiting units until all are done or a worker dies.
 
-    No more units are handed out than run at once, so that the suspects are few.
+    Returns the units that were running when a worker died, and its exit code; an empty list if none
+    died. Only as many units are handed out as run at the same time, so that the suspects are few.
     """
-    running: dict[Future[Outcome], Numbered] = {}
+    running: dict[Future[Outcome], NumberedUnit] = {}
     with _pool(min(jobs, len(waiting)), threads) as pool:
         try:
             while waiting or running:
@@ -70,7 +76,7 @@ def _until_a_worker_dies(
 
 
 def attempt(unit: Unit) -> Outcome:
-    """Measure in this process; an error becomes a text."""
+    """Measure a unit in this process; an exception becomes the text of its outcome."""
     try:
         return measure(unit)
     except Exception as error:
@@ -79,7 +85,7 @@ def attempt(unit: Unit) -> Outcome:
 
 @contextmanager
 def _pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that are killed when the block ends, whatever they do."""
+    """Start worker processes; they are killed when the block ends, even in the middle of a unit."""
     budget = dict.fromkeys(THREAD_BUDGETS, str(threads))
     pool = ProcessPoolExecutor(
         processes, initializer=_start_worker, initargs=(os.getpid(),), env=budget
@@ -91,18 +97,19 @@ def _pool(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, which kills its workers; end when the parent is gone."""
+    """Ignore Ctrl-C, which the parent handles by killing its workers, and watch the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
 
 
-def _end_with(parent: int) -> None:
+def _exit_after(parent: int) -> None:
+    """End this process once its parent has ended."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def _exit_code(error: TerminatedWorkerError) -> str:
-    """The part of the message that tells how the worker ended, such as `EXIT(33)`."""
+    """Return the part of the message that says how the worker ended, such as `EXIT(33)`."""
     found = re.search(r"exit codes of the workers are \{(.*)\}", str(error))
     return f"{found[1] if found else 'no exit code'} (SIGKILL: out of memory?)"

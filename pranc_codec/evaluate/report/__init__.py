@@ -1,4 +1,7 @@
-"""From results to curves, BD-rates, tables, plots and a page."""
+"""Reports: `aggregate` averages results, `report` reads them again, `curves` computes BD-rates.
+
+`tables`, `plot`, `crops` and `page` present them, and `compare` combines these for `pranc report`.
+"""
 
 from pranc_codec.evaluate.report.aggregate import aggregate, write_report
 from pranc_codec.evaluate.report.curves import BdRate, Curve, bd_rate

@@ -1,9 +1,9 @@
-"""From results to reports: means over the images, in files that other tools read too.
+"""Averaging results over the images, in files that other tools read too.
 
-The schema is CompressAI's: `name`, `description` and `results`, parallel lists of means in rising
-order of rate. What it does not know stands beside them: `meta`, and the same series for each image
-under `per_image`. Its plot tool turns every series whose name contains "ms-ssim" into dB, so ours
-are linear.
+The files follow CompressAI's schema: `name`, `description` and `results`, which has parallel lists
+of means in rising order of rate. Two more entries are ours: `meta`, and `per_image` with the same
+series for each image. CompressAI's plot tool converts every series whose name contains "ms-ssim" to
+dB, so ours are linear.
 """
 
 import json
@@ -17,7 +17,7 @@ from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.harness.store import Result
 from pranc_codec.files import write_atomically
 
-SERIES: Final = {  # names that CompressAI's plots know; ms-ssim-rgb is linear, not in dB
+SERIES: Final = {  # name in CompressAI's schema: field of `Result`
     "bpp": "bpp",
     "psnr-rgb": "psnr_db",
     "ssim-rgb": "ssim",
@@ -27,7 +27,7 @@ SERIES: Final = {  # names that CompressAI's plots know; ms-ssim-rgb is linear, 
     "decoding_time": "decode_s",
 }
 MEAN_MSE: Final = "psnr-of-mean-mse-rgb"
-MEASURES: Final = {
+MEASURE_DEFINITIONS: Final = {
     "bpp": "8 * bytes of the whole file / pixels, mean over images",
     "psnr-rgb": "dB, per image over all 8-bit RGB samples, then mean over images; null: infinite",
     MEAN_MSE: "dB, of the mean over images of their mean squared errors; null: infinite",
@@ -37,16 +37,21 @@ MEASURES: Final = {
     "encoding_time": "wall-clock seconds after a warm-up, mean over images",
     "decoding_time": "wall-clock seconds after a warm-up, mean over images",
 }
-Point = dict[str, Result]  # by image
+PointResults = dict[str, Result]
+"""The results of one point, by image."""
 
 
 def aggregate(results: Sequence[Result], *, name: str | None = None) -> dict[str, Any]:
-    """Means over the images at each point, in CompressAI's JSON schema, in rising order of rate.
+    """Average results over the images at each point; returns a document in CompressAI's schema.
 
-    Beside its `name`, `description` and `results` there are `per_image`, the same series for
-    each image (with null for an infinite PSNR), and `meta`. A measure that an image has not (it is
-    too small, or a package was missing) is left out. Numbers are rounded to six decimals.
-    `write_report` stores it, `load_report` reads it.
+    Its `name`, `description` and `results` are CompressAI's, with points in rising order of rate;
+    `per_image` has the same series for each image (null for an infinite PSNR), and `meta` says what
+    was measured. A measure is omitted if an image lacks it, because the image is too small or a
+    package was missing. Numbers are rounded to six decimals. `write_report` stores the document and
+    `load_report` reads it.
+
+    Raises InvalidArgument if the results are of different codecs or settings, or if the points do
+    not cover the same images.
     """
     points = sorted(_points(results), key=lambda point: fmean(r.bpp for r in point.values()))
     series = {
@@ -73,13 +78,13 @@ def aggregate(results: Sequence[Result], *, name: str | None = None) -> dict[str
 
 
 def write_report(document: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Write an aggregate as a file; `load_report` reads it."""
+    """Write an aggregate to a file, which `load_report` reads."""
     with write_atomically(path) as file:
         file.write(report_text(document).encode())
 
 
 def report_text(document: Mapping[str, Any]) -> str:
-    """An aggregate as strict JSON with a line for each series."""
+    """Return an aggregate as strict JSON, with one line for each series."""
     lines = []
     for key, value in document.items():
         text = json.dumps(value, allow_nan=False)
@@ -93,17 +98,20 @@ def report_text(document: Mapping[str, Any]) -> str:
 
 
 def psnr_of_mean_mse(psnr_db: Iterable[float | None]) -> float | None:
-    """dB, from the PSNRs of single images (None is infinite); None if all are equal images."""
+    """Return the PSNR in dB of the mean MSE, from the PSNRs of single images.
+
+    None stands for an infinite PSNR, in the arguments and in the result.
+    """
     mse = fmean(0 if value is None else 10 ** (-value / 10) for value in psnr_db)
     return _rounded(-10 * math.log10(mse)) if mse else None
 
 
-def _mean(point: Point, field: str) -> int | float | None:
+def _mean(point: PointResults, field: str) -> int | float | None:
     return _rounded(fmean(getattr(result, field) for result in point.values()))
 
 
-def _points(results: Sequence[Result]) -> list[Point]:
-    """Group results by setting; raise unless they are one codec's, over equal sets of images."""
+def _points(results: Sequence[Result]) -> list[PointResults]:
+    """Group results by point; raises unless all are of one codec and every point has all images."""
     if not results:
         raise InvalidArgument("there are no results to average")
     sources = {(r.codec, r.version, r.parameter, _fixed_settings(r)) for r in results}
@@ -111,7 +119,7 @@ def _points(results: Sequence[Result]) -> list[Point]:
         listed = "; ".join(" ".join(source) for source in sorted(sources))
         raise InvalidArgument(f"results of different codecs or settings are not averaged: {listed}")
     images = {r.image: r.image_sha256 for r in results}
-    points: dict[Any, Point] = {}
+    points: dict[Any, PointResults] = {}
     for result in results:
         point = points.setdefault(result.settings[result.parameter], {})
         if result.image in point or images[result.image] != result.image_sha256:
@@ -131,18 +139,18 @@ def _points(results: Sequence[Result]) -> list[Point]:
 
 
 def _fixed_settings(result: Result) -> str:
-    """The settings that the points do not vary, as text."""
+    """Return the settings that are equal at all points, as text."""
     fixed = {key: value for key, value in result.settings.items() if key != result.parameter}
     return json.dumps(fixed, sort_keys=True)
 
 
-def _values(points: Sequence[Point]) -> list[Any]:
-    """The varied setting at each point."""
+def _values(points: Sequence[PointResults]) -> list[Any]:
+    """Return the varied setting of each point."""
     firsts = (next(iter(point.values())) for point in points)
     return [first.settings[first.parameter] for first in firsts]
 
 
-def _description(points: Sequence[Point]) -> str:
+def _description(points: Sequence[PointResults]) -> str:
     first = next(iter(points[0].values()))
     values = ", ".join(str(value) for value in _values(points))
     return (
@@ -152,7 +160,7 @@ def _description(points: Sequence[Point]) -> str:
     )
 
 
-def _meta(points: Sequence[Point], series: Mapping[str, str]) -> dict[str, Any]:
+def _meta(points: Sequence[PointResults], series: Mapping[str, str]) -> dict[str, Any]:
     first = next(iter(points[0].values()))
     results = [result for point in points for result in point.values()]
     return {
@@ -164,10 +172,10 @@ def _meta(points: Sequence[Point], series: Mapping[str, str]) -> dict[str, Any]:
         "images": {name: points[0][name].image_sha256 for name in sorted(points[0])},
         "threads": sorted({result.threads for result in results}),
         "devices": sorted({result.device for result in results}),
-        "measures": {key: MEASURES[key] for key in [*series, MEAN_MSE]},
+        "measures": {key: MEASURE_DEFINITIONS[key] for key in [*series, MEAN_MSE]},
     }
 
 
 def _rounded(value: int | float | None) -> int | float | None:
-    """Six decimals; None (null in JSON) for infinity."""
+    """Round to six decimals; infinity becomes None, which is null in JSON."""
     return None if value is None or math.isinf(value) else round(value, 6)

@@ -1,4 +1,4 @@
-"""Rate-distortion curves and what lies between two of them."""
+"""Rate-distortion curves, and the BD-rate of two of them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from pranc_codec.errors import InvalidArgument
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """Rate and distortion of a codec, one value a point, in rising order of rate."""
+    """The rate (bpp) and PSNR (dB) of a codec at each point, in rising order of rate."""
 
     name: str
     bpp: tuple[float, ...]
@@ -18,22 +18,34 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class BdRate:
-    """Mean difference in rate at equal PSNR, in percent, and the PSNRs it is taken between."""
+    """The mean difference in rate at equal PSNR in percent, and the interval it was taken over."""
 
     percent: float
     low_db: float
     high_db: float
 
+    def percent_text(self) -> str:
+        """Return the difference for people, with its sign: `-22.6 %`."""
+        return f"{self.percent:+.1f} %"
+
+    def interval_text(self) -> str:
+        """Return the interval for people: `28.0 to 39.0 dB`."""
+        return f"{self.low_db:.1f} to {self.high_db:.1f} dB"
+
 
 def bd_rate(
     curve: Curve, anchor: Curve, *, psnr_range_db: tuple[int | float, int | float] | None = None
 ) -> BdRate:
-    """Rate of `curve` against `anchor` at equal PSNR in percent; negative is fewer bits.
+    """Return the rate of `curve` against `anchor` at equal PSNR; negative means fewer bits.
 
-    Bjontegaard, VCEG-M33 (2001), with piecewise cubic Hermite (PCHIP) interpolation of log rate
-    over PSNR as in JVET's sheets. The mean is taken over the PSNRs that both curves cover, and
-    that lie in `psnr_range_db` if it is given: both curves are cut there, at interpolated end
-    points. BD-rates of different intervals cannot be compared, so the interval is returned.
+    This is the measure of Bjontegaard, VCEG-M33 (2001), with piecewise cubic Hermite (PCHIP)
+    interpolation of the logarithm of the rate over PSNR, as in JVET's sheets. The mean is taken
+    over the interval of PSNR that both curves cover; if `psnr_range_db` is given, both curves are
+    also cut there, at interpolated end points. BD-rates over different intervals cannot be
+    compared, so the interval is part of the result.
+
+    Raises InvalidArgument if a curve does not rise or has one point only, or if the curves share no
+    interval.
     """
     import bjontegaard
 
@@ -65,7 +77,7 @@ def bd_rate(
 
 
 def _check_rising(curve: Curve) -> None:
-    """Raise unless more bits mean more dB throughout, without which no BD-rate is defined."""
+    """Raise unless PSNR rises with rate at every point, as a BD-rate requires."""
     for i in range(1, len(curve.bpp)):
         if not (0 < curve.bpp[i - 1] < curve.bpp[i] and curve.psnr_db[i - 1] < curve.psnr_db[i]):
             raise InvalidArgument(
@@ -78,7 +90,7 @@ def _check_rising(curve: Curve) -> None:
 
 
 def _cut(curve: Curve, low_db: float, high_db: float) -> Curve:
-    """The part of a curve between two PSNRs, with interpolated points at its ends."""
+    """Return the part of a curve between two PSNRs, with interpolated points at both ends."""
     from scipy.interpolate import PchipInterpolator
 
     log_rate = PchipInterpolator(curve.psnr_db, np.log10(curve.bpp))

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs no network: curves, a table, and crops at equal bytes."""
+"""One HTML page with curves, a table, and crops at equal bytes. It needs no network."""
 
 import html
 import json
@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from pranc_codec.errors import PrancError
 from pranc_codec.evaluate.report.crops import Comparison, Crop
-from pranc_codec.evaluate.report.plot import COLOURS
+from pranc_codec.evaluate.report.plot import CURVE_COLOURS
 from pranc_codec.evaluate.report.report import Report
 from pranc_codec.evaluate.report.tables import BdTable
 
 TEMPLATE: Final = "page.html"
-MEASURES: Final = {  # keys of the results, and how they are called
+MEASURE_LABELS: Final = {  # key of the results: its name on the page
     "psnr-rgb": "PSNR of RGB, mean of dB (dB)",
     "psnr-of-mean-mse-rgb": "PSNR of RGB, of the mean MSE (dB)",
     "ms-ssim-rgb": "MS-SSIM of RGB, five scales (dB)",
@@ -31,7 +31,11 @@ def render_page(
     table: BdTable,
     comparisons: Sequence[Comparison] = (),
 ) -> str:
-    """The page as text. Reports with results of single images are drawn in colour."""
+    """Return the page as text.
+
+    Reports with results of single images, which are measured ones, are drawn in colour; published
+    ones are grey. Raises PrancError if plotly is not installed.
+    """
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
@@ -43,7 +47,7 @@ def render_page(
         "table": _table(table),
         "crops": "".join(map(_comparison, comparisons)),
         "sources": "".join(map(_source, reports)),
-        "data": _json({"curves": _curves(reports), "measures": MEASURES}),
+        "data": _json({"curves": _curves(reports), "measures": MEASURE_LABELS}),
         "plotly": get_plotlyjs(),
     }
     page = files("pranc_codec.evaluate.report").joinpath(TEMPLATE).read_text()
@@ -53,8 +57,8 @@ def render_page(
 
 
 def _curves(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """What the page's script draws."""
-    colours = iter(COLOURS * len(reports))
+    """Return the data that the page's script draws."""
+    colours = iter(CURVE_COLOURS * len(reports))
     return [
         {
             "name": report.name,
@@ -69,14 +73,14 @@ def _curves(reports: Sequence[Report]) -> list[dict[str, Any]]:
 
 
 def _json(document: dict[str, Any]) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """Return JSON without `<`, so that it cannot close the script element around it."""
     return json.dumps(document, allow_nan=False).replace("<", "\\u003c")
 
 
 def _table(table: BdTable) -> str:
     lines = [
-        f"<tr><td>{html.escape(row.curve)}</td><td>{row.rate()}</td>"
-        f"<td>{html.escape(row.interval())}</td></tr>"
+        f"<tr><td>{html.escape(row.curve)}</td><td>{row.rate_text()}</td>"
+        f"<td>{html.escape(row.interval_text())}</td></tr>"
         for row in table.rows
     ]
     return (
@@ -100,12 +104,12 @@ def _figure(crop: Crop, image: str) -> str:
         else ""
     )
     return (
-        f'<figure><img src="{crop.picture}" alt="middle of {image}, {name}">'
+        f'<figure><img src="{crop.data_uri}" alt="middle of {image}, {name}">'
         f"<figcaption><b>{name}</b>{numbers}</figcaption></figure>"
     )
 
 
 def _source(report: Report) -> str:
-    """Where a curve's numbers are from: its description, which names the libraries."""
+    """Say where a curve's numbers come from: its description, or codec and version."""
     text = f"{report.codec or ''} {report.version or ''}".strip()
     return f"<dt>{html.escape(report.name)}</dt><dd>{html.escape(report.description or text)}</dd>"

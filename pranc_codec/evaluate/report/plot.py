@@ -1,4 +1,4 @@
-"""Rate-distortion curves as a picture."""
+"""Drawing rate-distortion curves with matplotlib."""
 
 import io
 import math
@@ -16,14 +16,14 @@ from pranc_codec.files import write_atomically
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS: Final = (
+CURVE_COLOURS: Final = (
     "#d1495b", "#00798c", "#e3962b", "#30638e", "#6a994e", "#7b4ea3",
     "#8c5a3c", "#17becf", "#e377c2", "#556b2f", "#5c6bc0", "#9e9d24",
 )  # fmt: skip
 WIDTH_PX, HEIGHT_PX, DPI = 900, 600, 100
-LEFT_PX, BOTTOM_PX, TOP_PX, RIGHT_PX = 62, 54, 44, 22  # margins without labels
-GAP_PX, LINE_PX, LETTER_PX = 10, 14, 7  # of the labels: distance, height, width of a letter
-FIRST_TICK_BPP: Final = 0.0125  # ticks double from here
+LEFT_PX, BOTTOM_PX, TOP_PX, RIGHT_PX = 62, 54, 44, 22  # margins around the axes, without labels
+GAP_PX, LINE_PX, LETTER_PX = 10, 14, 7  # labels: distance from the axes, height, width of a letter
+FIRST_TICK_BPP: Final = 0.0125  # each further tick is at twice the rate
 
 
 def plot_curves(
@@ -33,19 +33,20 @@ def plot_curves(
     title: str,
     measured: Collection[str] = frozenset(),
 ) -> None:
-    """Draw PSNR over rate (logarithmic) as a PNG of 900x600 pixels; see `plot_png`."""
-    picture = plot_png(curves, title=title, measured=measured)
+    """Write a plot of PSNR over the logarithm of the rate as a PNG file; see `plot_png`."""
+    png = plot_png(curves, title=title, measured=measured)
     with write_atomically(path) as file:
-        file.write(picture)
+        file.write(png)
 
 
 def plot_png(
     curves: Sequence[Curve], *, title: str, measured: Collection[str] = frozenset()
 ) -> bytes:
-    """PSNR over rate (logarithmic) as a PNG of 900x600 pixels.
+    """Return a plot of PSNR over the logarithm of the rate, as a PNG file of 900x600 pixels.
 
-    Curves whose names are in `measured` are drawn bold and set the axes' ranges; the others,
-    published by someone else, are thin, grey and labelled at the right.
+    Curves whose names are in `measured` are drawn bold and determine the ranges of the axes. All
+    others, which are published points, are thin and grey with a label at the right. Raises
+    InvalidArgument without any curve, or if `measured` names a curve that does not exist.
     """
     from matplotlib.figure import Figure
 
@@ -68,7 +69,7 @@ def plot_png(
 
 
 def _place_for_axes(labels: Sequence[str]) -> tuple[float, float, float, float]:
-    """Left, bottom, width, height in parts of the figure; labels have a column at the right."""
+    """Return left, bottom, width and height as fractions of the figure, beside the labels."""
     column_px = GAP_PX + LETTER_PX * max((len(label) for label in labels), default=0)
     width_px = WIDTH_PX - LEFT_PX - max(RIGHT_PX, column_px)
     height_px = HEIGHT_PX - BOTTOM_PX - TOP_PX
@@ -81,7 +82,7 @@ def _place_for_axes(labels: Sequence[str]) -> tuple[float, float, float, float]:
 
 
 def _set_up(axes: "Axes", leading: Sequence[Curve], title: str) -> None:
-    """Scales, ranges with room for labels, ticks at doubled rates, grid."""
+    """Set scales, ranges with room for the legend, ticks at doubled rates, and the grid."""
     low, high = min(c.bpp[0] for c in leading), max(c.bpp[-1] for c in leading)
     bottom = min(min(c.psnr_db) for c in leading)
     top = max(max(c.psnr_db) for c in leading)
@@ -103,7 +104,7 @@ def _set_up(axes: "Axes", leading: Sequence[Curve], title: str) -> None:
 
 
 def _draw_measured(axes: "Axes", curves: Sequence[Curve]) -> None:
-    for curve, colour in zip(curves, cycle(COLOURS), strict=False):
+    for curve, colour in zip(curves, cycle(CURVE_COLOURS), strict=False):
         axes.plot(
             curve.bpp,
             curve.psnr_db,
@@ -124,7 +125,7 @@ def _draw_published(axes: "Axes", curves: Sequence[Curve]) -> None:
 
 
 def _label(axes: "Axes", curves: Sequence[Curve]) -> None:
-    """Write the names in a column beside the axes, in the order in which the curves end."""
+    """Write the names of curves in a column beside the axes, in the order of their ends."""
     ends = [(*end, curve.name) for curve in curves if (end := _visible_end(axes, curve))]
     ends.sort(key=lambda end: (end[1], -end[0]))
     column = float(axes.get_window_extent().x1) + GAP_PX
@@ -151,7 +152,7 @@ def _label(axes: "Axes", curves: Sequence[Curve]) -> None:
 
 
 def _spread(heights: Sequence[float], top: float) -> list[float]:
-    """Move rising heights apart to at least a line, and below `top`, each as little as needed."""
+    """Move rising heights apart by at least one line and below `top`, as little as needed."""
     out: list[float] = []
     for height in heights:
         out.append(max(height, out[-1] + LINE_PX) if out else height)
@@ -161,7 +162,7 @@ def _spread(heights: Sequence[float], top: float) -> list[float]:
 
 
 def _visible_end(axes: "Axes", curve: Curve) -> tuple[float, float] | None:
-    """Pixel position at which the curve ends or leaves the axes; None if it is all outside."""
+    """Return the pixel position where the curve ends or leaves the axes; None if it is outside."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     log_rate = np.linspace(math.log(curve.bpp[0]), math.log(curve.bpp[-1]), 1000)
     psnr_db = np.interp(log_rate, np.log(curve.bpp), curve.psnr_db)

@@ -1,4 +1,4 @@
-"""Reading reports: ours, CompressAI's, and published points in CompressAI's schema."""
+"""Reading reports: ours, CompressAI's own, and published points in CompressAI's schema."""
 
 import json
 import os
@@ -19,11 +19,12 @@ OLD_KEYS: Final = {"psnr": "psnr-rgb", "ms-ssim": "ms-ssim-rgb"}  # of CompressA
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A codec's measurements, one value a point in each series, in rising order of rate.
+    """The measurements of a codec. Every series has one value per point, in rising order of rate.
 
-    results: means over the images, under CompressAI's names. per_image: the same for each image,
-    empty if the file has means only. codec, version, parameter, points, settings: what was
-    measured, None or empty where the file does not say. images: SHA-256 of the RGB bytes by name.
+    results: means over the images, under CompressAI's names. per_image: the same series for each
+    image, or empty if the file only has means. codec, version, parameter, points, settings: what
+    was measured, or None or empty if the file does not say. images: SHA-256 of the RGB bytes, by
+    the name of the image.
     """
 
     name: str
@@ -38,7 +39,11 @@ class Report:
     images: Mapping[str, str] = field(default_factory=dict)
 
     def curve(self, image: str | None = None) -> Curve:
-        """PSNR over rate, of an image or of the mean, without points of infinite PSNR."""
+        """Return PSNR over rate of one image, or of the mean if `image` is None.
+
+        Points of infinite PSNR are omitted. Raises InvalidArgument if no point is left, or if the
+        report does not have that image.
+        """
         if image is not None and image not in self.per_image:
             raise InvalidArgument(f"{self.name} has no results of {image}, only means")
         series = self.results if image is None else self.per_image[image]
@@ -55,7 +60,10 @@ class Report:
 
 
 def load_report(path: str | os.PathLike[str]) -> Report:
-    """Read a file in CompressAI's schema: ours, theirs, or a published baseline."""
+    """Read a file in CompressAI's schema: ours, theirs, or published points.
+
+    Raises InvalidArgument if the file cannot be read or has no curve.
+    """
     try:
         return parse_report(Path(path).read_bytes(), Path(path).stem)
     except OSError as error:
@@ -65,7 +73,10 @@ def load_report(path: str | os.PathLike[str]) -> Report:
 
 
 def load_reports(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
-    """Read files, and all JSON files of folders. Names that occur twice become the files' names."""
+    """Read files, and all JSON files in folders; reports of equal names get their files' names.
+
+    Raises InvalidArgument if there is no file, or if one cannot be read or has no curve.
+    """
     files = [
         file
         for path in map(Path, paths)
@@ -82,7 +93,10 @@ def load_reports(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
 
 
 def parse_report(text: bytes, name: str) -> Report:
-    """Read the contents of such a file; `name` is what it is called if it does not say."""
+    """Read the contents of a file in CompressAI's schema; `name` is used if it has no name.
+
+    Raises InvalidArgument if it has no curve.
+    """
     try:
         return _report(json.loads(text), name)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -93,7 +107,7 @@ def parse_report(text: bytes, name: str) -> Report:
 
 
 def load_curve(path: str | os.PathLike[str], *, image: str | None = None) -> Curve:
-    """PSNR over rate of a file in CompressAI's schema: of an image, or of the mean over all."""
+    """Read PSNR over rate from a file in CompressAI's schema: of one image, or of the mean."""
     return load_report(path).curve(image)
 
 
@@ -119,16 +133,16 @@ def _report(document: Mapping[str, Any], name: str) -> Report:
 
 
 def _sorted(series: Mapping[str, Any], order: Sequence[int]) -> Series:
-    """The series of numbers, with their points in this order; infinity becomes None."""
+    """Return the series of numbers with their points in this order; infinity becomes None."""
     found = {key: _numbers(values, order) for key, values in series.items()}
     for key in ("bpp", "psnr-rgb"):
         if not found[key]:
-            raise ValueError(f"{key} is no list of {len(order)} numbers, at least one")
+            raise ValueError(f"{key} is not a list of {len(order)} numbers, at least one")
     return {key: values for key, values in found.items() if values}
 
 
 def _numbers(values: Any, order: Sequence[int]) -> list[float | None]:
-    """Finite numbers or None in this order; empty if it is no list of so many numbers."""
+    """Return the numbers in this order, None if infinite; empty unless all points have one."""
     numbers = isinstance(values, list) and len(values) == len(order)
     if not numbers or not all(isinstance(v, int | float | None) for v in values):
         return []

@@ -1,4 +1,4 @@
-"""BD-rates of several curves against an anchor, as a table."""
+"""Tables of BD-rates: several curves against one anchor."""
 
 import csv
 import io
@@ -11,34 +11,32 @@ from pranc_codec.evaluate.report.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """A curve against the anchor: its BD-rate, or why there is none."""
+class BdRow:
+    """The BD-rate of a curve against the anchor, or a remark that says why there is none."""
 
     curve: str
     found: BdRate | None
     remark: str = ""
 
-    def rate(self) -> str:
-        """For people: the BD-rate, or a dash."""
-        return f"{self.found.percent:+.1f} %" if self.found else "-"
+    def rate_text(self) -> str:
+        """Return the BD-rate for people, or a dash."""
+        return self.found.percent_text() if self.found else "-"
 
-    def interval(self) -> str:
-        """For people: what the BD-rate was taken over, or why there is none."""
-        if self.found is None:
-            return self.remark
-        return f"{self.found.low_db:.1f} to {self.found.high_db:.1f} dB"
+    def interval_text(self) -> str:
+        """Return the interval for people, or the remark if there is no BD-rate."""
+        return self.found.interval_text() if self.found else self.remark
 
 
 @dataclass(frozen=True, kw_only=True)
 class BdTable:
-    """BD-rates against `anchor`, each with the interval of PSNR that it is taken over."""
+    """BD-rates against `anchor`, each with the interval of PSNR that it was taken over."""
 
     anchor: str
     psnr_range_db: tuple[float, float] | None
-    rows: Sequence[Row]
+    rows: Sequence[BdRow]
 
     def caption(self) -> str:
-        """What the numbers are."""
+        """Say what the numbers are."""
         wanted = (
             f"between {self.psnr_range_db[0]:g} and {self.psnr_range_db[1]:g} dB, or the part of "
             "it that both curves cover"
@@ -48,13 +46,15 @@ class BdTable:
         return f"BD-rate of PSNR (RGB) against {self.anchor}, PCHIP, {wanted}"
 
     def markdown(self) -> str:
-        """A table in Markdown, under its caption."""
+        """Return a Markdown table below its caption."""
         lines = [f"{self.caption()}:", "", "| curve | BD-rate | interval |", "|---|---|---|"]
-        lines += [f"| {row.curve} | {row.rate()} | {row.interval()} |" for row in self.rows]
+        lines += [
+            f"| {row.curve} | {row.rate_text()} | {row.interval_text()} |" for row in self.rows
+        ]
         return "\n".join(lines) + "\n"
 
     def csv(self) -> str:
-        """The same numbers with all digits."""
+        """Return the same numbers with all digits, as comma-separated values."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["curve", "anchor", "bd_rate_percent", "low_db", "high_db", "remark"])
@@ -72,19 +72,23 @@ def bd_table(
     *,
     psnr_range_db: tuple[float, float] | None = None,
 ) -> BdTable:
-    """Compare each report with the anchor, fewest bits first; those without a BD-rate last."""
+    """Compare each report with the anchor, sorted by BD-rate; reports without one come last.
+
+    psnr_range_db: interval of PSNR for the BD-rates (all that both curves cover if None). A report
+    over other images than the anchor's has no BD-rate.
+    """
     rows = [_row(report, anchor, psnr_range_db) for report in reports if report is not anchor]
     rows.sort(key=lambda row: (row.found is None, row.found.percent if row.found else 0))
     return BdTable(anchor=anchor.name, psnr_range_db=psnr_range_db, rows=rows)
 
 
-def _row(report: Report, anchor: Report, psnr_range_db: tuple[float, float] | None) -> Row:
-    """Means over different images are not compared, as far as the reports name their images."""
+def _row(report: Report, anchor: Report, psnr_range_db: tuple[float, float] | None) -> BdRow:
+    """Compare one report with the anchor, unless both name their images and these differ."""
     if report.images and anchor.images and report.images != anchor.images:
         counts = f"{len(report.images)} and {len(anchor.images)}"
-        return Row(curve=report.name, found=None, remark=f"of other images ({counts})")
+        return BdRow(curve=report.name, found=None, remark=f"of other images ({counts})")
     try:
         found = bd_rate(report.curve(), anchor.curve(), psnr_range_db=psnr_range_db)
     except InvalidArgument as error:
-        return Row(curve=report.name, found=None, remark=" ".join(str(error).split()))
-    return Row(curve=report.name, found=found)
+        return BdRow(curve=report.name, found=None, remark=" ".join(str(error).split()))
+    return BdRow(curve=report.name, found=found)

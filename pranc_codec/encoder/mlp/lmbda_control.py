@@ -1,0 +1,37 @@
+"""What a bit costs during a fit: lambda, fixed or steered towards a rate."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+EXPONENT: Final = 0.2
+STEERING: Final = 0.02
+"""How fast lambda follows the rate, in each iteration."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LmbdaControl:
+    """A fixed `lmbda` in MSE per bpp, or the one that is right at a wanted `bpp`.
+
+    Where distortion falls as bpp**-p, the optimum at a rate has lmbda = p * distortion / bpp.
+    `EXPONENT` is below the p = 0.5 of coordinate networks (1.5 dB per doubling of the rate),
+    because a smaller network with finer steps is fitted sooner than a larger one with coarser
+    steps.
+    """
+
+    lmbda: float | None = None
+    bpp: float | None = None
+
+    def start(self, distortion: float) -> float:
+        """lmbda when quantization begins, given the distortion so far."""
+        if self.lmbda is not None:
+            return self.lmbda
+        assert self.bpp is not None
+        return EXPONENT * distortion / self.bpp
+
+    def steered(self, lmbda: float, bpp_estimate: float) -> float:
+        """lmbda for the next iteration: raising or lowering it approaches a wanted `bpp`."""
+        if self.bpp is None:
+            return lmbda
+        error = math.log(max(bpp_estimate, 1e-9) / self.bpp)
+        return lmbda * math.exp(STEERING * max(-1.0, min(1.0, error)))

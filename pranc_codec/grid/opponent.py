@@ -1,0 +1,45 @@
+"""The colour transform of the grid profile: RGB <-> three orthonormal opponent colours.
+
+The first is luminance, (1, 1, 1) / sqrt 3; the others are (1, 0, -1) / sqrt 2 and
+(1, -2, 1) / sqrt 6. Images are transformed around mid-grey, so that grey is zero.
+"""
+
+import math
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+MID_GREY: Final = 0.5
+MATRIX: Final = (
+    (1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)),
+    (1 / math.sqrt(2), 0.0, -1 / math.sqrt(2)),
+    (1 / math.sqrt(6), -2 / math.sqrt(6), 1 / math.sqrt(6)),
+)
+
+
+def to_opponent(rgb: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
+    """The linear transform from RGB; `to_rgb` is the inverse."""
+    return torch.einsum("cd,ndhw->nchw", torch.tensor(MATRIX, dtype=torch.float64).to(rgb), rgb)
+
+
+def to_rgb(opponent: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
+    """Inverse of `to_opponent`."""
+    return torch.einsum(
+        "dc,ndhw->nchw", torch.tensor(MATRIX, dtype=torch.float64).to(opponent), opponent
+    )
+
+
+def opponent_of(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+    """Opponent colours around mid-grey of images in [0, 1]; `colours_of` is the inverse."""
+    return to_opponent(rgb - MID_GREY)
+
+
+def colours_of(opponent: Float[Tensor, "3 h w"], colours: int) -> Float[Tensor, "c h w"]:
+    """RGB or grey samples of one image, about [0, 1], from opponent colours around mid-grey.
+
+    colours: 3, or 1 for a grey image, whose samples are the mean of the three.
+    """
+    rgb = to_rgb(opponent[None])[0] + MID_GREY
+    return rgb if colours == 3 else rgb.mean(0, keepdim=True)

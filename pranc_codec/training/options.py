@@ -1,0 +1,27 @@
+"""Options that the trainings of a prior share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How a network of a prior is trained.
+
+    photos: folder of photographs. crops: windows of an iteration; side: of a window in pixels.
+    threads: of the processor; beside a GPU all threads draw windows. from_prior: start from the
+    shipped prior. fitted: folder of fitted windows, to train on these instead of photographs.
+    learning_rate: at the start; None: chosen by network and start. seed: of the random numbers;
+    a further round on the same photographs takes another one.
+    """
+
+    photos: Path
+    iterations: int = 18000
+    crops: int = 4
+    side: int = 256
+    threads: int = 1
+    device: str = "cpu"
+    from_prior: bool = False
+    fitted: Path | None = None
+    learning_rate: float | None = None
+    seed: int = 0
