@@ -1,12 +1,14 @@
 # make demo: install, encode a photograph at three rates, show PSNR and bpp beside JPEG and AVIF.
 # make test: install, run every check. As root on Debian it installs Chromium first, for browser tests.
+# make docs: install, build the documentation in build/docs; a warning is an error.
+# make docs-serve: build it, and serve it on this host.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A CPU build of torch where the index has one; `make TORCH=torch` takes the newest instead.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test install browser clean
+.PHONY: demo test docs docs-serve install browser clean
 
 demo: install
 	$(BIN)/python benchmarks/demo.py
@@ -16,6 +18,14 @@ test: install browser
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+docs: install
+	$(BIN)/python -m sphinx --builder html --fresh-env --write-all --fail-on-warning \
+	  --keep-going --quiet docs build/docs
+	@echo "open build/docs/index.html"
+
+docs-serve: docs
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/docs 8000
 
 install: $(VENV)/installed
 
