@@ -1,7 +1,9 @@
-"""`python -m app`"""
+"""`python -m app`, which does the same as `pranc demo`."""
 
-import typer
+import sys
 
-from .launch import serve
+from pranc_codec.__main__ import main
 
-typer.run(serve)
+if __name__ == "__main__":
+    sys.argv.insert(1, "demo")
+    main()

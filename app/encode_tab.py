@@ -3,22 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 
-import pranc_codec
-from pranc_codec import InvalidArgument, Metadata
+from pranc_codec import InvalidArgument
 
-from . import fragments, results
+from . import examples, fragments, results, tasks
+from .calls import LIGHT, LOOK, Server
 from .encoding import Told, encode_live
 from .errors import told
-from .examples import example_paths
-from .pictures import SIDES, open_picture, size_of
+from .pictures import SIDES
 from .results import Results, Update
 
 RATES: Final = {"quality": "Quality", "bpp": "bpp", "kB": "kB", "psnr": "PSNR"}
-LONGEST_S: Final = 600.0
+LATEST: Final = 1.5
+"""An encoding is ended after this many times the longest expected duration."""
 SCROLL: Final = """() => {
   document.getElementById("status").scrollIntoView({behavior: "smooth", block: "center"});
   return [];
@@ -45,31 +46,28 @@ class Settings:
         return [self.picture, self.profile, self.rate_by, *rates, self.effort, self.side]
 
 
-def build(jobs: int) -> Results:
-    """Lay out the tab and wire it. jobs: encodings at the same time."""
+def build(server: Server) -> Results:
+    """Lay out the tab and wire it."""
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
-            settings = _settings()
+            settings = _settings(server)
             with gr.Row():
                 run = gr.Button("Encode", variant="primary", min_width=120, elem_id="encode")
                 cancel = gr.Button("Cancel", min_width=120, interactive=False,
                                    elem_id="cancel")  # fmt: skip
         with gr.Column(scale=7, min_width=320):
             shown = results.layout()
-    _wire(settings, shown, run, cancel, jobs)
+    _wire(server, settings, shown, run, cancel)
     return shown
 
 
-def _settings() -> Settings:
-    examples = example_paths()
+def _settings(server: Server) -> Settings:
+    paths = examples.published_examples(server.vault)
     picture = gr.Image(
-        examples[0], label="Your picture", type="filepath", image_mode=None, format="png",
+        paths[0], label="Your picture", type="filepath", image_mode=None, format="png",
         height=280, sources=["upload", "clipboard"], elem_id="picture",
     )  # fmt: skip
-    # What is wrong with an upload is for `open_picture` to say, so it comes unopened.
-    picture.preprocess = lambda payload: payload.path if payload else None  # type: ignore[method-assign]
-    gr.Examples([[path] for path in examples], picture, label="or one of these",
-                examples_per_page=12, elem_id="examples")  # fmt: skip
+    examples.build(paths, picture)
     with gr.Group():
         profile = gr.Radio(["grid", "mlp"], value="grid", label="Profile", elem_id="profile",
                            info="grid: best quality. mlp: one coordinate network")  # fmt: skip
@@ -92,99 +90,103 @@ def _settings() -> Settings:
     )  # fmt: skip
 
 
-def _wire(s: Settings, r: Results, run: gr.Button, cancel: gr.Button, jobs: int) -> None:
-    quiet: dict[str, Any] = dict(queue=False, show_progress="hidden", api_visibility="private")
-    light: dict[str, Any] = dict(
-        concurrency_limit=4, show_progress="hidden", api_visibility="private"
-    )
+def _wire(server: Server, s: Settings, r: Results, run: gr.Button, cancel: gr.Button) -> None:
     s.rate_by.change(
         lambda chosen: [gr.update(visible=key == chosen) for key in RATES],
-        s.rate_by, list(s.rates.values()), **quiet,
+        s.rate_by, list(s.rates.values()), **LIGHT,
     )  # fmt: skip
-    gr.on(None, _estimate, s.inputs, s.estimate, trigger_mode="always_last", **light)
+    size = gr.State((0, 0))
+    gr.on(  # at each change of these, and when the page is loaded
+        None, partial(_look, server), [s.picture, s.side], size, trigger_mode="always_last", **LOOK,
+    ).success(_estimate, [size, *s.inputs[1:-1]], s.estimate, **LIGHT)  # fmt: skip
+    changes = [s.profile.change, s.rate_by.change, s.effort.change]
+    changes += [rate.change for rate in s.rates.values()]
+    gr.on(
+        changes, _estimate, [size, *s.inputs[1:-1]], s.estimate, trigger_mode="always_last", **LIGHT
+    )
     buttons = [run, cancel]
-    running = run.click(lambda: _buttons(True), None, buttons, js=SCROLL, **quiet).then(
-        partial(_encode, r), s.inputs, r.outputs, concurrency_limit=jobs, concurrency_id="encode",
-        show_progress_on=r.status, trigger_mode="multiple", api_name="encode",
+    running = run.click(lambda: _buttons(True), None, buttons, js=SCROLL, **LIGHT).then(
+        partial(_encode, server, r), s.inputs, r.outputs, show_progress_on=r.status,
+        concurrency_limit=server.allowance.jobs, concurrency_id="encode",
+        trigger_mode="multiple", api_name="encode",
     )  # fmt: skip
-    running.then(lambda: _buttons(False), None, buttons, **quiet)
+    running.then(lambda: _buttons(False), None, buttons, **LIGHT)
     cancel.click(None, cancels=running).then(
         lambda: [*_buttons(False), fragments.message("Cancelled."), gr.update(visible=False)],
-        None, [*buttons, r.status, r.preview], **quiet,
+        None, [*buttons, r.status, r.preview], **LIGHT,
     )  # fmt: skip
-    r.against.input(results.compare, [r.against, r.gallery], r.slider, **light)
+    r.against.input(results.compare, [r.against, r.pictures], r.slider, **LIGHT)
 
 
 def _buttons(running: bool) -> list[Any]:
     return [gr.update(interactive=not running), gr.update(interactive=running)]
 
 
+def _look(server: Server, path: Path | None, side: str) -> Iterator[Any]:
+    """Width and height at which a picture will be encoded; zeros without a picture."""
+    if path is None:
+        yield 0, 0
+        return
+    with told():
+        yield (yield from server.result("look", path, side))
+
+
 def _estimate(
-    picture: str | None, profile: str, rate_by: str, quality: float, bpp: float,
-    kilobytes: float, psnr: float, effort: float, side: str,
+    size: tuple[int, int], profile: str, rate_by: str, quality: float, bpp: float,
+    kilobytes: float, psnr: float, effort: float,
 ) -> str:  # fmt: skip
     """What the button will cost."""
-    if not picture:
+    width, height = size
+    if not width:
         return fragments.message("Choose a picture.")
+    wish = _wish(profile, rate_by, (quality, bpp, kilobytes, psnr), effort)
     with told():
-        width, height = size_of(picture, side)
-    values = {"quality": quality, "bpp": bpp, "kB": kilobytes, "psnr": psnr}
-    seconds = _seconds(width * height, _options(width * height, profile, rate_by, values, effort))
+        options = tasks.options_of(width * height, wish)
+        seconds = tasks.expected_seconds(width * height, options)
     return fragments.message(
         f"{width} x {height} pixels: about {fragments.duration(seconds)} on two cores"
     )
 
 
+def _wish(profile: str, rate_by: str, rates: tuple[float, ...], effort: float) -> dict[str, Any]:
+    """What is asked of the encoder."""
+    rate = dict(zip(RATES, rates, strict=True))[rate_by]
+    return {"profile": profile, "rate_by": rate_by, "rate": rate, "effort": effort}
+
+
 def _encode(
-    r: Results, picture: str | None, profile: str, rate_by: str, quality: float, bpp: float,
-    kilobytes: float, psnr: float, effort: float, side: str,
+    server: Server, r: Results, picture: Path | None, profile: str, rate_by: str, quality: float,
+    bpp: float, kilobytes: float, psnr: float, effort: float, side: str,
 ) -> Iterator[Update]:  # fmt: skip
     """Live updates of the page, then the results."""
-    values = {"quality": quality, "bpp": bpp, "kB": kilobytes, "psnr": psnr}
+    wish = _wish(profile, rate_by, (quality, bpp, kilobytes, psnr), effort)
+    longest_s = server.allowance.encode_seconds
     with told():
-        source = open_picture(picture, side)
-        options = _options(source.pixel_count, profile, rate_by, values, effort)
-        expected_s = _seconds(source.pixel_count, options)
-        _check_duration(expected_s)
-        for step in encode_live(source.image, options | {"metadata": Metadata()}):
-            if step.data is None:
-                yield _live(r, step, expected_s)
-            else:
-                yield from results.present(r, source, step.data, step.seconds)
+        if picture is None:
+            raise InvalidArgument("choose a picture first: upload one, or take an example")
+        steps = encode_live(
+            server.pool, "encode", picture, picture.stem, side, wish, longest_s,
+            seconds=LATEST * longest_s,
+        )  # fmt: skip
+        yield from _followed(server, r, steps)
 
 
-def _options(
-    pixels: int, profile: str, rate_by: str, values: dict[str, float], effort: float
-) -> dict[str, Any]:
-    """Arguments of `pranc_codec.encode`."""
-    if values[rate_by] is None:
-        raise InvalidArgument(f"{rate_by} is empty: type a number")
-    rate = {rate_by: values[rate_by]}
-    if rate_by == "kB":
-        rate = {"bpp": 8000 * values["kB"] / pixels}
-    return {"profile": profile, "effort": int(effort), **rate}
+def _followed(server: Server, r: Results, steps: Iterator[Told]) -> Iterator[Update]:
+    shown: results.Shown | None = None
+    for step in steps:
+        if step.result is None:
+            yield gr.skip() if shown else _live(server, r, step)
+        elif shown is None:
+            shown = results.Shown(server=server, components=r, found=step.result)
+            yield shown.update()
+        else:
+            shown.add(step.result["rival"])
+            yield shown.update()
 
 
-def _seconds(pixels: int, options: dict[str, Any]) -> float:
-    known = {name: value for name, value in options.items() if name != "psnr"}
-    return pranc_codec.estimate_seconds(pixels, **known)
-
-
-def _check_duration(seconds: float) -> None:
-    """One visitor does not hold the others up for longer than this."""
-    if seconds > LONGEST_S:
-        raise InvalidArgument(
-            f"this would take about {fragments.duration(seconds)}, and this page gives "
-            f"{fragments.duration(LONGEST_S)}: lower the effort or the longest side, or use "
-            "`pranc encode`"
-        )
-
-
-def _live(r: Results, step: Told, expected_s: float) -> Update:
-    update: Update = {
-        r.status: fragments.status(step, expected_s), r.group: gr.update(visible=False),
-    }  # fmt: skip
+def _live(server: Server, r: Results, step: Told) -> Update:
+    update: Update = {r.status: fragments.status(step), r.group: gr.update(visible=False)}
     if step.preview is not None:
-        drawn = step.preview if step.preview.shape[2] == 3 else step.preview[:, :, 0]
-        update[r.preview] = gr.update(value=drawn, visible=True)
+        preview = server.file(step.preview, "preview.png")
+        update[r.preview] = gr.update(value=preview, visible=True)
     return update

@@ -1,4 +1,4 @@
-"""What is wrong is told in a toast, in the package's words; nothing else of an error leaves."""
+"""Errors of the package are told in a toast; nothing else of an error leaves the server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,9 @@ def told() -> Iterator[None]:
     try:
         yield
     except EncodingCancelled:
-        raise gr.Error("cancelled", title="Encoding", print_exception=False) from None
+        raise gr.Error(
+            "The encoding was cancelled", title="Encoding", print_exception=False
+        ) from None
     except PrancError as error:
         text = str(error)
         raise gr.Error(

@@ -10,6 +10,15 @@ from pranc_codec import Analysis, Header
 from .encoding import Told
 
 CURVE_SIZE: Final = (240, 56)
+GRID_WORDS: Final = (
+    "Latents on a wavelet's grids say what is where; the network's coefficients, which change a "
+    "trained prior, say how they become colours. In the pictures of latents, red is above zero and "
+    "blue below."
+)
+MLP_WORDS: Final = (
+    "All weights of the network are made from a seed and these coefficients. No bit belongs to a "
+    "place: each coefficient shapes the whole picture."
+)
 
 
 def headline() -> str:
@@ -41,12 +50,14 @@ def invitation() -> str:
     )
 
 
-def status(told: Told, expected_s: float) -> str:
+def status(told: Told) -> str:
     """A running encoding: a bar, numbers, the loss so far."""
     p = told.progress
     if p is None:
         words, share = "Measuring the picture", None
-        numbers = [("seconds", f"{told.seconds:.0f}"), ("expected", duration(expected_s))]
+        numbers = [("seconds", f"{told.seconds:.0f}")]
+        if told.expected_s is not None:
+            numbers.append(("expected", duration(told.expected_s)))
     else:
         words, share = (
             f"Fitting the network: iteration {p.iteration} of {p.iterations}",
@@ -147,6 +158,23 @@ def bytes_bar(analysis: Analysis) -> str:
         "<figure class='bytes'><figcaption>Where the bytes went</figcaption>"
         f"<div>{''.join(segments)}</div><ul>{''.join(items)}</ul></figure>"
     )
+
+
+def inside(analysis: Analysis) -> str:
+    """A file in a few numbers, and what they mean."""
+    coefficients = sum(layer.coefficients for layer in analysis.layers)
+    symbols = [level.symbols for level in analysis.levels]
+    latents = sum(s.size for s in symbols)
+    nonzero = sum(int((s != 0).sum()) for s in symbols)
+    numbers = [
+        ("file", f"{analysis.file_bytes:,} bytes"),
+        ("bits per pixel", f"{analysis.bpp:.3f}"),
+        ("coefficients", f"{coefficients:,}"),
+        ("seed", str(analysis.header.seed)),
+    ]
+    if latents:
+        numbers += [("latents", f"{latents:,}"), ("not zero", f"{nonzero / latents:.1%}")]
+    return facts(numbers) + message(GRID_WORDS if latents else MLP_WORDS)
 
 
 def header_table(header: Header, file_bytes: int, seconds: float) -> str:

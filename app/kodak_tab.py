@@ -51,7 +51,8 @@ def build() -> None:
     codecs = gr.Dropdown(names, value=shown, label="Codecs", multiselect=True, elem_id="codecs")
     for control in (image, codecs):
         control.change(
-            _figure, [image, codecs], plot, concurrency_limit=4, show_progress="hidden",
+            _figure, [image, codecs], plot, concurrency_limit=4, concurrency_id="kodak",
+            show_progress="hidden",
             api_name="kodak" if control is image else None,
             api_visibility="public" if control is image else "private",
         )  # fmt: skip

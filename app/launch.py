@@ -1,43 +1,51 @@
-"""A server that is safe to publish.
+"""A server that is safe to publish; docs/publishing-the-demo.md says what it holds to."""
 
-What it holds to: uploads and pictures are bounded, fits wait in one bounded queue, files lie in a
-folder of this process's own under names that only their content gives away, and are deleted after
-an hour or when the server ends; nothing is reported to anyone.
-"""
-
-import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Final
 
-LARGEST_UPLOAD: Final = "20mb"
-MOST_WAITING: Final = 32
-DELETE_EVERY_S: Final = 600
-DELETE_AFTER_S: Final = 3600
-"""Age at which a file goes."""
+from .allowance import Allowance
+from .cache import private_cache
+
+if TYPE_CHECKING:
+    from .vault import Vault
+
+SPARE_WORKERS: Final = 2
+"""Beside those that encode: one decodes and analyses, one reads pictures' headers."""
+SWEEP_EVERY_S: Final = 60.0
+SESSIONS: Final = 1000
 
 
 def serve(
-    *, host: str | None = None, port: int | None = None, jobs: int = 1, browser: bool = False
-) -> None:
+    worker: Callable[[Connection, int], None], *, allowance: Allowance | None = None,
+    host: str | None = None, port: int | None = None, browser: bool = False,
+) -> None:  # fmt: skip
     """Serve the page until interrupted.
 
-    host: to listen on; None: what GRADIO_SERVER_NAME says, or this host only. port: None: what
-    GRADIO_SERVER_PORT says, or the first free one from 7860 on. jobs: pictures that are fitted at
-    the same time. browser: open the page in one.
+    worker: runs a worker process; see `pranc_codec.commands.demo.work`. host: to listen on; None:
+    what GRADIO_SERVER_NAME says, or this host only. port: None: what GRADIO_SERVER_PORT says, or
+    the first free one from 7860 on. browser: open the page in one.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with private_cache():
-        from . import encoding, page  # here, because gradio reads the environment early
+    allowance = allowance or Allowance()
+    with private_cache() as folder:
+        from starlette.middleware import Middleware
 
-        encoding.start(jobs)
-        blocks = page.build(jobs, delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S))
-        blocks.queue(max_size=MOST_WAITING)
-        try:
+        from . import page  # here, because gradio reads the environment early
+        from .calls import Server
+        from .gate import Gate
+        from .pool import Pool
+        from .vault import Vault
+
+        vault = Vault(folder, allowance)
+        pool = Pool(worker, allowance.jobs + SPARE_WORKERS, allowance.memory_bytes)
+        threading.Thread(target=pool.warm, daemon=True).start()
+        with closing(pool), swept(vault):
+            blocks = page.build(Server(allowance=allowance, pool=pool, vault=vault))
+            blocks.queue(max_size=allowance.waiting, api_open=False)
             blocks.launch(
                 server_name=host,
                 server_port=port,
@@ -45,24 +53,30 @@ def serve(
                 quiet=True,
                 share=False,
                 show_error=False,
-                max_file_size=LARGEST_UPLOAD,
+                max_file_size=allowance.upload_bytes,
                 footer_links=["api"],
+                run_history=False,
                 enable_monitoring=False,
                 ssr_mode=False,
+                mcp_server=False,
+                state_session_capacity=SESSIONS,
                 theme=page.THEME,
                 css_paths=page.STYLE,
+                app_kwargs={"middleware": [Middleware(Gate, page=blocks, allowance=allowance)]},
             )
-        finally:
-            encoding.stop()
 
 
 @contextmanager
-def private_cache() -> Iterator[Path]:
-    """A folder that only this user's processes can read, for all files of the page; gone after."""
-    folder = Path(tempfile.mkdtemp(prefix="pranc-demo-"))
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+def swept(vault: "Vault") -> Iterator[None]:
+    """Delete old files now and then."""
+    ended = threading.Event()
+
+    def sweep() -> None:
+        while not ended.wait(SWEEP_EVERY_S):
+            vault.sweep()
+
+    threading.Thread(target=sweep, daemon=True).start()
     try:
-        yield folder
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        ended.set()

@@ -6,6 +6,8 @@ from typing import Final
 import gradio as gr
 
 from . import decode_tab, encode_tab, fragments, inside_tab, kodak_tab
+from .blocks import Page
+from .calls import LIGHT, Server
 
 SYSTEM_FONTS: Final = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 THEME: Final = gr.themes.Default(
@@ -17,18 +19,18 @@ STYLE: Final = Path(__file__).parent / "style.css"
 TITLE: Final = "pranc_codec: the network is the file"
 
 
-def build(jobs: int, delete_cache: tuple[int, int]) -> gr.Blocks:
-    """The whole page. jobs: encodings at the same time."""
-    page: gr.Blocks
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=delete_cache) as page:
+def build(server: Server) -> Page:
+    """The whole page."""
+    page: Page
+    with Page(server.vault, title=TITLE, analytics_enabled=False) as page:
         gr.HTML(fragments.headline())
         with gr.Tabs() as tabs:
             with gr.Tab("Encode", id="encode"):
-                encoded = encode_tab.build(jobs)
+                encoded = encode_tab.build(server)
             with gr.Tab("Decode", id="decode"):
-                decode_file = decode_tab.build()
+                decode_file = decode_tab.build(server)
             with gr.Tab("Inside", id="inside"):
-                inside_file = inside_tab.build()
+                inside_file = inside_tab.build(server)
             with gr.Tab("Kodak", id="kodak"):
                 kodak_tab.build()
         for button, file, tab in (
@@ -36,7 +38,7 @@ def build(jobs: int, delete_cache: tuple[int, int]) -> gr.Blocks:
             (encoded.inside, inside_file, "inside"),
         ):
             button.click(
-                lambda path, tab=tab: (path, gr.Tabs(selected=tab)), encoded.file, [file, tabs],
-                queue=False, api_visibility="private",
+                lambda path, tab=tab: (path, gr.Tabs(selected=tab)), encoded.made, [file, tabs],
+                **LIGHT,
             )  # fmt: skip
     return page

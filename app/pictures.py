@@ -15,6 +15,8 @@ from pranc_codec import InvalidArgument
 LARGEST_PIXELS: Final = 16_000_000
 SIDES: Final = {"768 px": 768, "1536 px": 1536, "as it is": 65535}
 """Choices for the longest side."""
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
+"""Told apart by content. Pillow's other readers are not used: some of them start programs."""
 GREYS: Final = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -22,7 +24,6 @@ GREYS: Final = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N", "I")
 class Picture:
     """A picture as the page encodes it: 8 bit, L or RGB, upright. notes: what was done to it."""
 
-    name: str
     image: Image.Image
     notes: tuple[str, ...]
 
@@ -36,14 +37,14 @@ class Picture:
         return self.image.width * self.image.height
 
 
-def open_picture(path: str | None, side: str) -> Picture:
+def open_picture(path: Path, side: str) -> Picture:
     """Read an upload. side: one of `SIDES`. Raises InvalidArgument, saying what to try."""
     with _opened(path) as image:
         image.load()
-        return _prepared(image, Path(str(path)).stem, SIDES[side])
+        return _prepared(image, SIDES[side])
 
 
-def size_of(path: str | None, side: str) -> tuple[int, int]:
+def size_of(path: Path, side: str) -> tuple[int, int]:
     """Width and height at which a picture will be encoded; from its header, so it is quick."""
     with _opened(path) as image:
         scale = min(1.0, SIDES[side] / max(image.size))
@@ -51,24 +52,32 @@ def size_of(path: str | None, side: str) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(path: str | None) -> Iterator[ImageFile.ImageFile]:
-    """An upload's image, not larger than allowed; what Pillow says against it becomes ours."""
-    if not path:
-        raise InvalidArgument("choose a picture first: upload one, or take an example")
+def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+    """An upload's image, not larger than allowed; whatever Pillow raises becomes ours."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd but readable files; the size is checked here
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 _check_size(image.width, image.height)
                 yield image
+    except InvalidArgument:
+        raise
     except UnidentifiedImageError as error:
         raise InvalidArgument(
-            "this is not a picture that can be read: try PNG, JPEG, WebP, AVIF or TIFF"
+            f"this is not a picture that can be read: this page takes {', '.join(FORMATS)}"
         ) from error
     except Image.DecompressionBombError as error:
         raise InvalidArgument(f"this picture is too large: {error}") from error
-    except (OSError, SyntaxError, EOFError) as error:
-        raise InvalidArgument(f"this picture is damaged: {error}") from error
+    except FileNotFoundError as error:
+        raise InvalidArgument("this picture is no longer on the server: upload it again") from error
+    except Exception as error:  # a damaged file may raise anything
+        raise InvalidArgument(f"this picture is damaged: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, unless it says more than a visitor needs to know."""
+    text = str(error)
+    return text if text and "/" not in text else "it could not be read to its end"
 
 
 def _check_size(width: int, height: int) -> None:
@@ -79,7 +88,7 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _prepared(opened: Image.Image, name: str, side: int) -> Picture:
+def _prepared(opened: Image.Image, side: int) -> Picture:
     upright = ImageOps.exif_transpose(opened)
     notes = []
     if upright.has_transparency_data:
@@ -89,13 +98,23 @@ def _prepared(opened: Image.Image, name: str, side: int) -> Picture:
         before = f"{image.width}x{image.height}"
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
         notes.append(f"reduced from {before} to {image.width}x{image.height}")
-    return Picture(name=name, image=image, notes=tuple(notes))
+    return Picture(image=image, notes=tuple(notes))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """L or RGB; what is transparent becomes white."""
+    if image.mode == "F":
+        raise InvalidArgument(
+            "this picture has float samples, which have no fixed range: save it with 8 or 16 bits"
+        )
     if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+        samples = np.asarray(image)
+        if samples.min() < 0 or samples.max() > 65535:
+            raise InvalidArgument(
+                f"this picture has samples from {samples.min()} to {samples.max()}: only those "
+                "from 0 to 65535 can be kept"
+            )
+        return Image.fromarray((samples // 257).astype(np.uint8))
     kind = "L" if image.mode in GREYS else "RGB"
     if not image.has_transparency_data:
         return image.convert(kind)

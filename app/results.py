@@ -1,18 +1,13 @@
 """What is shown of an encoded picture: the file beside other formats of its size."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import gradio as gr
 
-import pranc_codec
-from pranc_codec.evaluate import psnr_db
-
 from . import fragments
-from .files import outgoing
-from .pictures import Picture, rgb_pixels
-from .rivals import FORMATS, Rival, rival
+from .calls import Server
+from .rivals import FORMATS
 
 OURS: Final = "pranc"
 ORIGINAL: Final = "Original"
@@ -35,6 +30,10 @@ class Results:
     decode: gr.Button
     parts: gr.HTML
     gallery: gr.Gallery
+    made: gr.State
+    """The path of the session's file."""
+    pictures: gr.State
+    """Paths of the session's pictures, by the names that they are compared under."""
 
     @property
     def outputs(self) -> list[Any]:
@@ -67,59 +66,62 @@ def layout() -> Results:
     return Results(
         status=status, preview=preview, group=group, ranking=ranking, against=against,
         slider=slider, file=file, inside=inside, decode=decode, parts=parts, gallery=gallery,
+        made=gr.State(None), pictures=gr.State({}),
     )  # fmt: skip
 
 
-def present(r: Results, picture: Picture, data: bytes, seconds: float) -> Iterator[Update]:
-    """The file first; other formats follow one by one. The last update is what a program that
-    calls this page gets."""
-    analysis = pranc_codec.analyze(data)
-    decoded = rgb_pixels(pranc_codec.decode(data))
-    ours = Rival(
-        name=OURS, file_bytes=len(data), pixels=decoded, fits=True,
-        psnr_db=psnr_db(picture.pixels, decoded),
-    )  # fmt: skip
-    numbers = [
-        ("file", f"{len(data):,} bytes"), ("bits per pixel", f"{analysis.bpp:.3f}"),
-        ("PSNR", f"{ours.psnr_db:.2f} dB"), ("encoded in", f"{seconds:.1f} s"),
-    ]  # fmt: skip
-    with outgoing() as files:
-        original, shown = (
-            files.write_png(pixels, name)
-            for pixels, name in ((picture.pixels, ORIGINAL), (decoded, OURS))
-        )
-        result: Update = {
-            r.status: fragments.facts(numbers), r.slider: (original, shown), r.against: ORIGINAL,
-            r.parts: fragments.bytes_bar(analysis),
-            r.file: files.write(data, f"{picture.name}.pranc"),
+@dataclass(kw_only=True)
+class Shown:
+    """The results of one encoding as they become known. found: what the encoding said first.
+
+    Each update holds all of it: the page draws the last of updates that come close together, and a
+    component that this one leaves out has neither an earlier one's value nor its visibility.
+    """
+
+    server: Server
+    components: Results
+    found: dict[str, Any]
+    rivals: list[dict[str, Any]] = field(default_factory=list)
+    pictures: dict[str, str] = field(default_factory=dict)
+    gallery: list[tuple[str, str]] = field(default_factory=list)
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        self.file = self.server.file(self.found["data"], f"{self.found['name']}.pranc")
+        self._picture(ORIGINAL, self.found["original"], ORIGINAL)
+        self.add(self.found["rival"])
+
+    def add(self, rival: dict[str, Any]) -> None:
+        """Take in another format's file."""
+        self.rivals.append(rival)
+        self._picture(rival["name"], rival["png"], f"{rival['name']}: {rival['psnr_db']:.2f} dB")
+
+    def _picture(self, name: str, png: bytes, caption: str) -> None:
+        self.pictures[name] = self.server.file(png, f"{name}.png")
+        self.gallery.append((self.pictures[name], caption))
+
+    def update(self) -> Update:
+        """All that is known. The last update is what a program that calls this page gets."""
+        r = self.components
+        return {
+            r.status: self.found["facts"], r.parts: self.found["parts"], r.against: ORIGINAL,
+            r.slider: (self.pictures[ORIGINAL], self.pictures[OURS]),
             r.preview: gr.update(visible=False), r.group: gr.update(visible=True),
+            r.ranking: self._ranking(), r.gallery: list(self.gallery), r.file: self.file,
+            r.made: self.file, r.pictures: dict(self.pictures),
         }  # fmt: skip
-        rivals, gallery = [ours], [(original, ORIGINAL), (shown, _caption(ours))]
-        yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
-        for name in FORMATS:
-            rivals.append(rival(picture.image, name, len(data)))
-            gallery.append((files.write_png(rivals[-1].pixels, name), _caption(rivals[-1])))
-            # All of `result` again: the page draws the last of updates that come close together,
-            # and a component that it leaves out has neither this one's value nor its visibility.
-            yield result | {r.ranking: _ranking(picture, rivals), r.gallery: gallery}
+
+    def _ranking(self) -> str:
+        """The table of ours and of the formats so far."""
+        rows = [
+            (v["name"], v["bytes"], 8 * v["bytes"] / self.found["pixels"], v["psnr_db"], v["fits"])
+            for v in self.rivals
+        ]
+        return fragments.ranking(rows, (RULE, *self.found["notes"]))
 
 
-def _caption(v: Rival) -> str:
-    return f"{v.name}: {v.psnr_db:.2f} dB"
-
-
-def _ranking(picture: Picture, rivals: list[Rival]) -> str:
-    """The table of ours and of the formats so far."""
-    rows = [
-        (v.name, v.file_bytes, 8 * v.file_bytes / picture.pixel_count, v.psnr_db, v.fits)
-        for v in rivals
-    ]
-    return fragments.ranking(rows, (RULE, *picture.notes))
-
-
-def compare(left: str, gallery: list[tuple[str, str]] | None) -> tuple[str, str]:
-    """Another picture at the left of the slider, from those of the gallery."""
-    found = {caption.split(":")[0]: path for path, caption in gallery or []}
-    if left not in found:
+def compare(left: str, pictures: dict[str, str]) -> tuple[str, str]:
+    """Another picture at the left of the slider. pictures: those of this session, by name."""
+    if left not in pictures:
         raise gr.Error(f"{left} is still being made", print_exception=False)
-    return found[left], found[OURS]
+    return pictures[left], pictures[OURS]

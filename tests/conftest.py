@@ -11,7 +11,7 @@ from skimage import data as skimage_data
 import pranc_codec
 from pranc_codec.evaluate.harness import run
 from pranc_codec.evaluate.harness.workers import NumberedUnit, Outcome, attempt
-from tests.demo_server import Demo, running_demo
+from tests.app.server import Demo, running_demo
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
 

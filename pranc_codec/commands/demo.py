@@ -3,6 +3,7 @@
 import importlib
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Final
@@ -22,20 +23,46 @@ def demo(
         int | None, typer.Option(help="Default: the first free one from 7860 on.")
     ] = None,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Pictures that are fitted at the same time.")
+        int, typer.Option(min=1, help="Pictures that are encoded at the same time.")
     ] = 1,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = False,
+    embed: Annotated[bool, typer.Option(help="Let other sites show the page in a frame.")] = False,
+    encode_seconds: Annotated[
+        float, typer.Option(min=1, help="Longest encoding that is begun, by its estimate.")
+    ] = 600,
+    decode_seconds: Annotated[
+        float, typer.Option(min=1, help="Time after which decoding a file is ended.")
+    ] = 60,
+    memory_gb: Annotated[
+        float, typer.Option(min=0.5, help="Memory of each worker process, of which jobs + 2 run.")
+    ] = 4,
+    calls: Annotated[
+        int, typer.Option(min=1, help="Calls of one visitor that may run or wait.")
+    ] = 8,
 ) -> None:
     """Serve the demo page: see a picture become a network, beside JPEG, WebP and AVIF.
 
-    Needs `pip install 'pranc-codec[app]'`.
+    Needs `pip install 'pranc-codec[app]'`. Before you publish it, read
+    docs/publishing-the-demo.md.
 
     Example: `pranc demo --browser`
     """
     try:
-        load_app().serve(host=host, port=port, jobs=jobs, browser=browser)
+        app = load_app()
+        allowance = app.Allowance(
+            jobs=jobs, embed=embed, encode_seconds=encode_seconds, decode_seconds=decode_seconds,
+            memory_gb=memory_gb, calls_per_visitor=calls,
+        )  # fmt: skip
+        app.serve(work, allowance=allowance, host=host, port=port, browser=browser)
     except ImportError as error:
         raise PrancError(f"{error}: the demo needs pip install 'pranc-codec[app]'") from error
+
+
+def work(connection: Connection, memory_bytes: int) -> None:
+    """Run a worker process of the demo. A fresh interpreter can import this function by its name,
+    which it cannot do with those of the demo itself in a source tree."""
+    load_app()
+    importlib.import_module(f"{MODULE}.worker").work(connection, memory_bytes)
 
 
 def load_app() -> ModuleType:

@@ -1,5 +1,6 @@
 """Parts of the demo that need no server."""
 
+import contextlib
 import time
 
 import numpy as np
@@ -11,6 +12,8 @@ from pranc_codec import EncodingCancelled, InvalidArgument
 
 pytest.importorskip("plotly")
 from app import encoding, fragments, pictures, rivals
+from app.pool import Pool
+from pranc_codec.commands.demo import work
 
 
 def test_the_largest_file_that_fits_is_found():
@@ -41,18 +44,18 @@ def test_a_phones_picture_is_turned_upright_and_reduced(tmp_path):
     array[:, :1000] = 255  # left half white: after turning, the upper one
     path = tmp_path / "phone.jpg"
     Image.fromarray(array).save(path, exif=exif)
-    picture = pictures.open_picture(str(path), "768 px")
+    picture = pictures.open_picture(path, "768 px")
     assert picture.image.size == (384, 768)
     assert picture.pixels[10, 10].min() > 250
     assert picture.pixels[-10, 10].max() < 5
     assert picture.notes == ("reduced from 1000x2000 to 384x768",)
-    assert sorted(pictures.size_of(str(path), "768 px")) == [384, 768]
+    assert sorted(pictures.size_of(path, "768 px")) == [384, 768]
 
 
 def test_transparency_is_laid_on_white(tmp_path):
     path = tmp_path / "clear.png"
     Image.new("RGBA", (4, 3), (255, 0, 0, 0)).save(path)
-    picture = pictures.open_picture(str(path), "as it is")
+    picture = pictures.open_picture(path, "as it is")
     assert picture.image.mode == "RGB"
     assert picture.pixels.min() == 255
     assert "laid on white" in picture.notes[0]
@@ -62,7 +65,7 @@ def test_transparency_is_laid_on_white(tmp_path):
 def test_sixteen_bits_become_eight(tmp_path, value, expected):
     path = tmp_path / "grey.png"
     Image.fromarray(np.full((3, 4), value, np.uint16)).save(path)
-    assert (pictures.open_picture(str(path), "as it is").pixels == expected).all()
+    assert (pictures.open_picture(path, "as it is").pixels == expected).all()
 
 
 def test_what_users_write_is_escaped():
@@ -77,10 +80,21 @@ def test_parts_are_all_of_the_file(encoded, grid_file, rgba_file):
         assert sum(parts.values()) == pytest.approx(len(data), rel=0.03, abs=8)
 
 
-def test_an_encoding_that_nobody_follows_stops(photo):
-    """Its thread is free for the next long before it would have been done."""
-    encoding.start(1)
-    live = encoding.encode_live(photo.resize((512, 512)), {"effort": 7})
+@pytest.fixture(scope="module")
+def pool():
+    """One worker, already started."""
+    with contextlib.closing(Pool(work, most=1, memory_bytes=2**31)) as started:
+        started.warm()
+        yield started
+
+
+def fit(pool, image, options, seconds=300.0):
+    return encoding.encode_live(pool, "fit", image, options, seconds=seconds)
+
+
+def test_an_encoding_that_nobody_follows_stops(pool, photo):
+    """Its worker is free for the next long before it would have been done."""
+    live = fit(pool, photo.resize((192, 128)), {"effort": 7})
     running = (told for told in live if told.progress is not None)
     first, last = next(running), next(running)
     while last.progress.iteration == first.progress.iteration:
@@ -90,25 +104,24 @@ def test_an_encoding_that_nobody_follows_stops(photo):
     left = last.progress.iterations - last.progress.iteration
     left_s = left * (last.seconds - first.seconds) / done
     start = time.monotonic()
-    told = list(encoding.encode_live(photo, {"effort": 0, "quality": 20}))
+    told = list(fit(pool, photo, {"effort": 0, "quality": 20}))
     assert time.monotonic() - start < left_s
-    assert told[-1].data == pranc_codec.encode(photo, effort=0, quality=20)
+    assert told[-1].result == pranc_codec.encode(photo, effort=0, quality=20)
 
 
 def test_the_server_can_stop_all_encodings(photo):
-    encoding.start(1)
-    live = encoding.encode_live(photo, {"effort": 7})
+    pool = Pool(work, most=1, memory_bytes=2**31)
+    live = fit(pool, photo, {"effort": 7})
     while next(live).progress is None:
         pass
-    encoding.stop()
+    pool.close()
     with pytest.raises(EncodingCancelled):
         list(live)
 
 
-def test_errors_of_an_encoding_come_through(photo):
-    encoding.start(1)
+def test_errors_of_an_encoding_come_through(pool, photo):
     with pytest.raises(InvalidArgument, match="contradict"):
-        list(encoding.encode_live(photo, {"bpp": 1.0, "quality": 20}))
+        list(fit(pool, photo, {"bpp": 1.0, "quality": 20}))
 
 
 def test_estimates_grow_with_effort_and_size():

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.demo_server import ROOT, running_demo
+from tests.app.server import ROOT, running_demo
 
 gradio_client = pytest.importorskip("gradio_client")
 

@@ -253,7 +253,7 @@ def test_only_who_knows_a_files_content_can_fetch_it(demo, client, picture_path)
             403,
             404,
         )
-    assert all(re.fullmatch(r"[0-9a-f]{64}", path.parent.name) for path in known)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", path.parent.name) for path in known)
     assert folder.stat().st_mode & 0o077 == 0
 
 

@@ -1,0 +1,183 @@
+"""Processes that do the heavy work, each with a deadline and bounded memory.
+
+A worker that is told to stop and does not within a second, takes too long or ends by itself is
+killed, and another one started in its place. So nothing that a file contains holds the page up.
+"""
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Final
+
+from pranc_codec import EncodingCancelled, InvalidArgument
+
+STOP: Final = "stop"
+TICK_S: Final = 0.5
+"""Time after which a caller hears that the work goes on."""
+GRACE_S: Final = 1.0
+"""Time that a worker has to stop by itself."""
+
+Entry = Callable[[Connection, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    process: BaseProcess
+    connection: Connection
+
+
+class Pool:
+    """Worker processes, started when they are needed and used again.
+
+    A worker says (kind, value, whether it is ready for the next task); the kinds are in `_result`,
+    and "said" is what a task says before its end.
+
+    entry: what a process runs, in an importable module. most: how many there are at most.
+    memory_bytes: how much each may allocate.
+    """
+
+    def __init__(self, entry: Entry, most: int, memory_bytes: int) -> None:
+        self._entry = entry
+        self._most = most
+        self._memory_bytes = memory_bytes
+        self._changed = threading.Condition()
+        self._idle: list[Worker] = []
+        self._all: list[Worker] = []
+        self._closed = False
+
+    def warm(self) -> None:
+        """Start the first worker before somebody waits for it."""
+        worker = self._acquire()
+        self._release(worker)
+
+    def close(self) -> None:
+        """End all work and all workers."""
+        with self._changed:
+            self._closed = True
+            workers = list(self._all)
+            self._changed.notify_all()
+        for worker in workers:
+            self._end(worker)
+
+    def run(self, task: str, *arguments: Any, seconds: float) -> Iterator[Any]:
+        """Run a function of `tasks`; yield what it says, its result last, and None about twice a
+        second meanwhile. Closing the iterator stops the work. Raises InvalidArgument in words
+        where the task raises an error of the package, takes longer than `seconds` or needs too
+        much memory."""
+        worker = self._acquire()
+        ready = False
+        timer = threading.Timer(seconds, worker.process.kill)
+        timer.start()
+        try:
+            worker.connection.send((task, arguments))
+            while True:
+                if not worker.connection.poll(TICK_S):
+                    yield None
+                    continue
+                kind, value, ready = worker.connection.recv()
+                if kind != "said":
+                    yield self._result(kind, value)
+                    return
+                yield value
+        except (EOFError, OSError) as error:
+            if self._closed:
+                raise EncodingCancelled from error
+            expired = timer.finished.is_set()
+            raise InvalidArgument(
+                _too_long(seconds) if expired else self._out_of_memory()
+            ) from error
+        finally:
+            timer.cancel()
+            self._leave(worker, ready)
+
+    def _result(self, kind: str, value: Any) -> Any:
+        if kind == "done":
+            return value
+        if kind == "stopped":
+            raise EncodingCancelled
+        if kind == "refused":
+            raise InvalidArgument(value)
+        if kind == "memory":
+            raise InvalidArgument(self._out_of_memory())
+        raise RuntimeError(f"in a worker: {value}")
+
+    def _out_of_memory(self) -> str:
+        return (
+            f"this needs more than the {self._memory_bytes / 2**30:g} GB of memory that this page "
+            "gives to one file: use `pranc` on your own machine"
+        )
+
+    def _acquire(self) -> Worker:
+        """A worker that is free, when there is one."""
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise EncodingCancelled
+                if self._idle:
+                    worker = self._idle.pop()
+                    if worker.process.is_alive():
+                        return worker
+                    self._all.remove(worker)
+                elif len(self._all) < self._most:
+                    return self._start()
+                else:
+                    self._changed.wait()
+
+    def _start(self) -> Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=self._entry, args=(theirs, self._memory_bytes), daemon=True
+        )
+        process.start()
+        theirs.close()
+        worker = Worker(process=process, connection=ours)
+        self._all.append(worker)
+        return worker
+
+    def _leave(self, worker: Worker, ready: bool) -> None:
+        """Return a worker, without waiting for one that is still at work."""
+        if ready and worker.process.is_alive():
+            self._release(worker)
+        else:
+            threading.Thread(target=self._settle, args=(worker,), daemon=True).start()
+
+    def _settle(self, worker: Worker) -> None:
+        """Wait until a worker has stopped; replace it if it does not."""
+        end = time.monotonic() + GRACE_S
+        with suppress(EOFError, OSError):
+            worker.connection.send(STOP)
+            while worker.connection.poll(max(0.0, end - time.monotonic())):
+                *_, ready = worker.connection.recv()
+                if ready:
+                    self._release(worker)
+                    return
+        self._end(worker)
+        with suppress(EncodingCancelled):
+            self.warm()
+
+    def _release(self, worker: Worker) -> None:
+        with self._changed:
+            self._idle.append(worker)
+            self._changed.notify()
+
+    def _end(self, worker: Worker) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+        with self._changed:
+            if worker in self._all:
+                self._all.remove(worker)
+            self._changed.notify()
+
+
+def _too_long(seconds: float) -> str:
+    return (
+        f"this took longer than the {seconds:.0f} seconds that this page gives to one file, and "
+        "was ended: use `pranc` on your own machine"
+    )
