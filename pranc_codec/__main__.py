@@ -7,6 +7,8 @@ import os
 import sys
 from typing import Final
 
+__all__ = ["main"]
+
 LONG_WORK: Final = ("encode", "evaluate", "condense", "train-prior", "demo")
 ALLOCATOR: Final = (
     "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:"

@@ -1,6 +1,7 @@
 """The profiles' parts of the header, as `bitstream` specifies them."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,6 +96,20 @@ class GridParameters:
 Parameters = MlpParameters | GridParameters
 
 
+@dataclass(frozen=True, kw_only=True)
+class ParametersFormat:
+    """A profile's part of the header. `unpack` and `pack` are inverse to each other.
+
+    unpack: a reader and the number of colours -> parameters. check: refuses illegal values.
+    has_latents: whether a file of the profile has the section `latents`.
+    """
+
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[Reader, int], Parameters]
+    check: Callable[[Any], None]
+    has_latents: bool
+
+
 def pack_mlp(parameters: MlpParameters) -> bytes:
     """Parameters of the mlp profile as bytes; `unpack_mlp` is the inverse."""
     p = parameters
@@ -104,7 +119,7 @@ def pack_mlp(parameters: MlpParameters) -> bytes:
     return out + b"".join(_pack_layer(layer) for layer in p.layers)
 
 
-def unpack_mlp(reader: Reader) -> MlpParameters:
+def unpack_mlp(reader: Reader, _colours: int) -> MlpParameters:
     """Inverse of `pack_mlp`."""
     weights = reader.u8()
     features, bandwidth = reader.varint(), reader.u8()
@@ -155,6 +170,15 @@ def check_grid(p: GridParameters) -> None:
     check(Q_STEP_CODES[0] <= code <= Q_STEP_CODES[1], "step", code)
     largest_row = max(*p.low_rows, p.layer.row if p.layer else 0)
     check(largest_row < ROWS, "table row", largest_row)
+
+
+FORMATS: Final[dict[str, ParametersFormat]] = {
+    "mlp": ParametersFormat(pack=pack_mlp, unpack=unpack_mlp, check=check_mlp, has_latents=False),
+    "grid": ParametersFormat(
+        pack=pack_grid, unpack=unpack_grid, check=check_grid, has_latents=True
+    ),
+}
+"""By profile."""
 
 
 def check(legal: bool, name: str, value: int) -> None:

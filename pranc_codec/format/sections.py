@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pranc_codec.errors import CorruptBitstream, LimitExceeded, TruncatedBitstream
 from pranc_codec.format.bitstream import ALPHA, LATENTS, SECTION_NAMES, SYMBOLS, Header
 from pranc_codec.format.fields import Reader, pack_varint
+from pranc_codec.format.parameters import FORMATS
 
 
 def pack_sections(sections: Mapping[int, bytes]) -> bytes:
@@ -52,7 +53,7 @@ def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
     sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
     expected = {
         SYMBOLS: header.has_symbols,
-        LATENTS: header.profile == "grid",
+        LATENTS: FORMATS[header.profile].has_latents,
         ALPHA: header.has_alpha,
     }
     for number, wanted in expected.items():
