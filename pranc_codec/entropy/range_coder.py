@@ -211,13 +211,19 @@ def _escape_lengths(values: Integers, row: TableRow) -> npt.NDArray[np.int32]:
     return np.asarray(2 * digits - ESCAPE_ORDER, dtype=np.int32)
 
 
+@lru_cache(maxsize=1)
+def _costs_bits() -> list[npt.NDArray[np.float64]]:
+    """`TableRow.cost_bits` of each row of coefficients."""
+    return [row.cost_bits() for row in rows()]
+
+
 def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
     """Ideal code length of each symbol under a row of coefficients, in bits; escapes are counted
     exactly."""
     table = rows()[row]
     escaped = np.abs(symbols) > table.largest
     indices = np.where(escaped, 2 * table.largest + 1, symbols + table.largest)
-    out: npt.NDArray[np.float64] = table.cost_bits()[indices].astype(np.float64)
+    out: npt.NDArray[np.float64] = _costs_bits()[row][indices]
     if escaped.any():
         out[escaped] += _escape_lengths(symbols[escaped], table)
     return out
