@@ -20,11 +20,16 @@ COLOURS: Final = ("luminance", "red-blue", "green")
 
 def info(
     inputs: Inputs,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per file, each on its own line.")
+    ] = False,
 ) -> None:
-    """Show what is in .pranc files: the network, and where the bytes went.
+    """Show what is in .pranc files: image, network, and how many bytes each part takes.
 
-    Example: `pranc info photo.pranc`
+    Examples:
+
+    - `pranc info photo.pranc`
+    - `pranc info --json *.pranc`
     """
     failed = False
     for source in inputs:
@@ -42,7 +47,7 @@ def info(
 
 
 def _plain(analysis: pranc_codec.Analysis) -> dict[str, Any]:
-    """An analysis without its arrays."""
+    """An analysis with numbers in place of its arrays."""
     out = asdict(analysis)
     for part, level in zip(out["levels"], analysis.levels, strict=True):
         del part["symbol_bits"]
