@@ -72,8 +72,9 @@ def fit(say: Say, image: Image.Image, options: dict[str, Any]) -> bytes:
     def report(progress: Progress) -> None:
         nonlocal next_preview_s
         numbers = {
-            "step": progress.step, "steps": progress.steps, "loss": progress.loss,
-            "bpp_estimate": progress.bpp_estimate, "psnr_db_estimate": progress.psnr_db_estimate,
+            "iteration": progress.iteration, "iterations": progress.iterations,
+            "loss": progress.loss, "bpp_estimate": progress.bpp_estimate,
+            "psnr_db_estimate": progress.psnr_db_estimate,
         }  # fmt: skip
         preview = None
         if time.monotonic() >= next_preview_s:
