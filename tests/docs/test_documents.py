@@ -75,7 +75,7 @@ PARSERS = (PythonCodeBlockParser(), CodeBlockParser("sh", evaluator=run_shell))
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what the examples read; the current one."""
-    photo = Image.fromarray(skimage_data.astronaut()).crop((96, 0, 384, 216)).resize((64, 48))
+    photo = Image.fromarray(skimage_data.astronaut()).crop((96, 0, 384, 216)).resize((48, 36))
     (tmp_path / "photos").mkdir()
     for name in ("photo.png", "photos/a.png"):
         photo.save(tmp_path / name)
@@ -135,6 +135,14 @@ def test_what_is_not_run_is_in_the_documents():
 def test_links_lead_to_files(page):
     text = FENCE.sub("", page.read_text())
     missing = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_named_files_exist(page):
+    """Files of the source by their path, or by their path in the package."""
+    named = set(re.findall(r"`(?:python )?([\w./-]+/[\w.-]+\.py)", page.read_text()))
+    missing = [n for n in named if not ((ROOT / n).exists() or (ROOT / "pranc_codec" / n).exists())]
     assert not missing
 
 
