@@ -54,7 +54,7 @@ def main(
     side: Annotated[int, typer.Option(help="Longest side of the images.")] = 512,
     output: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
 ) -> None:
-    """Print a table of gains with and without the residual network's coefficients."""
+    """Print a table of gains with and without the enhancement network's coefficients."""
     table = Table(
         "image", "quality", "bpp", "PSNR dB", "fit: loss -%", "with coefficients: loss -%",
         "their bytes", "their dB",

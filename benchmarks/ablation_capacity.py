@@ -173,7 +173,7 @@ VARIANTS: Final = {
     "half as wide again": Variant(hidden=(96, 48, 48)),
     "without the third layer": Variant(kind=WithoutThird),
     "window of 3x3 cells": Variant(kind=SmallWindow),
-    "without the decoded low band": Variant(kind=WithoutGradients),
+    "without the decoded approximation": Variant(kind=WithoutGradients),
     "Laplace only": Variant(kind=OneShape),
     "logistic only": Variant(kind=Logistic),
 }

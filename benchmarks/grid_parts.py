@@ -60,7 +60,7 @@ def decode_symbols(header: Header, stream: bytes, distributions: list[Distributi
     """The range decoder's part of reading latents: all symbols, their distributions given."""
     coder = Decoder(stream)
     size = wavelet.approximation_size(header.height, header.width)
-    latent_stream.unpack_approximation(coder, size, header.grid.low_rows)
+    latent_stream.unpack_approximation(coder, size, header.grid.approximation_rows)
     for d in distributions:
         decode_phase(coder, d)
 

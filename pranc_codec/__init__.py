@@ -6,7 +6,7 @@
 
 Weights are PRANC weights (arXiv 2206.08464): prior + scale * basis(seed) @ coefficients. A file of
 the mlp profile holds the seed and the coefficients of all weights; one of the grid profile, the
-default, holds latents under a trained prior and coefficients of the network's offsets.
+default, holds latents under a trained prior and coefficients of the enhancement network's biases.
 `import pranc_codec.pillow_plugin` teaches Pillow the format.
 """
 

@@ -71,7 +71,7 @@ def test_a_damaged_whole_file_is_refused_in_every_view(grid_file):
 
 @pytest.mark.parametrize("size", [(203, 150), (64, 1), (1, 40), (33, 7)])
 def test_a_reduced_picture_is_the_low_band(photo, size):
-    """Of a nearly lossless file: the low band of the wavelet, in the scale of the image."""
+    """Of a nearly lossless file: the approximation of the wavelet, in the scale of the image."""
     image = np.array(photo.resize(size))
     data = pranc_codec.encode(image, quality=100, effort=0)
     opponent = to_opponent(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255 - 0.5)

@@ -60,7 +60,8 @@ Parameters of the grid profile (width and height are at most 65535)
     prior       u32     first four bytes of the SHA-256 of the prior's file (`grid.prior`)
     q_step      varint  quantization step 2**(q_step / 64 - 16) in units of samples in [0, 1];
                         384 .. 1280, that is a step of 2**-10 .. 2**4
-    rows        u8 per colour (1 or 3): row of `entropy.tables` of the low band's symbols, 0 .. 89
+    rows        u8 per colour (1 or 3): row of `entropy.tables` of the approximation's symbols,
+                        0 .. 89
     k           varint  coefficients of the enhancement network's biases, hash basis, 0 .. the
                         number of biases; if it is not 0, there follow, as for a layer of the mlp
                         profile:
@@ -77,11 +78,12 @@ Section
                         32-bit words (`range_coder`), zero bytes at the end left out. Bytes that
                         differ from what coding the same symbols again gives are illegal.
                         mlp: required. grid: required if k is not 0, else illegal.
-    id   2  latents     grid: required; mlp: illegal. One range-coded stream as above. The low band
-                        comes first, colour by colour, row by row from the top: each symbol minus
-                        its left neighbour, the first of a row minus the one above. The bands
-                        follow (below). A symbol beyond +-(2**24 - 1) is illegal, and so are a zero
-                        byte at the end and bytes beyond what the range decoder reads ahead.
+    id   2  latents     grid: required; mlp: illegal. One range-coded stream as above. The coarsest
+                        approximation comes first, colour by colour, row by row from the top: each
+                        symbol minus its left neighbour, the first of a row minus the one above.
+                        The bands follow (below). A symbol beyond +-(2**24 - 1) is illegal, and so
+                        are a zero byte at the end and bytes beyond what the range decoder reads
+                        ahead.
     id  16  alpha       Required if the mode has alpha, else illegal: rows from the top, each
                         sample minus the sample above it (first row: as it is) modulo 2**8 or
                         2**16, big-endian, then zlib.
@@ -113,8 +115,8 @@ cells outside the image, are zero.
                                     by band
     6                               grandparents: the level above the parents, this colour, both,
                                     each sample twice in both directions
-    32                              this colour's low band as the coarser levels give it, with six
-                                    fraction bits, both: first difference across, first down,
+    32                              this colour's approximation, as the coarser levels give it, with
+                                    six fraction bits, both: first difference across, first down,
                                     second across, second down; of each the four phases
     24                              this colour's bands on this level, in the order of the earlier
                                     colours; phases that are not yet coded are not used
@@ -125,10 +127,10 @@ Example of the grid profile, 41 bytes: grey, 8x4 pixels, one level
     01 02 00                    version 1, profile grid, mode L of uint8
     08 04 00 01                 8 pixels wide, 4 high, seed 0, one section
     F4 E3 93 84                 prior 8493E3F4
-    80 06 10 00                 q_step 768, a step of 2**-4; low band under row 16; k is 0
+    80 06 10 00                 q_step 768, a step of 2**-4; approximation under row 16; k is 0
     DE C8 36 CE                 CRC of the 23 bytes above
     02 08 8F 39 B1 5E           section 2, latents: 8 bytes, their CRC
-    F5 89 B6 DF A4 79 6D D3     eight symbols of the low band, then four phases of six
+    F5 89 B6 DF A4 79 6D D3     eight symbols of the approximation, then four phases of six
 
 Example of the mlp profile, 41 bytes: grey, 300x200 pixels, two layers
     89 50 52 4E 0D 0A 1A 0A     signature

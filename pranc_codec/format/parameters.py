@@ -77,14 +77,14 @@ class GridParameters:
     """The grid profile's part of the header.
 
     prior: number that names the trained networks. q_step_code: 64 log2 of the quantization step,
-    without the format's offset. low_rows: for each colour the row of `tables.rows` that codes its
-    low band. k: number of PRANC coefficients of the enhancement network's biases. layer: how these
-    are coded; None if there are none.
+    without the format's offset. approximation_rows: for each colour the row of `tables.rows` that
+    codes the coarsest approximation. k: number of PRANC coefficients of the enhancement network's
+    biases. layer: how these are coded; None if there are none.
     """
 
     prior: int
     q_step_code: int
-    low_rows: tuple[int, ...]
+    approximation_rows: tuple[int, ...]
     k: int = 0
     layer: LayerCode | None = None
 
@@ -102,6 +102,11 @@ class GridParameters:
     def step_code(self) -> int:
         """Deprecated name of `q_step_code`."""
         return int(_renamed(self, "step_code", "q_step_code"))
+
+    @property
+    def low_rows(self) -> tuple[int, ...]:
+        """Deprecated name of `approximation_rows`."""
+        return tuple(_renamed(self, "low_rows", "approximation_rows"))
 
 
 Parameters = MlpParameters | GridParameters
@@ -162,24 +167,30 @@ def pack_grid(parameters: GridParameters) -> bytes:
     """Pack the parameters of the grid profile; `unpack_grid` is the inverse."""
     p = parameters
     out = p.prior.to_bytes(4, "little") + pack_varint(p.q_step_code + Q_STEP_OFFSET)
-    out += bytes(p.low_rows) + pack_varint(p.k)
+    out += bytes(p.approximation_rows) + pack_varint(p.k)
     return out + (_pack_layer(p.layer) if p.layer else b"")
 
 
 def unpack_grid(reader: Reader, colours: int) -> GridParameters:
     """Inverse of `pack_grid`; `check_grid` looks for illegal values. colours: 1 or 3."""
     prior, q_step_code = reader.u32(), reader.varint() - Q_STEP_OFFSET
-    low_rows = tuple(reader.u8() for _ in range(colours))
+    approximation_rows = tuple(reader.u8() for _ in range(colours))
     k = reader.varint()
     layer = _unpack_layer(reader) if k else None
-    return GridParameters(prior=prior, q_step_code=q_step_code, low_rows=low_rows, k=k, layer=layer)
+    return GridParameters(
+        prior=prior,
+        q_step_code=q_step_code,
+        approximation_rows=approximation_rows,
+        k=k,
+        layer=layer,
+    )
 
 
 def check_grid(p: GridParameters) -> None:
     """Raise CorruptBitstream for values that the format does not allow."""
     code = p.q_step_code + Q_STEP_OFFSET
     check(Q_STEP_CODES[0] <= code <= Q_STEP_CODES[1], "q_step", code)
-    largest_row = max(*p.low_rows, p.layer.row if p.layer else 0)
+    largest_row = max(*p.approximation_rows, p.layer.row if p.layer else 0)
     check(largest_row < ROWS, "table row", largest_row)
 
 

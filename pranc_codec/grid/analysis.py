@@ -104,11 +104,11 @@ def _approximation_levels(header: Header, approximation: Integers) -> tuple[Leve
     cell = 1 << wavelet.levels_of(header.height, header.width)
     costs = [
         range_coder.code_lengths_bits(approximation_differences(approximation[colour]), row)
-        for colour, row in enumerate(header.grid.low_rows)
+        for colour, row in enumerate(header.grid.approximation_rows)
     ]
     return tuple(
         LevelInfo(
-            name="low",
+            name="approximation",
             colour=colour,
             cell=cell,
             symbols=approximation[colour][None],

@@ -76,7 +76,9 @@ def read_pyramid(
     """
     decoder = Decoder(sections[bitstream.LATENTS])
     size = (header.height, header.width)
-    planes = unpack_approximation(decoder, wavelet.approximation_size(*size), header.grid.low_rows)
+    planes = unpack_approximation(
+        decoder, wavelet.approximation_size(*size), header.grid.approximation_rows
+    )
     if observer is not None:
         observer.approximation(planes)
     approximation = torch.zeros(1, 3, *planes.shape[1:], dtype=torch.int32, device=device)
@@ -115,7 +117,7 @@ class PrefixGuard:
         return 4 * (self._again.words + 1)
 
     def approximation(self, planes: Integers) -> None:
-        pack_approximation(self._again, planes, self._header.grid.low_rows)
+        pack_approximation(self._again, planes, self._header.grid.approximation_rows)
         self._check()
 
     def phase(

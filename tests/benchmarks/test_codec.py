@@ -89,7 +89,7 @@ def test_ablation_context(photos, capsys, monkeypatch):
 
 
 def test_ablation_capacity(photos, tmp_path, capsys, monkeypatch):
-    variants = (ablation_capacity.AS_SHIPPED, "half the width", "without the decoded low band")
+    variants = (ablation_capacity.AS_SHIPPED, "half the width", "without the decoded approximation")
     chosen = {name: ablation_capacity.VARIANTS[name] for name in variants}
     monkeypatch.setattr(ablation_capacity, "VARIANTS", chosen)
     monkeypatch.setattr(ablation_capacity, "SIDE", 32)

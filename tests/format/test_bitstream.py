@@ -258,11 +258,17 @@ def test_the_metadata_limit_is_exact(rgba_file, size):
         pranc_codec.decode(rgba_file, limits=limits)
 
 
+def test_old_name_of_the_approximations_rows_warns_and_works():
+    parameters = GridParameters(prior=0, q_step_code=-300, approximation_rows=(1, 2, 3))
+    with pytest.warns(DeprecationWarning, match="approximation_rows"):
+        assert parameters.low_rows == (1, 2, 3)
+
+
 @pytest.mark.parametrize("old", ["step", "step_code"])
 def test_old_names_of_the_quantizer_warn_and_work(old):
     for code in (
         LayerCode(q_step_code=40, row=0),
-        GridParameters(prior=0, q_step_code=-300, low_rows=(0, 0, 0)),
+        GridParameters(prior=0, q_step_code=-300, approximation_rows=(0, 0, 0)),
     ):
         with pytest.warns(DeprecationWarning, match=f"q_{old}"):
             assert getattr(code, old) == getattr(code, f"q_{old}")

@@ -30,10 +30,10 @@ def example(profile: str) -> bytes:
 
 def made_grid_file() -> bytes:
     prior = priors.load(0x8493E3F4)
-    parameters = GridParameters(prior=prior.number, q_step_code=-256, low_rows=(16,))
+    parameters = GridParameters(prior=prior.number, q_step_code=-256, approximation_rows=(16,))
     low = np.array([[[3, 2, 2, 1], [2, 2, 1, 0]]], dtype=np.int32)
     encoder = range_coder.Encoder()
-    latent_stream.pack_low(encoder, low, parameters.low_rows)
+    latent_stream.pack_approximation(encoder, low, parameters.approximation_rows)
 
     def code(d: mixture_coder.Distributions, key: tuple[int, ...]) -> np.ndarray:
         symbols = np.array([key[2] - 1, 0, 0, 0, 0, 0], dtype=np.int32)

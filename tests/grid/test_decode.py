@@ -53,7 +53,7 @@ def test_other_sizes_are_resampled(photo, grid_file):
 
 def test_header_round_trip_with_coefficients():
     parameters = GridParameters(
-        prior=0xDEADBEEF, q_step_code=-300, low_rows=(1, 2, 89), k=300,
+        prior=0xDEADBEEF, q_step_code=-300, approximation_rows=(1, 2, 89), k=300,
         layer=LayerCode(q_step_code=7, row=60),
     )  # fmt: skip
     header = bitstream.Header(
@@ -80,7 +80,7 @@ def rewrite(data: bytes, **parameters) -> bytes:
         (dict(prior=1), pranc_codec.UnsupportedVersion, "needs prior 00000001"),
         (dict(q_step_code=257), pranc_codec.CorruptBitstream, "step"),
         (dict(q_step_code=-641), pranc_codec.CorruptBitstream, "step"),
-        (dict(low_rows=(0, 90, 0)), pranc_codec.CorruptBitstream, "row"),
+        (dict(approximation_rows=(0, 90, 0)), pranc_codec.CorruptBitstream, "row"),
         (
             dict(k=999, layer=LayerCode(q_step_code=0, row=0)),
             pranc_codec.CorruptBitstream,

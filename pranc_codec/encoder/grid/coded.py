@@ -89,7 +89,7 @@ class EncodedCandidate:
             sections[bitstream.SYMBOLS] = range_coder.encode_symbols([(self.coefficients, row)])
         parameters = GridParameters(
             prior=self.latents.prior.number, q_step_code=self.latents.q_step_code,
-            low_rows=self.latents.approximation_rows, k=k, layer=layer,
+            approximation_rows=self.latents.approximation_rows, k=k, layer=layer,
         )  # fmt: skip
         return writer.assemble(
             self.request.picture, "grid", self.request.seed, parameters, sections

@@ -136,7 +136,7 @@ def test_target_psnr_of_drawings(kind, wanted, effort):
 
 @pytest.mark.parametrize("side", [1, 4, 7])
 def test_target_bpp_of_the_smallest_images(side):
-    """They have a low band only, of which there is no estimate."""
+    """They have a approximation only, of which there is no estimate."""
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     with pytest.raises(pranc_codec.TargetUnreachable, match="bytes"):
         pranc_codec.encode(image, bpp=5000, effort=0)
