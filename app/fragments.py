@@ -184,7 +184,7 @@ def header_table(header: Header, file_bytes: int, seconds: float) -> str:
         "picture": f"{header.width} x {header.height}, {header.mode}, {header.samples}",
         "file": f"{file_bytes:,} bytes, {8 * file_bytes / header.pixels:.4f} bits per pixel",
         "seed": str(header.seed),
-        **(_mlp_rows(header) if header.profile == "mlp" else _grid_rows(header)),
+        **HEADER_ROWS[header.profile](header),
         "decoded in": f"{seconds:.2f} s",
     }
     lines = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows.items())
@@ -204,8 +204,12 @@ def _grid_rows(header: Header) -> dict[str, str]:
     return {
         "prior": f"{p.prior:08x}",
         "step": f"{p.q_step:.5f}",
-        "coefficients": f"{p.k:,}: offsets of the network" if p.k else "none: the prior's network",
+        "coefficients": f"{p.k:,}: biases of the network" if p.k else "none: the prior's network",
     }
+
+
+HEADER_ROWS: Final = {"mlp": _mlp_rows, "grid": _grid_rows}
+"""By profile."""
 
 
 def duration(seconds: float) -> str:

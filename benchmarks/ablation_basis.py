@@ -22,13 +22,14 @@ from pranc_codec.files import write_atomically
 from pranc_codec.metrics import psnr_db
 
 IMAGES = ("astronaut", "coffee", "chelsea")
+SIZE = (192, 128)
 CASES = [("hash", 1.0), ("hash", 1.5), ("hash", 2.0), ("hash", 4.0), ("hash", 8.0)]
 CASES += [("dense", 1.0), ("dense", 2.0), ("dense", 4.0)]
 
 
 def photograph(name: str) -> Image.Image:
     image = Image.fromarray(getattr(skimage_data, name)())
-    return ImageOps.fit(image, (192, 128), Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, SIZE, Image.Resampling.LANCZOS)
 
 
 def measure(image: Image.Image, basis: str, ratio: float, bpp: float, effort: int) -> dict:

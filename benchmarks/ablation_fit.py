@@ -1,10 +1,10 @@
-"""What a fit of latents gains for its seconds, by how often it looks at the networks.
+"""What a fit of latents gains for its seconds, by how often it evaluates the networks.
 
 python benchmarks/ablation_fit.py PHOTOS --schedule 8x16@0.02 --schedule 12x12@0.02
 
-A schedule is LOOKSxITERATIONS@RATE: looks at the networks, iterations of the latents for each, and
-their learning rate. Held-out photographs of the prior's training at three rates; loss is MSE +
-lmbda * bpp of the real file, against the file without a fit; seconds are of one thread.
+A schedule is EVALUATIONSxITERATIONS@RATE: network evaluations, iterations of the latents for each,
+and their learning rate. The photographs are held out of the prior's training, at three rates. Loss
+is MSE + lmbda * bpp of the real file, against the file without a fit. Seconds are of one thread.
 """
 
 import re
@@ -32,10 +32,12 @@ LMBDAS: Final = (0.0118, 0.0019, 0.0003)
 
 
 def settings_of(schedule: str) -> LatentFitSettings:
-    """From LOOKSxITERATIONS@RATE."""
+    """From EVALUATIONSxITERATIONS@RATE."""
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)@(\d*\.?\d+)", schedule)
     if found is None:
-        raise typer.BadParameter(f"{schedule!r} is not LOOKSxITERATIONS@RATE, such as 8x16@0.02")
+        raise typer.BadParameter(
+            f"{schedule!r} is not EVALUATIONSxITERATIONS@RATE, such as 8x16@0.02"
+        )
     evaluations, iterations, rate = found.groups()
     return LatentFitSettings(
         evaluations=int(evaluations),
@@ -67,7 +69,7 @@ def sources_of(photos: Path, count: int, side: int) -> Sequence[GridCandidates]:
 
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photographs.")],
-    schedule: Annotated[list[str], typer.Option(help="LOOKSxITERATIONS@RATE; repeatable.")],
+    schedule: Annotated[list[str], typer.Option(help="EVALUATIONSxITERATIONS@RATE; repeatable.")],
     count: Annotated[int, typer.Option(min=1, help="Photographs.")] = 3,
     side: Annotated[int, typer.Option(help="Longest side.")] = 512,
 ) -> None:

@@ -1,11 +1,13 @@
 """Where the `pranc` command starts; `python -m pranc_codec` does the same.
 
-Nothing heavy is imported before the allocator is tuned, which takes a second start.
+Nothing heavy is imported before the allocator is tuned, because that may start the process again.
 """
 
 import os
 import sys
 from typing import Final
+
+__all__ = ["main"]
 
 LONG_WORK: Final = ("encode", "evaluate", "condense", "train-prior", "demo")
 ALLOCATOR: Final = (
@@ -15,7 +17,7 @@ ALLOCATOR: Final = (
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point of the command."""
     _tune_allocator()
     from pranc_codec.commands.cli import main as run
 
@@ -23,11 +25,13 @@ def main() -> None:
 
 
 def _tune_allocator() -> None:
-    """Start long work again with glibc's malloc keeping large blocks, which it reads at start
-    only: returning and faulting in every large tensor anew takes half of a fit's element-wise
-    time."""
+    """Start the process again with glibc's malloc set to keep large blocks, if the work is long.
+
+    By default glibc returns every large tensor to the system and faults it in again, which takes
+    half of the time of a fit's element-wise operations. It reads its settings only at the start.
+    """
     long_work = sys.argv[1:2] and sys.argv[1] in LONG_WORK
-    can_restart = sys.platform == "linux" and sys.executable  # which embedded Pythons lack
+    can_restart = sys.platform == "linux" and sys.executable  # embedded Pythons have none
     if long_work and can_restart and "GLIBC_TUNABLES" not in os.environ:
         os.environ["GLIBC_TUNABLES"] = ALLOCATOR
         os.execv(sys.executable, sys.orig_argv)

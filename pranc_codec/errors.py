@@ -2,11 +2,11 @@
 
 PrancError
 |-- InvalidArgument        (also ValueError)   the caller asked for something that has no meaning
-|   |-- ModelMismatch                          a file of another module or prior than the given
-|   `-- TargetUnreachable                      a bpp or PSNR that this image and profile cannot meet
-|-- BitstreamError         (also ValueError)   the bytes are not a file of this format
-|   |-- NotPranc                               another format's bytes
-|   |-- UnsupportedVersion                     written by a newer release
+|   |-- ModelMismatch                          the file belongs to another module or prior
+|   `-- TargetUnreachable                      this image cannot meet the bpp or PSNR in its profile
+|-- BitstreamError         (also ValueError)   the bytes cannot be decoded
+|   |-- NotPranc                               they are of another format
+|   |-- UnsupportedVersion                     a newer release wrote them
 |   |-- TruncatedBitstream                     the file ends too early
 |   |-- CorruptBitstream                       a checksum or a field is wrong
 |   `-- LimitExceeded                          legal, but larger than the caller's `Limits`
@@ -27,7 +27,7 @@ class TargetUnreachable(InvalidArgument):
 
 
 class ModelMismatch(InvalidArgument):
-    """The module, its scales or the prior are not those that the file was written for."""
+    """The file was written for another module, other scales or another prior."""
 
 
 class BitstreamError(PrancError, ValueError):
@@ -51,8 +51,8 @@ class CorruptBitstream(BitstreamError):
 
 
 class LimitExceeded(BitstreamError):
-    """The file asks for more pixels, weights or bytes than `Limits` allows."""
+    """The file is legal, but it needs more pixels, weights or bytes than `Limits` allows."""
 
 
 class EncodingCancelled(PrancError):
-    """Raise it in a progress callback: encoding stops and nothing is written."""
+    """A progress callback may raise this to stop the encoding; then no file is written."""

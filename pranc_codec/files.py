@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Files that are either complete or absent, and their hashes."""
 
 import hashlib
 import os
@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 @contextmanager
 def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path`; rename it over `path` when the block ends well.
+    """Yield a temporary file beside `path` that replaces `path` when the block ends.
 
-    If the block raises, the temporary file is removed and what was at `path` stays as it was.
+    If the block raises, the temporary file is removed and `path` stays as it was. Folders that do
+    not exist are made.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -29,13 +30,13 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def _umask() -> int:
-    """The process's umask (which can only be read by setting it)."""
+    """The process's umask, which can only be read by setting it."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file, in hexadecimal."""
+    """SHA-256 of a file's contents, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,8 +1,8 @@
-"""Images in and out: everything a user may hand over <-> colours in [0, 1] and untouched extras.
+"""Images as users have them, and the colours in [0, 1] that are encoded.
 
-An image is (h, w) or (h, w, channels) samples; `Picture` splits it into what the network is
-fitted to (colours, 1 or 3 channels) and what is carried beside it (alpha, metadata). EXIF
-orientation is neither applied nor removed.
+`load_picture` takes a path, a PIL image or an array and splits it into what the network is fitted
+to (colours, 1 or 3 channels) and what the file carries unchanged (alpha, metadata). `to_samples`
+and `to_pil` go the other way. EXIF orientation is neither applied nor removed.
 """
 
 import os
@@ -26,10 +26,10 @@ LARGEST_SAMPLE: Final = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """An image ready to be encoded.
+    """An image that is ready to be encoded.
 
-    colours: in [0, 1], 1 (grey) or 3 channels (RGB). alpha: samples as they came, or None.
-    samples: "uint8", "uint16" or "float32", what the decoder shall return.
+    colours: in [0, 1], with 1 (grey) or 3 channels (RGB). alpha: unchanged samples, or None.
+    samples: the type that the decoder returns: "uint8", "uint16" or "float32".
     """
 
     colours: Float[np.ndarray, "h w c"]
@@ -39,12 +39,16 @@ class Picture:
 
     @property
     def mode(self) -> str:
-        """Pillow's name of the channels: L, LA, RGB or RGBA."""
+        """Pillow's name for the channels: L, LA, RGB or RGBA."""
         return MODES[self.colours.shape[2] + (self.alpha is not None)]
 
 
 def load_picture(image: ImageLike) -> Picture:
-    """Read a path, a PIL image or a NumPy array (uint8, uint16, or float in [0, 1])."""
+    """Read an image from a path, a PIL image or a NumPy array.
+
+    Arrays are (h, w) or (h, w, 1 to 4), of uint8, uint16 or of floats in [0, 1]. Raises
+    InvalidArgument for anything that cannot be encoded.
+    """
     if isinstance(image, np.ndarray):
         return _from_array(image, Metadata())
     if isinstance(image, Image.Image):
@@ -57,7 +61,7 @@ def load_picture(image: ImageLike) -> Picture:
                 return _from_pil(opened)
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise InvalidArgument(
-                f"{os.fspath(image)}: not an image that Pillow reads: {error}"
+                f"{os.fspath(image)}: this is not an image that Pillow can read: {error}"
             ) from error
     raise InvalidArgument(
         f"cannot encode a {type(image).__name__}: give a PIL image, a NumPy array or a path"
@@ -69,7 +73,7 @@ def _from_pil(image: Image.Image) -> Picture:
     image.load()  # a PNG's metadata may stand behind its pixels
     metadata = Metadata(
         icc_profile=image.info.get("icc_profile"),
-        exif=image.info.get("exif") or None,  # as read; not the tags of a TIFF
+        exif=image.info.get("exif") or None,  # the block itself; tags of a TIFF are left out
         xmp=_as_bytes(image.info.get("xmp")),
     )
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N"):
@@ -78,12 +82,14 @@ def _from_pil(image: Image.Image) -> Picture:
             raise InvalidArgument(f"an image of {image.width}x{image.height} has no pixels")
         if values.min() < 0 or values.max() > 65535:
             raise InvalidArgument(
-                f"mode {image.mode} with values {values.min()} .. {values.max()}: "
-                "only 0 .. 65535 can be kept"
+                f"the image has mode {image.mode} and values {values.min()} .. {values.max()}: "
+                "only 0 .. 65535 can be encoded"
             )
         return _from_array(values.astype(np.uint16), metadata)
     if image.mode == "F":
-        raise InvalidArgument("mode F has no fixed range: give a float NumPy array in [0, 1]")
+        raise InvalidArgument(
+            "an image of mode F has no fixed range: give a float NumPy array in [0, 1]"
+        )
     if image.mode not in MODES.values():
         image = image.convert(_mode_for(image))
         metadata = replace(metadata, icc_profile=_profile_for(image, metadata.icc_profile))
@@ -93,24 +99,24 @@ def _from_pil(image: Image.Image) -> Picture:
 
 
 def _warn_of_lost_bits(image: Image.Image) -> None:
-    """Pillow opens 16-bit colour as 8 bits a sample; it can be told before the pixels are read."""
+    """Warn if Pillow reads 16-bit colour as 8 bits a sample. Call it before they are read."""
     kinds = [tile[3] for tile in getattr(image, "tile", ())]
     raw = {str(kind[0] if isinstance(kind, tuple) else kind) for kind in kinds}
     if not image.mode.startswith("I") and any(";16" in name for name in raw):
         warnings.warn(
-            "Pillow reads 16-bit colour as 8 bits a sample: encode a uint16 array to keep all",
+            "Pillow reads 16-bit colour as 8 bits a sample: encode a uint16 array to keep all bits",
             stacklevel=4,
         )
 
 
 def _profile_for(image: Image.Image, profile: bytes | None) -> bytes | None:
-    """An ICC profile, unless it is of other channels than the image has after a conversion."""
+    """An ICC profile, or None if it describes other channels than the converted image has."""
     wanted = b"GRAY" if image.mode in ("L", "LA") else b"RGB "
     return profile if profile and profile[16:20] == wanted else None
 
 
 def _mode_for(image: Image.Image) -> str:
-    """The mode that keeps what another mode shows."""
+    """The mode of L, LA, RGB and RGBA that keeps all that an image of another mode shows."""
     if image.mode == "1":
         return "L"
     if image.mode == "La":
@@ -127,12 +133,13 @@ def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in MODES or 0 in array.shape:
         raise InvalidArgument(
-            f"an array of shape {array.shape} is no image: give (h, w) or (h, w, 1 to 4)"
+            f"an array of shape {array.shape} is not an image: give (h, w) or (h, w, 1 to 4)"
         )
     samples = "float32" if array.dtype.kind == "f" else array.dtype.name
     if samples not in LARGEST_SAMPLE:
         raise InvalidArgument(
-            f"samples of type {array.dtype}: give uint8, uint16 or float in [0, 1]"
+            f"samples of type {array.dtype} cannot be encoded: give uint8, uint16 or floats "
+            "in [0, 1]"
         )
     channels = array.shape[2]
     with_alpha = channels in (2, 4)
@@ -141,7 +148,7 @@ def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
             raise InvalidArgument("float samples with alpha are not supported: use uint16")
         if not (array.min() >= 0 and array.max() <= 1):
             raise InvalidArgument(
-                f"float samples range over {array.min():g} .. {array.max():g}, not 0 .. 1"
+                f"the float samples are {array.min():g} .. {array.max():g}: scale them to 0 .. 1"
             )
     colours = array[:, :, : channels - with_alpha].astype(np.float32)
     return Picture(
@@ -153,16 +160,16 @@ def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
 
 
 def to_samples(colours: Float[np.ndarray, "h w c"], samples: str) -> Shaped[np.ndarray, "h w c"]:
-    """Colours in [0, 1] (clipped) as samples, rounded to the nearest."""
+    """Colours as samples of a type: clipped to [0, 1], scaled, rounded unless they are float32."""
     out = np.empty(colours.shape, samples)
-    for row, own in zip(out, colours, strict=True):  # row by row, for little memory
+    for row, own in zip(out, colours, strict=True):  # row by row, which takes little memory
         scaled = np.clip(own, 0, 1).astype(np.float32) * np.float32(LARGEST_SAMPLE[samples])
         row[:] = scaled if samples == "float32" else np.rint(scaled)
     return out
 
 
 def to_pil(array: Shaped[np.ndarray, "h w *c"]) -> Image.Image:
-    """Samples as a PIL image. Pillow has no 16-bit colour: all but 16-bit grey becomes 8 bit."""
+    """Samples as a PIL image. All but 16-bit grey become 8 bit: Pillow has no 16-bit colour."""
     if array.dtype == np.uint16:
         if array.ndim == 2:
             return Image.fromarray(array)
@@ -173,5 +180,5 @@ def to_pil(array: Shaped[np.ndarray, "h w *c"]) -> Image.Image:
 
 
 def metadata_info(metadata: Metadata) -> dict[str, bytes]:
-    """Metadata under Pillow's keys of `Image.info`."""
+    """The metadata that is present, under Pillow's keys of `Image.info`."""
     return {name: blob for name, blob in vars(metadata).items() if blob is not None}

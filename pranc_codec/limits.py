@@ -1,4 +1,4 @@
-"""What a decoder is willing to spend on one file."""
+"""How much a decoder may spend on one file."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,12 @@ from pranc_codec.errors import LimitExceeded
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds that are checked from the header alone."""
+    """Bounds on what a file may ask for; nothing beyond them is allocated.
+
+    max_pixels: of the image, and of the part that is computed. max_weights: of an mlp file's
+    network. max_macs: multiplications that decoding takes. max_metadata_bytes: of each of ICC
+    profile, EXIF and XMP after decompression.
+    """
 
     max_pixels: int = 2**27
     max_weights: int = 2**22
@@ -20,6 +25,11 @@ DEFAULT_LIMITS: Final = Limits()
 
 
 def refuse(what: str, value: int, limit: int) -> None:
-    """Refuse a file that asks for more than a limit."""
+    """Raise LimitExceeded if a file needs more than a limit.
+
+    what: plural name of what is limited, for the text of the error.
+    """
     if value > limit:
-        raise LimitExceeded(f"{value} {what} exceed the limit of {limit}: raise it in `Limits`")
+        raise LimitExceeded(
+            f"the file needs {value} {what}, more than the limit of {limit}: raise it with `Limits`"
+        )

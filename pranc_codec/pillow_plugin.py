@@ -5,9 +5,10 @@
 >>> Image.open("photo.png").save("photo.pranc", quality=50)
 >>> Image.open("photo.pranc").show()
 
-`save` takes `encode`'s profile, quality, lmbda, bpp, psnr, effort, seed, device and progress, and
-Pillow's icc_profile, exif and xmp. `open` reads the header and metadata; pixels are computed on
-`load`, on `DEVICE`. Images beyond Pillow's `MAX_IMAGE_PIXELS` are refused as Pillow refuses others.
+`save` takes these arguments of `encode`: profile, quality, lmbda, bpp, psnr, effort, seed, device
+and progress; and those of other formats of Pillow: icc_profile, exif and xmp. `open` reads the
+header and the metadata; the pixels are computed by `load`, on `DEVICE`. Files with more pixels than
+Pillow's `MAX_IMAGE_PIXELS` allows raise Pillow's DecompressionBombError.
 """
 
 from typing import Any, Final
@@ -24,7 +25,7 @@ from pranc_codec.image import load_picture, metadata_info
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 
 DEVICE: str | None = None
-"""Where pixels are computed: None takes a GPU where there is one."""
+"""Where pixels are computed; None takes a GPU if there is one."""
 
 ENCODE_OPTIONS: Final = (
     "profile",
@@ -40,13 +41,13 @@ ENCODE_OPTIONS: Final = (
 
 
 def limits() -> Limits:
-    """Pillow's limit on pixels (twice MAX_IMAGE_PIXELS is its error) as ours."""
+    """Our limits with Pillow's on pixels, which is an error from twice MAX_IMAGE_PIXELS on."""
     allowed = Image.MAX_IMAGE_PIXELS
     return DEFAULT_LIMITS if allowed is None else Limits(max_pixels=2 * allowed)
 
 
 def accept(prefix: bytes) -> bool:
-    """Whether the first bytes are this format's."""
+    """Whether a file that starts with these bytes is of this format."""
     return prefix.startswith(bitstream.SIGNATURE)
 
 
@@ -77,8 +78,8 @@ class PrancImageFile(ImageFile.ImageFile):
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Pillow's hook behind `thumbnail`: show half the size, a quarter ... while that is not
-        smaller than `size`."""
+        """Pillow's hook behind `thumbnail`: decode at half the size, a quarter and so on, as long
+        as that is not smaller than `size`."""
         if size is None or not self.tile or self.tile[0].args != (0,):
             return None
         width, height = self.size
@@ -90,11 +91,12 @@ class PrancImageFile(ImageFile.ImageFile):
 
 
 class PrancDecoder(ImageFile.PyDecoder):
-    """Computes the pixels when Pillow loads the image."""
+    """Computes the pixels when Pillow loads an image."""
 
     _pulls_fd = True
 
     def decode(self, buffer: Any) -> tuple[int, int]:
+        """Pillow's hook behind `load`: the whole file is read, so `buffer` is not used."""
         assert self.fd is not None
         self.fd.seek(0)
         try:
@@ -109,7 +111,7 @@ class PrancDecoder(ImageFile.PyDecoder):
 
 
 def save(image: Image.Image, fp: Any, filename: str | bytes) -> None:
-    """Pillow's hook behind `Image.save`."""
+    """Pillow's hook behind `Image.save`: write `image` to the open file `fp`."""
     info: dict[str, Any] = getattr(image, "encoderinfo", {})
     own = load_picture(image).metadata
     metadata = Metadata(

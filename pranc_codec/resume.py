@@ -1,4 +1,4 @@
-"""Long work that goes on from what an earlier run left."""
+"""Continuing long work from what an earlier run left."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,18 @@ from pranc_codec.errors import InvalidArgument
 
 
 def check_settings(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """What goes on from a file, or takes it for its result, has the settings that made it."""
+    """Refuse to resume from a file that was made with other settings.
+
+    path: the file, for the text of the error. found: settings by name that the file holds. wanted:
+    those of this run. Raises InvalidArgument that lists all differences.
+    """
     others = {n: v for n, v in found.items() if wanted.get(n) != v}
     others |= {n: None for n in wanted if n not in found}
     if others:
-        differences = ", ".join(f"{n} {v} there, {wanted.get(n)} here" for n, v in others.items())
+        differences = ", ".join(
+            f"{name} is {value} there and {wanted.get(name)} here" for name, value in others.items()
+        )
         raise InvalidArgument(
-            f"{path} is of a training with other settings ({differences}): repeat them or use "
+            f"{path} was made with other settings ({differences}): use the same settings or "
             "another folder"
         )

@@ -13,11 +13,12 @@ Region = tuple[int, int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What of an image is to be shown.
+    """Which part of an image is shown, at which size and in how much detail.
 
-    size: (width, height) it is rendered at. region: (left, top, right, bottom) in pixels of that
-    size. levels: of the wavelet, that are used at most. reduce: halvings of the image's own size.
-    prefix: whether the file may be cut off behind what the view needs.
+    size: (width, height) of the whole image as it is rendered. region: the window (left, top,
+    right, bottom) of it that is shown, in pixels of that size. levels: how many wavelet levels are
+    used at most, from the coarsest on; None for all. reduce: how often the image's own size is
+    halved. prefix: whether the file may end after what the view needs.
     """
 
     size: Size
@@ -30,13 +31,19 @@ class View:
 def alpha_window(
     alpha: npt.NDArray[Any], own: Size, size: Size, region: Region
 ) -> npt.NDArray[Any]:
-    """Alpha of a window: a crop, or resampled (bicubic) from the part that it shows."""
+    """Alpha of a window: a crop at the image's own size, else resampled as by `window_of`.
+
+    alpha: (h, w) of the whole image. own: the image's (width, height).
+    """
     left, top, right, bottom = region
     return alpha[top:bottom, left:right] if size == own else window_of(alpha, size, region)
 
 
 def window_of(plane: npt.NDArray[Any], size: Size, region: Region) -> npt.NDArray[Any]:
-    """A window of a plane (h, w) resampled to `size` (bicubic), from the part that it shows."""
+    """A window of a plane (h, w) that is resampled to `size` with a bicubic filter.
+
+    Only the part of the plane that the window shows is read.
+    """
     left, top, right, bottom = region
     across, down = plane.shape[1] / size[0], plane.shape[0] / size[1]
     box = (left * across, top * down, right * across, bottom * down)

@@ -251,12 +251,12 @@ def test_wrong_arguments(photo, arguments, text):
 @pytest.mark.parametrize(
     ("image", "text"),
     [
-        (np.zeros((4, 4, 5), np.uint8), "no image"),
-        (np.zeros((0, 4, 3), np.uint8), "no image"),
-        (np.zeros(4, np.uint8), "no image"),
+        (np.zeros((4, 4, 5), np.uint8), "is not an image"),
+        (np.zeros((0, 4, 3), np.uint8), "is not an image"),
+        (np.zeros(4, np.uint8), "is not an image"),
         (np.zeros((4, 4), np.int32), "int32"),
-        (np.full((4, 4), 2.0), "not 0 .. 1"),
-        (np.full((4, 4), np.nan), "not 0 .. 1"),
+        (np.full((4, 4), 2.0), "scale them to 0 .. 1"),
+        (np.full((4, 4), np.nan), "scale them to 0 .. 1"),
         ("no-such-file.png", "no such file"),
         (__file__, "not an image"),
         (Image.new("F", (3, 3)), "float NumPy array"),

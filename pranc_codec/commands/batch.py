@@ -1,4 +1,4 @@
-"""Many inputs, one output each: where outputs go, what may be overwritten, what failed."""
+"""Running a command on many inputs, with one output each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from pranc_codec.files import write_atomically
 
 console = Console(stderr=True)
 XMP_TAG: Final = 700
-"""Of TIFF."""
+"""Number of TIFF's tag for XMP."""
 
 
 def process_all(
@@ -35,12 +35,22 @@ def process_all(
     force: bool,
     work: Callable[[Path, Callable[..., None]], Any],
 ) -> None:
-    """Run `work` on every input, write its result atomically, go on after a failed one."""
+    """Run `work` on every input and write each result, whole or not at all.
+
+    output: file or folder to write to; None for beside each input. suffix: of outputs that
+    `output` does not name. force: whether outputs are overwritten. work: takes an input's path and
+    a function that updates its progress bar; returns a file's bytes or a PIL image.
+
+    An input that fails is reported in one line, and the others go on; the command then exits with
+    code 1. Raises typer.BadParameter for wrong usage, before any work.
+    """
     for source in inputs:
         if source.is_dir():
-            raise typer.BadParameter(f"{source} is a folder: name its files, as in {source}/*")
+            raise typer.BadParameter(
+                f"{source} is a folder: name its files instead, as in {source}/*"
+            )
     if suffix in ("", "."):
-        raise typer.BadParameter("the suffix of outputs is empty: give one, as .png")
+        raise typer.BadParameter("the suffix of outputs is empty: give one, such as .png")
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     targets = _targets(inputs, output, suffix)
     failed = 0
@@ -59,11 +69,12 @@ def process_all(
                 bars.remove_task(task)
                 complain(f"{source}: {error}")
     if failed:
-        complain(f"{failed} of {len(inputs)} not done")
+        complain(f"{failed} of {len(inputs)} inputs not done")
         raise typer.Exit(1)
 
 
 def complain(text: str) -> None:
+    """Print an error in red on the error stream."""
     console.print(escape(text), style="red", soft_wrap=True, highlight=False)
 
 
@@ -96,7 +107,7 @@ def _process(
 
 
 def _saved_metadata(image: Image.Image, image_format: str | None) -> dict[str, Any]:
-    """An image's metadata as arguments of Pillow's `save`, which takes XMP apart for some."""
+    """An image's metadata as arguments of Pillow's `save`; PNG and TIFF take XMP in other ways."""
     info: dict[Any, Any] = dict(image.info)
     if image_format == "PNG" and "xmp" in info:
         info["pnginfo"] = PngInfo()
@@ -110,7 +121,7 @@ def _saved_metadata(image: Image.Image, image_format: str | None) -> dict[str, A
 
 
 def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[Path]:
-    """Where each output goes; refuses two inputs that would share one."""
+    """Where each output goes. Refuses two inputs that would share one."""
     folder = output is not None and (output.is_dir() or not output.suffix)
     if output is None:
         targets = [source.with_suffix(suffix) for source in inputs]
@@ -128,20 +139,23 @@ def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[P
 def _format_of(target: Path) -> str:
     format_name = Image.registered_extensions().get(target.suffix.lower())
     if format_name is None:
-        raise PrancError(f"{target.suffix or 'a name without suffix'} is no image format of Pillow")
+        raise PrancError(
+            f"{target.suffix or 'a name without suffix'} is not an image format that Pillow knows"
+        )
     return format_name
 
 
 def _check_name(target: Path) -> None:
-    """A .pranc file under the name of another format would be opened as that."""
+    """Refuse to write a .pranc file under the suffix of another format, which would not open."""
     suffix = target.suffix.lower()
     known = Image.registered_extensions().get(suffix)
     if known not in (None, "PRANC"):
-        raise PrancError(f"{target} would be no {known} file: the suffix of outputs is .pranc")
+        raise PrancError(f"{target} would be no {known} file: give the output the suffix .pranc")
 
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
+    """Progress bars on the error stream, one for each task."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -154,7 +168,7 @@ def progress_bars() -> Iterator[Progress]:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
-    """A single bar as a plain callback (done, total, what)."""
+    """A single progress bar, as a callback that takes (done, total, what)."""
     with progress_bars() as bars:
         task = bars.add_task("", total=None)
 

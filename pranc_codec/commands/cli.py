@@ -18,6 +18,14 @@ from pranc_codec.commands.train_prior import train_prior
 
 HELP: Final = """Image codec in which a network is fitted to each image and the network is the file.
 
+Start with:
+
+- `pranc encode photo.png` writes photo.pranc
+- `pranc decode photo.pranc` writes photo.png
+- `pranc info photo.pranc` shows what is in it
+
+`pranc COMMAND --help` explains a command, with examples.
+
 Exit codes: 0 done, 1 an input could not be processed, 2 wrong usage, 130 interrupted."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -39,7 +47,7 @@ def common(
         ),
     ] = False,
 ) -> None:
-    """Options of the command itself."""
+    """Options that stand before a subcommand."""
 
 
 for command in (encode, decode, info, evaluate, report, condense, train_prior, demo):

@@ -14,22 +14,39 @@ from pranc_codec.commands.options import Device, Force, Inputs, Output
 def decode(
     inputs: Inputs,
     output: Output = None,
-    size: Annotated[str | None, typer.Option(help="Render at WIDTHxHEIGHT.")] = None,
-    region: Annotated[
-        str | None, typer.Option(help="Only LEFT,TOP,RIGHT,BOTTOM, in pixels of that size.")
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="WIDTHxHEIGHT in pixels of the rendered image. Default: its own size. "
+            "An mlp file has detail at any size; a grid file is resampled."
+        ),
     ] = None,
-    reduce: Annotated[int, typer.Option(help="1: half the size, 2: a quarter ...")] = 0,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Show only the window LEFT,TOP,RIGHT,BOTTOM, in pixels of the rendered image."
+        ),
+    ] = None,
+    reduce: Annotated[
+        int,
+        typer.Option(help="Halve width and height so many times: 1 is half the size, 2 a quarter."),
+    ] = 0,
     levels: Annotated[
         int | None,
-        typer.Option(help="Only the coarsest so many levels of a grid file: softer."),
+        typer.Option(
+            help="Use only the N coarsest wavelet levels of a grid file, which makes it softer."
+        ),
     ] = None,
-    suffix: Annotated[str, typer.Option(help="Format of outputs without a name.")] = ".png",
+    suffix: Annotated[
+        str, typer.Option(help="Suffix, and so the format, of outputs that --output does not name.")
+    ] = ".png",
     device: Device = None,
     force: Force = False,
 ) -> None:
-    """Decode .pranc files to images (PNG, or what the output's suffix says).
+    """Decode .pranc files to images of any format that Pillow writes.
 
-    With --reduce or --levels the beginning of a grid file is enough.
+    The suffix of the output decides the format; without --output it is PNG. With --reduce or
+    --levels the first part of a grid file is enough: a download may stop early.
 
     Examples:
 
@@ -56,5 +73,5 @@ def _numbers(text: str | None, separator: str, count: int, usage: str) -> Any:
         return None
     parts = text.lower().split(separator)
     if len(parts) != count or not all(part.strip().isdigit() for part in parts):
-        raise typer.BadParameter(f"{text!r} does not read as {usage}")
+        raise typer.BadParameter(f"{text!r} is not of the form {usage}")
     return tuple(int(part) for part in parts)

@@ -17,28 +17,46 @@ from pranc_codec.commands.options import Device, Force, Inputs, Output
 def encode(
     inputs: Inputs,
     output: Output = None,
-    quality: Annotated[float | None, typer.Option(help="1 to 100; default 50.")] = None,
-    bpp: Annotated[float | None, typer.Option(help="Bits per pixel of the whole file.")] = None,
-    psnr: Annotated[float | None, typer.Option(help="PSNR in dB to reach.")] = None,
-    lmbda: Annotated[float | None, typer.Option(help="Price of a bit: MSE per bpp.")] = None,
+    quality: Annotated[
+        float | None,
+        typer.Option(help="1 (small file) to 100 (close to the original). Default: 50."),
+    ] = None,
+    bpp: Annotated[
+        float | None,
+        typer.Option(help="Aim at this many bits per pixel, counting all bytes of the file."),
+    ] = None,
+    psnr: Annotated[
+        float | None, typer.Option(help="Aim at this PSNR of the decoded image in dB.")
+    ] = None,
+    lmbda: Annotated[
+        float | None, typer.Option(help="Minimize MSE + LMBDA * bpp, with samples in [0, 1].")
+    ] = None,
     effort: Annotated[
         str,
         typer.Option(
-            help="0 (grid: no fit, a second or so) to 7 (max: minutes), fast (2) or default (4); "
-            "from 3 on each takes two to three times as long as the one before."
+            help="0 to 7, or fast (2), default (4), max (7). More effort makes smaller files: at 0 "
+            "a grid file is not fitted to the image and takes about a second, at 7 it takes "
+            "minutes. From 3 on each takes two to three times as long as the one before."
         ),
     ] = "default",
     profile: Annotated[
-        str, typer.Option(help="grid: latents and a network; mlp: a coordinate network only.")
+        str,
+        typer.Option(
+            help="grid: wavelet latents and a small network, for quality; "
+            "mlp: one coordinate network, for very small files and any resolution."
+        ),
     ] = "grid",
-    seed: Annotated[int, typer.Option(help="Seed of the basis.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the pseudo-random basis, 0 to 2**32 - 1.")] = 0,
     device: Device = None,
     no_metadata: Annotated[
-        bool, typer.Option("--no-metadata", help="Drop ICC profile, EXIF and XMP.")
+        bool, typer.Option("--no-metadata", help="Leave out ICC profile, EXIF and XMP.")
     ] = False,
     force: Force = False,
 ) -> None:
-    """Encode images to .pranc files.
+    """Encode images of any format that Pillow reads to .pranc files.
+
+    Choose the rate with one of --quality, --bpp, --psnr and --lmbda, and how long to search for a
+    smaller file with --effort.
 
     Examples:
 

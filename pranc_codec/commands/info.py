@@ -20,11 +20,16 @@ COLOURS: Final = ("luminance", "red-blue", "green")
 
 def info(
     inputs: Inputs,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per file, each on its own line.")
+    ] = False,
 ) -> None:
-    """Show what is in .pranc files: the network, and where the bytes went.
+    """Show what is in .pranc files: image, network, and how many bytes each part takes.
 
-    Example: `pranc info photo.pranc`
+    Examples:
+
+    - `pranc info photo.pranc`
+    - `pranc info --json *.pranc`
     """
     failed = False
     for source in inputs:
@@ -42,7 +47,7 @@ def info(
 
 
 def _plain(analysis: pranc_codec.Analysis) -> dict[str, Any]:
-    """An analysis without its arrays."""
+    """An analysis with numbers in place of its arrays."""
     out = asdict(analysis)
     for part, level in zip(out["levels"], analysis.levels, strict=True):
         del part["symbol_bits"]
@@ -59,8 +64,9 @@ def _table(source: Path, analysis: pranc_codec.Analysis) -> Table:
         f"{escape(str(source))}: {h.width}x{h.height} {h.mode} {h.samples}, "
         f"{analysis.file_bytes} bytes ({parts}), {analysis.bpp:.4f} bpp\n"
     )
-    rows = _mlp_rows(analysis) if h.profile == "mlp" else _grid_rows(analysis)
-    table = Table(title=title + _profile(h), title_justify="left")
+    description, rows_of = SHOWN[h.profile]
+    rows = rows_of(analysis)
+    table = Table(title=title + description(h), title_justify="left")
     for name in rows[0]:
         table.add_column(name, justify="left" if name == "part" else "right")
     for row in rows:
@@ -68,13 +74,15 @@ def _table(source: Path, analysis: pranc_codec.Analysis) -> Table:
     return table
 
 
-def _profile(h: pranc_codec.Header) -> str:
-    if h.profile == "mlp":
-        p = h.mlp
-        network = f"{p.features} features, {p.depth} x {p.width} sine layers"
-        return f"profile mlp, basis {p.basis}, seed {h.seed}, {p.k} coefficients, {network}"
-    g = h.grid
-    return f"profile grid, prior {g.prior:08x}, step {g.q_step:.5f}, {g.k} coefficients"
+def _mlp_description(h: pranc_codec.Header) -> str:
+    p = h.mlp
+    network = f"{p.features} features, {p.depth} x {p.width} sine layers"
+    return f"profile mlp, basis {p.basis}, seed {h.seed}, {p.k} coefficients, {network}"
+
+
+def _grid_description(h: pranc_codec.Header) -> str:
+    p = h.grid
+    return f"profile grid, prior {p.prior:08x}, step {p.q_step:.5f}, {p.k} coefficients"
 
 
 def _mlp_rows(analysis: pranc_codec.Analysis) -> list[dict[str, str]]:
@@ -100,3 +108,10 @@ def _grid_rows(analysis: pranc_codec.Analysis) -> list[dict[str, str]]:
         }
         for name, symbols, bits in [*latents, *networks]
     ]  # fmt: skip
+
+
+SHOWN: Final = {
+    "mlp": (_mlp_description, _mlp_rows),
+    "grid": (_grid_description, _grid_rows),
+}
+"""By profile: a line about the header, and the rows of the table."""

@@ -1,19 +1,20 @@
-"""Arguments that several subcommands share."""
+"""Arguments and options that several subcommands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Inputs = Annotated[list[Path], typer.Argument(help="Files to process.", show_default=False)]
+Inputs = Annotated[list[Path], typer.Argument(help="One file or several.", show_default=False)]
 Output = Annotated[
     Path | None,
     typer.Option(
         "--output", "-o",
-        help="Output file; or a folder, if it exists or has no suffix. Default: beside each input.",
+        help="File to write; or folder, which may be new if it has no suffix. "
+        "Default: beside each input, with another suffix.",
     ),
 ]  # fmt: skip
-Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing outputs.")]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite outputs that exist.")]
 Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1 ... Default: a GPU where there is one.")
+    str | None, typer.Option(help="cpu, cuda, cuda:1 and so on. Default: a GPU if there is one.")
 ]

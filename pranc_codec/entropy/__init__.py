@@ -1,9 +1,9 @@
 """Entropy coding: integer probability tables, a range coder, and symbols under mixtures.
 
-tables          rows of integer frequencies, shipped with the package and pinned by their hash
-range_coder     groups of integers under rows, to bytes and back
-mixture_coder   symbols of a wavelet's bands, each under its own mixture distribution
-make_tables     how the tables were made (once)
+tables          rows of integer frequencies, which ship with the package and are pinned by hashes
+range_coder     codes groups of integers under rows of the tables
+mixture_coder   codes integers that each have a mixture distribution of their own
+make_tables     makes the tables; it ran once
 """
 
 from pranc_codec.entropy.range_coder import (

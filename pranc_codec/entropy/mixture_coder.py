@@ -1,17 +1,18 @@
-"""Coding the symbols of one step under the distributions that a context network said.
+"""Coding integers that each have a distribution of their own, as a context model predicts them.
 
-A distribution is three integers (`tables` has the formula): scale i, s = 2**(i / 8 - 4), 0 .. 112;
-shape j, w = j / 4, 0 .. 4; and the location in sixteenths of s, -64 .. 64. From these follow, in
-integers only,
+`tables` has the formula of a distribution. Three integers describe it: scale i, 0 .. 112, with
+s = 2**(i / 8 - 4); shape j, 0 .. 4, with w = j / 4; and the location in sixteenths of s, -64 .. 64.
+The following are computed from these, in integers only:
 
-    base    the integer nearest to the location (halves up), which is first rounded to units of
-            1 / K (`tables`; halves up); what is coded is symbol - base
-    flip    negative fractions of the location use the mirrored row
-    shift   for s >= 16: the lowest bits of the difference are coded with equal probabilities, the
-            rest under a row of 8 <= s < 16
-    row     of `tables.latent_rows`
+    base    the location, rounded to units of 1 / K (`tables`) and then to the nearest integer,
+            halves up in both cases; symbol - base is coded
+    flip    whether the mirrored row is used, which is so for a negative fraction of the location
+    shift   how many of the lowest bits of the difference are coded with equal probabilities, if
+            s >= 16; the other bits are coded under a row of 8 <= s < 16
+    row     index in `tables.latent_rows`
 
-Symbols are sorted by row and coded row by row, then the low bits, shift by shift.
+The symbols of one call are sorted by row and coded row by row. Their low bits follow, sorted by
+shift.
 """
 
 from collections.abc import Iterator
@@ -31,14 +32,17 @@ LARGEST_SCALE: Final = 112
 LARGEST_LOC: Final = 64
 OCTAVE: Final = 8
 ESCAPE_BITS: Final = 7.0
-"""What an escape costs beyond its row's price, about; for estimates."""
+"""Approximate code length of what follows an escape; for estimates only."""
 
 Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Distributions:
-    """One distribution a symbol; arrays of one length."""
+    """The distributions of symbols: arrays with one number for each symbol.
+
+    scale: 0 .. 112. shape: 0 .. 4. loc: location in sixteenths of the scale, -64 .. 64.
+    """
 
     scale: Indices
     shape: Indices
@@ -47,7 +51,7 @@ class Distributions:
 
 @dataclass(frozen=True)
 class _Codes:
-    """What follows from distributions; see the module's text."""
+    """How symbols are coded under their distributions; see the module's text."""
 
     base: Integers
     flip: Integers
@@ -57,10 +61,7 @@ class _Codes:
 
 @lru_cache(maxsize=1)
 def _ratios() -> tuple[Indices, Indices]:
-    """For each scale: K, and s in units of 1 / K, times 2**8, rounded.
-
-    2**(n / 8) is rounded from integers: the largest r with r**8 <= 2**(n + 64), plus 1/2.
-    """
+    """For each scale: K, and s in units of 1 / K, times 2**8, rounded."""
     scales = np.arange(LARGEST_SCALE + 1)
     parts = tables.locs_of_scale(scales)
     eighths = [8 * (int(k).bit_length() - 1) + i - 32 for i, k in enumerate(parts)]
@@ -68,7 +69,8 @@ def _ratios() -> tuple[Indices, Indices]:
 
 
 def _power(eighths: int) -> int:
-    """2**(eighths / 8 + 8), rounded to the nearest, by integers."""
+    """2**(eighths / 8 + 8), rounded to the nearest integer r by integer arithmetic: the largest r
+    with (r - 1/2)**8 <= 2**(eighths + 64)."""
     target, root = 1 << (eighths + 72), 1
     while (2 * root + 1) ** 8 <= target:  # compares root + 1/2
         root *= 2
@@ -95,7 +97,11 @@ def _codes(d: Distributions) -> _Codes:
 
 
 def encode_phase(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
-    """Code symbols; `decode_phase` is the inverse."""
+    """Append symbols to a stream; `decode_phase` is the inverse.
+
+    symbols: with one distribution each. The name is that of a step of the context model, whose
+    symbols are coded in one call.
+    """
     codes = _codes(d)
     difference = (symbols - codes.base) * codes.flip + _half(codes.shift)
     high = (difference >> codes.shift).astype(np.int32)
@@ -107,7 +113,10 @@ def encode_phase(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
 
 
 def decode_phase(decoder: Decoder, d: Distributions) -> Integers:
-    """Inverse of `encode_phase`."""
+    """The next symbols of a stream; inverse of `encode_phase`.
+
+    Raises CorruptBitstream if one is larger than the format allows.
+    """
     codes = _codes(d)
     high, low = np.zeros((2, len(d.scale)), dtype=np.int64)
     places, runs = _sorted(codes.row)
@@ -122,14 +131,13 @@ def decode_phase(decoder: Decoder, d: Distributions) -> Integers:
 
 
 def _half(shift: Integers) -> Integers:
-    """Half a step of the high part, so that it is centred at zero."""
+    """Half a unit of the part above the low bits, which centres that part at zero."""
     return (1 << shift) >> 1
 
 
 def _sorted(keys: Integers) -> tuple[Indices, list[tuple[int, int]]]:
-    """Places in the order of their keys (below 2**15), equal ones rising; and each key that there
-    is with its count."""
-    keys = keys.astype(np.int16)  # which NumPy sorts by radix, eight times faster
+    """The stable order of keys (below 2**15), and each key that occurs with its count."""
+    keys = keys.astype(np.int16)  # NumPy sorts these by radix, eight times faster
     order = np.argsort(keys, kind="stable")
     counts = np.bincount(keys)
     found = np.flatnonzero(counts)
@@ -137,7 +145,7 @@ def _sorted(keys: Integers) -> tuple[Indices, list[tuple[int, int]]]:
 
 
 def _parts(places: Indices, runs: list[tuple[int, int]]) -> Iterator[tuple[int, Indices]]:
-    """Each key with its places."""
+    """Each key with the places where it occurs."""
     start = 0
     for key, count in runs:
         yield key, places[start : start + count]
@@ -146,7 +154,8 @@ def _parts(places: Indices, runs: list[tuple[int, int]]) -> Iterator[tuple[int, 
 
 @lru_cache(maxsize=1)
 def _costs() -> tuple[npt.NDArray[np.float32], Indices, Indices, Indices]:
-    """Bits of every symbol of every row, one after the other; where rows start; their bounds."""
+    """Code lengths in bits of the alphabets of all rows, one after the other; where each row
+    starts; smallest and largest integer of each row."""
     rows = latent_rows()
     lengths = np.array([len(row.frequencies) for row in rows])
     flat = np.concatenate([row.frequencies for row in rows]).astype(np.float64)
@@ -157,12 +166,12 @@ def _costs() -> tuple[npt.NDArray[np.float32], Indices, Indices, Indices]:
 
 
 def code_lengths_bits(symbols: Integers, d: Distributions) -> npt.NDArray[np.float32]:
-    """Ideal code length of each symbol (escapes about)."""
+    """Ideal code length of each symbol in bits. Escapes are counted approximately."""
     return Costs(d).of(symbols)
 
 
 class Costs:
-    """Prices of symbols under distributions, for many candidates."""
+    """Code lengths under fixed distributions, for one set of candidate symbols after the other."""
 
     def __init__(self, d: Distributions) -> None:
         self._codes = _codes(d)
@@ -171,7 +180,7 @@ class Costs:
         self._start, self._smallest, self._largest = starts[row], smallest[row], largest[row]
 
     def of(self, symbols: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Bits of one candidate each."""
+        """Ideal code length in bits of one candidate symbol for each distribution."""
         codes = self._codes
         high = ((symbols - codes.base) * codes.flip + _half(codes.shift)) >> codes.shift
         inside = (high >= self._smallest) & (high <= self._largest)

@@ -6,12 +6,12 @@ probabilities. Symbols are coded group by group; all symbols of a group share on
 group's symbols follow its escapes, the magnitudes beyond the row, as Exp-Golomb code words of
 order `ESCAPE_ORDER` and a sign, bit by bit with equal probabilities.
 
-An `Encoder` takes groups one by one and a `Decoder` gives them back in the same order, so that
-what is decoded may decide under which row the next group is coded (`exact`). `encode_symbols`
-and `decode_symbols` code groups whose rows are known (the mlp profile).
+An `Encoder` takes groups one by one and a `Decoder` returns them in the same order, so that decoded
+symbols may decide under which row the next group is coded, as they do for latents. `encode_symbols`
+and `decode_symbols` code groups whose rows are known beforehand, as those of coefficients are.
 
-The stream ends without a mark and a shortened one still decodes, to other symbols: whoever
-stores it stores its length and checksum as well (`bitstream`).
+The stream has no end mark, and a shortened one still decodes, though to other symbols. Whoever
+stores a stream must therefore store its length and its checksum (`format.bitstream`).
 """
 
 from collections import deque
@@ -34,10 +34,11 @@ MOST_ESCAPE_DIGITS: Final = 24
 
 @lru_cache(maxsize=4096)
 def exact_model(row: TableRow) -> constriction.stream.model.Categorical:
-    """The coder's model of a row with exactly the row's cumulative frequencies.
+    """constriction's model with exactly the cumulative frequencies of a row.
 
-    constriction gives every symbol a frequency of at least one before it shares out the rest in
-    proportion; handing over F - 1 in float64 makes it arrive at F (a test probes every boundary).
+    constriction gives every symbol a frequency of one and then distributes the rest in proportion
+    to what it is given. Frequencies F arrive exactly if it is given F - 1 in float64; a test probes
+    every boundary.
     """
     assert int(row.frequencies.sum(dtype=np.int64)) == TOTAL
     return constriction.stream.model.Categorical(
@@ -49,22 +50,25 @@ BIT: Final = constriction.stream.model.Uniform(2)
 
 
 Run = tuple[TableRow, int]
-"""A group: its row, and how many symbols it has."""
+"""The row of a group and its number of symbols."""
 
 
 class Encoder:
-    """Writes groups of integers; `Decoder` is the inverse."""
+    """Codes groups of integers into one stream; `Decoder` is the inverse."""
 
     def __init__(self) -> None:
         self._coder = constriction.stream.queue.RangeEncoder()
 
     def encode(self, symbols: Integers, row: TableRow) -> None:
-        """Integers under one row, then their escapes."""
+        """Append a group: integers under one row, then their escapes."""
         self.encode_runs(symbols, [(row, len(symbols))])
 
     def encode_runs(self, symbols: Integers, runs: Sequence[Run]) -> None:
-        """Group after group. What NumPy can do for all of them is done once: there are tens of
-        thousands in an image."""
+        """Append groups one after the other.
+
+        symbols: of all groups. runs: the row and the number of symbols of each. An image has tens
+        of thousands of groups, so what NumPy can do for all of them is done at once.
+        """
         smallest, largest = (_of_each(runs, name) for name in ("smallest", "largest"))
         escaped = (symbols < smallest) | (symbols > largest)
         indices = (np.where(escaped, largest + 1, symbols) - smallest).astype(np.int32)
@@ -78,23 +82,26 @@ class Encoder:
                 self._coder.encode(np.array(bits, dtype=np.int32), BIT)
 
     def encode_raw(self, values: Integers, bits: int) -> None:
-        """Integers 0 .. 2**bits - 1 with equal probabilities, bits <= 16."""
+        """Append integers 0 .. 2**bits - 1 with equal probabilities; at most 16 bits."""
         if values.size and bits:
             self._coder.encode(values, constriction.stream.model.Uniform(1 << bits))
 
     @property
     def words(self) -> int:
-        """Words that the stream would have if it ended here."""
+        """Number of 32-bit words that the stream would have if it ended here."""
         return int(self._coder.num_words())
 
     def finish(self) -> bytes:
-        """The stream: 32-bit words, zero bytes at the end left out (the decoder reads zeros)."""
+        """The stream: 32-bit words without the zero bytes at the end, which the decoder adds."""
         stream: bytes = self._coder.get_compressed().astype("<u4").tobytes()
         return stream.rstrip(b"\0")
 
 
 class Decoder:
-    """Reads groups of integers from what an `Encoder` wrote."""
+    """Decodes groups of integers from the stream of an `Encoder`.
+
+    Its methods raise CorruptBitstream for bytes that no encoder writes, as far as they notice.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._ends_in_zero = data.endswith(b"\0")
@@ -103,11 +110,11 @@ class Decoder:
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
     def decode(self, count: int, row: TableRow) -> Integers:
-        """`count` integers under one row."""
+        """The next group: `count` integers under one row."""
         return self.decode_runs([(row, count)])
 
     def decode_runs(self, runs: Sequence[Run]) -> Integers:
-        """Group after group, in one array."""
+        """The next groups, one after the other in one array."""
         groups = [np.zeros(0, dtype=np.int32)]
         try:
             for row, count in runs:
@@ -123,7 +130,7 @@ class Decoder:
         return np.concatenate(groups) + _of_each(runs, "smallest")
 
     def decode_raw(self, count: int, bits: int) -> Integers:
-        """`count` integers 0 .. 2**bits - 1."""
+        """The next `count` integers that `encode_raw` coded with so many bits."""
         if count == 0 or bits == 0:
             return np.zeros(count, dtype=np.int32)
         try:
@@ -135,7 +142,8 @@ class Decoder:
         return out
 
     def finish(self) -> None:
-        """Refuse a stream that ends in zero, or of which more is left than is read ahead."""
+        """Refuse a stream that ends in a zero byte, or that goes on beyond the words which the
+        decoder reads ahead."""
         if self._ends_in_zero or not self._coder.maybe_exhausted():
             raise CorruptBitstream("bytes follow the end of the range-coded symbols")
 
@@ -156,13 +164,16 @@ class Decoder:
 
 
 def _of_each(runs: Sequence[Run], name: str) -> Integers:
-    """A number of its row for each symbol."""
+    """For each symbol the attribute `name` of its row."""
     values = np.array([getattr(row, name) for row, _ in runs], dtype=np.int32)
     return values.repeat(np.array([count for _, count in runs], dtype=np.int64))
 
 
 def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
-    """Range-code groups of (symbols, index of a row); `decode_symbols` is the inverse."""
+    """Range-code groups of coefficients; `decode_symbols` is the inverse.
+
+    groups: (symbols, index of a row in `tables.rows`) each.
+    """
     encoder = Encoder()
     for symbols, row in groups:
         encoder.encode(symbols, rows()[row])
@@ -170,7 +181,10 @@ def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
 
 
 def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
-    """Decode groups of (number of symbols, index of a row) from what `encode_symbols` returned."""
+    """Decode what `encode_symbols` returned.
+
+    groups: (number of symbols, index of a row in `tables.rows`) each.
+    """
     decoder = Decoder(data)
     return [decoder.decode(count, rows()[row]) for count, row in groups]
 
@@ -190,7 +204,7 @@ def decode_canonical_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> 
 
 
 def _escape_bits(value: int, row: TableRow) -> list[int]:
-    """Bits of a value beyond a row: unary length, Exp-Golomb digits, 1 if it is below."""
+    """Bits of a value outside of a row: unary length, Exp-Golomb digits, 1 if it is below."""
     if abs(value) > LARGEST_MAGNITUDE:
         raise OverflowError(f"symbol {value} is beyond the format's +-{LARGEST_MAGNITUDE}")
     beyond = row.smallest - value if value < row.smallest else value - row.largest
@@ -201,34 +215,46 @@ def _escape_bits(value: int, row: TableRow) -> list[int]:
     return [*unary, *(excess >> i & 1 for i in range(digits - 2, -1, -1)), below]
 
 
-def _escape_lengths(values: Integers, row: TableRow) -> npt.NDArray[np.int32]:
-    """Lengths of `_escape_bits` of values beyond a row."""
-    if np.abs(values).max(initial=0) > LARGEST_MAGNITUDE:
-        raise OverflowError(f"a symbol is beyond the format's +-{LARGEST_MAGNITUDE}")
-    below, above = row.smallest - values.astype(np.int64), values.astype(np.int64) - row.largest
-    excess = np.maximum(below, above) - 1 + (1 << ESCAPE_ORDER)
-    digits = np.frexp(excess.astype(np.float64))[1]
-    return np.asarray(2 * digits - ESCAPE_ORDER, dtype=np.int32)
+@lru_cache(maxsize=1)
+def _costs_bits() -> list[npt.NDArray[np.float64]]:
+    """`TableRow.cost_bits` of each row of coefficients."""
+    return [row.cost_bits() for row in rows()]
 
 
 def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
-    """Ideal code length of each symbol under a row of coefficients, in bits; escapes are counted
-    exactly."""
+    """Ideal code length of each symbol under a row of coefficients, in bits. Escapes are counted
+    exactly.
+
+    row: index in `tables.rows`.
+    """
     table = rows()[row]
-    escaped = np.abs(symbols) > table.largest
+    magnitudes = np.abs(symbols.astype(np.int64))
+    escaped = magnitudes > table.largest
     indices = np.where(escaped, 2 * table.largest + 1, symbols + table.largest)
-    out: npt.NDArray[np.float64] = table.cost_bits()[indices].astype(np.float64)
+    out: npt.NDArray[np.float64] = _costs_bits()[row][indices]
     if escaped.any():
-        out[escaped] += _escape_lengths(symbols[escaped], table)
+        out[escaped] += _escape_lengths_bits(magnitudes[escaped], table)
     return out
 
 
+def _escape_lengths_bits(
+    magnitudes: npt.NDArray[np.int64], row: TableRow
+) -> npt.NDArray[np.float64]:
+    """Length of `_escape_bits` of each magnitude beyond a row of coefficients."""
+    largest = int(magnitudes.max(initial=0))
+    if largest > LARGEST_MAGNITUDE:
+        raise OverflowError(f"symbol {largest} is beyond the format's +-{LARGEST_MAGNITUDE}")
+    excess = magnitudes - row.largest - 1 + (1 << ESCAPE_ORDER)
+    _, digits = np.frexp(excess.astype(np.float64))  # of an integer: its bit length
+    return (2 * digits - ESCAPE_ORDER).astype(np.float64)
+
+
 def code_length_bits(symbols: Integers, row: int) -> float:
-    """Ideal code length of all symbols under a row of coefficients, in bits."""
+    """Sum of `code_lengths_bits`."""
     return float(code_lengths_bits(symbols, row).sum())
 
 
 def cheapest_row(symbols: Integers) -> int:
-    """The row of coefficients with the shortest code for `symbols`."""
+    """Index of the row of coefficients that codes `symbols` with the fewest bits."""
     values, counts = np.unique(symbols, return_counts=True)
     return min(range(len(rows())), key=lambda row: float(code_lengths_bits(values, row) @ counts))

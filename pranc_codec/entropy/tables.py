@@ -7,17 +7,18 @@ Rows of coefficients, around zero, with scales a quarter octave apart (`rows`):
     row 0 .. 44     Laplace,  mean absolute value 2**-3 .. 2**8
     row 45 .. 89    Gaussian, mean absolute value 2**-3 .. 2**8
 
-Rows of latents (`latent_rows`), for each of 64 scales s = 2**(i / 8 - 4), each of five shapes
-w = j / 4, and each location f / K_i, f = 0 .. K_i / 2, where K_i = max(1, 4 / 2**floor(i / 8 - 4)):
+Rows of latents (`latent_rows`). There is one for each of 64 scales s = 2**(i / 8 - 4), each of five
+shapes w = j / 4, and each location f / K_i with f = 0 .. K_i / 2, where
+K_i = max(1, 4 / 2**floor(i / 8 - 4)):
 
     P(X <= x) = (1 - w) logistic((x - f / K_i) / s) + w laplace((x - f / K_i) / (2 s))
 
-The numbers are read from `tables.npy` and `latent_tables.npz`, made once by
-`training/make_tables.py`; no exponential is evaluated at run time, so no mathematical library can
-make two machines differ. Symbols of a row:
+The numbers are read from `tables.npy` and `latent_tables.npz`, which `make_tables` made once. No
+exponential is evaluated at run time, so no mathematical library can make two machines differ.
+What a row codes is an index of its alphabet:
 
-    alphabet index   0 .. largest - smallest       the integers smallest .. largest
-                     largest - smallest + 1        escape: another integer follows, not of the table
+    0 .. largest - smallest     the integers smallest .. largest
+    largest - smallest + 1      the escape: an integer outside of the row follows (`range_coder`)
 """
 
 import hashlib
@@ -42,7 +43,10 @@ LATENT_SHA256: Final = "865c9ff4560026d2783de9eb221e4114b67b5ffad7218e07da1e7bda
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TableRow:
-    """One distribution: uint32 frequencies of smallest .. largest and of the escape, sum 2**24."""
+    """One distribution of integers.
+
+    frequencies: of smallest .. largest and then of the escape; they sum to 2**24.
+    """
 
     smallest: int
     largest: int
@@ -54,12 +58,12 @@ class TableRow:
 
 
 def sha256_of(flat: npt.NDArray[np.uint32]) -> str:
-    """Hash of a table's numbers as little-endian bytes."""
+    """SHA-256 of a table's numbers as little-endian bytes, in hexadecimal."""
     return hashlib.sha256(flat.astype("<u4").tobytes()).hexdigest()
 
 
 def _load(name: str, sha256: str) -> npt.NDArray[np.uint32]:
-    """A shipped table, checked against its pinned hash."""
+    """Read a shipped table and check it against its pinned hash."""
     with (files("pranc_codec.entropy") / name).open("rb") as file:
         loaded = np.load(file, allow_pickle=False)
         flat: npt.NDArray[np.uint32] = loaded["rows"] if name.endswith("z") else loaded
@@ -70,7 +74,7 @@ def _load(name: str, sha256: str) -> npt.NDArray[np.uint32]:
 
 @lru_cache(maxsize=1)
 def rows() -> tuple[TableRow, ...]:
-    """All rows of coefficients."""
+    """All rows of coefficients, by their number in the format."""
     flat = _load("tables.npy", SHA256)
     out, start = [], 0
     while start < len(flat):
@@ -85,7 +89,7 @@ def rows() -> tuple[TableRow, ...]:
 
 @lru_cache(maxsize=1)
 def latent_rows() -> tuple[TableRow, ...]:
-    """All rows of latents; `latent_row_index` says where one is."""
+    """All rows of latents. `latent_row_index` finds one by its scale, shape and location."""
     flat = _load("latent_tables.npz", LATENT_SHA256)
     out, start = [], 0
     while start < len(flat):
@@ -97,7 +101,7 @@ def latent_rows() -> tuple[TableRow, ...]:
 
 
 def locs_of_scale(scale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """K_i: in how many parts the rows of a scale divide the distance of two integers."""
+    """K_i of each scale: into how many parts its rows divide the distance of two integers."""
     octave = scale // 8 - 4
     return np.where(octave < 2, 4 << np.clip(-octave, 0, 4) >> np.clip(octave, 0, 2), 1)
 
@@ -105,7 +109,10 @@ def locs_of_scale(scale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def latent_row_index(
     scale: npt.NDArray[np.int64], shape: npt.NDArray[np.int64], loc: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Index among `latent_rows`: by scale, then shape, then location 0 .. K_i / 2."""
+    """Index in `latent_rows`, which are sorted by scale, then shape, then location.
+
+    scale: i, 0 .. 63. shape: j, 0 .. 4. loc: f, 0 .. K_i / 2. Arrays of one shape.
+    """
     counts = locs_of_scale(np.arange(LATENT_SCALES)) // 2 + 1
     first = np.concatenate([[0], np.cumsum(LATENT_SHAPES * counts)])
     return np.asarray(first[scale] + shape * counts[scale] + loc)

@@ -150,17 +150,7 @@ from typing import Final
 from pranc_codec.errors import CorruptBitstream, InvalidArgument, UnsupportedVersion
 from pranc_codec.format.fields import Reader, check_signature, pack_varint
 from pranc_codec.format.header import CHANNELS, VERSION, Header
-from pranc_codec.format.parameters import (
-    MlpParameters,
-    Parameters,
-    check,
-    check_grid,
-    check_mlp,
-    pack_grid,
-    pack_mlp,
-    unpack_grid,
-    unpack_mlp,
-)
+from pranc_codec.format.parameters import FORMATS, check
 
 __all__ = ["CHANNELS", "SIGNATURE", "VERSION", "Header", "pack_header", "unpack_header"]
 
@@ -197,7 +187,7 @@ def pack_header(header: Header) -> bytes:
     out = SIGNATURE + bytes([header.version, profile, mode])
     out += pack_varint(header.width) + pack_varint(header.height) + pack_varint(header.seed)
     out += bytes([header.sections])
-    out += pack_mlp(header.mlp) if header.profile == "mlp" else pack_grid(header.grid)
+    out += FORMATS[header.profile].pack(header.parameters)
     return out + zlib.crc32(out).to_bytes(4, "little")
 
 
@@ -230,11 +220,12 @@ def _unpack_version_1(reader: Reader) -> Header:
         )
     width, height, seed = reader.varint(), reader.varint(), reader.varint()
     sections, samples, channels = reader.u8(), mode >> 2, mode & 3
-    parameters = _unpack_parameters(reader, PROFILES[profile], 1 if channels < 2 else 3)
+    format_of_parameters = FORMATS[PROFILES[profile]]
+    parameters = format_of_parameters.unpack(reader, 1 if channels < 2 else 3)
     computed = zlib.crc32(reader.data[: reader.position])
     if reader.u32() != computed:
         raise CorruptBitstream("the header's checksum is wrong: the file is damaged")
-    _check_parameters(parameters)
+    format_of_parameters.check(parameters)
     check(samples < len(SAMPLES) and not (samples == 2 and channels & 1), "mode", mode)
     check(1 <= width <= LARGEST_SIDE, "width", width)
     check(1 <= height <= LARGEST_SIDE, "height", height)
@@ -247,14 +238,3 @@ def _unpack_version_1(reader: Reader) -> Header:
 
 READERS: Final[Mapping[int, Callable[[Reader], Header]]] = {1: _unpack_version_1}
 """What reads the rest of the header, by format version."""
-
-
-def _unpack_parameters(reader: Reader, profile: str, colours: int) -> Parameters:
-    return unpack_mlp(reader) if profile == "mlp" else unpack_grid(reader, colours)
-
-
-def _check_parameters(parameters: Parameters) -> None:
-    if isinstance(parameters, MlpParameters):
-        check_mlp(parameters)
-    else:
-        check_grid(parameters)

@@ -4,7 +4,10 @@ from pranc_codec.errors import CorruptBitstream, InvalidArgument, NotPranc, Trun
 
 
 class Reader:
-    """Reads fields from bytes; whatever is missing is a TruncatedBitstream."""
+    """Reads fields from bytes, one after the other.
+
+    Every method raises TruncatedBitstream if the bytes end before the field does.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -22,12 +25,18 @@ class Reader:
         return out
 
     def u8(self) -> int:
+        """The next byte as a number."""
         return self.take(1)[0]
 
     def u32(self) -> int:
+        """The next four bytes as a little-endian number."""
         return int.from_bytes(self.take(4), "little")
 
     def varint(self) -> int:
+        """The next varint; `pack_varint` is the inverse.
+
+        Raises CorruptBitstream if it is 2**32 or more, or longer than needed.
+        """
         value = shift = 0
         while True:
             byte = self.u8()
@@ -43,7 +52,7 @@ class Reader:
 
 
 def pack_varint(value: int) -> bytes:
-    """LEB128 of 0 <= value < 2**32; `Reader.varint` is the inverse."""
+    """A number below 2**32 as LEB128; `Reader.varint` is the inverse."""
     if not 0 <= value < 2**32:
         raise InvalidArgument(f"{value} does not fit a field of 0 .. 2**32 - 1")
     out = bytearray()
@@ -55,7 +64,11 @@ def pack_varint(value: int) -> bytes:
 
 
 def check_signature(data: bytes, signature: bytes, what: str) -> None:
-    """Refuse bytes that do not begin with a format's signature. what: for the error's text."""
+    """Refuse bytes that do not begin with a format's signature.
+
+    what: name of a file of that format, for the text of the error. Raises NotPranc, or
+    TruncatedBitstream if the bytes end inside the signature.
+    """
     start = data[: len(signature)]
     if start == signature:
         return

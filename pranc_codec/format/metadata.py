@@ -1,4 +1,4 @@
-"""What travels beside the colours: alpha, ICC profile, EXIF, XMP."""
+"""Sections that are stored beside the colours: alpha, ICC profile, EXIF and XMP."""
 
 import zlib
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ from pranc_codec.limits import Limits
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """Blobs that travel with an image, byte for byte; None where there is none."""
+    """Data that a file carries unchanged beside the image; None for what is absent.
+
+    icc_profile: the profile's bytes. exif: as in a JPEG's segment, "Exif" and two zero bytes
+    included. xmp: an XML packet.
+    """
 
     icc_profile: bytes | None = None
     exif: bytes | None = None
@@ -24,13 +28,19 @@ class Metadata:
 
 
 def pack_alpha(alpha: npt.NDArray[Any]) -> bytes:
-    """Alpha losslessly: differences to the row above, then zlib; `read_alpha` is the inverse."""
+    """Payload of the alpha section, which is lossless; `read_alpha` is the inverse.
+
+    alpha: (h, w), uint8 or uint16.
+    """
     above = np.concatenate([np.zeros_like(alpha[:1]), alpha[:-1]])
     return zlib.compress((alpha - above).astype(alpha.dtype.newbyteorder(">")).tobytes(), 9)
 
 
 def read_alpha(header: Header, payload: bytes) -> npt.NDArray[Any]:
-    """Alpha samples (h, w), uint8 or uint16."""
+    """Alpha samples (h, w), uint8 or uint16; inverse of `pack_alpha`.
+
+    Raises CorruptBitstream unless the payload has exactly the header's number of samples.
+    """
     kind = np.dtype(header.samples)
     expected = header.pixels * kind.itemsize
     try:
@@ -44,7 +54,7 @@ def read_alpha(header: Header, payload: bytes) -> npt.NDArray[Any]:
 
 
 def check_metadata(metadata: Metadata, limits: Limits) -> None:
-    """Refuse what decoders would refuse."""
+    """Raise InvalidArgument for metadata that a decoder with these limits would refuse."""
     for name, blob in vars(metadata).items():
         if blob is not None and not isinstance(blob, bytes):
             raise InvalidArgument(f"{name} is a {type(blob).__name__}, not bytes")
@@ -56,13 +66,17 @@ def check_metadata(metadata: Metadata, limits: Limits) -> None:
 
 
 def pack_metadata(metadata: Metadata) -> dict[int, bytes]:
-    """Sections of what metadata there is; `read_metadata` is the inverse."""
+    """Payloads of the metadata that is present, by section id; `read_metadata` is the inverse."""
     blobs = {number: getattr(metadata, name) for name, number in bitstream.METADATA.items()}
     return {number: zlib.compress(blob, 9) for number, blob in blobs.items() if blob is not None}
 
 
 def read_metadata(sections: dict[int, bytes], limits: Limits) -> Metadata:
-    """ICC profile, EXIF and XMP, byte for byte."""
+    """ICC profile, EXIF and XMP of a file, byte for byte; inverse of `pack_metadata`.
+
+    Raises CorruptBitstream if a section cannot be decompressed, LimitExceeded if one has more than
+    `limits.max_metadata_bytes`.
+    """
     return Metadata(
         **{
             name: inflate(sections[number], limits.max_metadata_bytes, name)

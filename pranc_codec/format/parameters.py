@@ -1,6 +1,7 @@
 """The profiles' parts of the header, as `bitstream` specifies them."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +16,10 @@ Q_STEP_CODES: Final = (384, 1280)
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCode:
-    """How one layer's symbols are coded: quantization step and row of the tables."""
+    """How the symbols of one layer are coded.
+
+    q_step_code: 0 .. 255, from a coarse to a fine quantization step. row: of `tables.rows`.
+    """
 
     q_step_code: int
     row: int
@@ -44,13 +48,19 @@ def _renamed(parameters: object, old: str, new: str) -> Any:
 
 
 def q_step_of_code(code: int) -> float:
-    """Step of the header's byte: 2**(2 - code / 16)."""
+    """Quantization step that the header's byte stands for: 2**(2 - code / 16)."""
     return float(2.0 ** (2 - code / 16))
 
 
 @dataclass(frozen=True, kw_only=True)
 class MlpParameters:
-    """The mlp profile's part of the header: the network and how its coefficients are coded."""
+    """The mlp profile's part of the header: the network and how its coefficients are coded.
+
+    prior: 0 for initialization from the seed. basis: "hash" or "dense". features: number of Fourier
+    features. bandwidth: code of their largest frequency, 2**(bandwidth / 16) radians. width:
+    channels of a sine layer. depth: number of sine layers. k: coefficients of all layers. layers:
+    how the symbols of each are coded, the linear output layer last.
+    """
 
     prior: int
     basis: str
@@ -66,8 +76,10 @@ class MlpParameters:
 class GridParameters:
     """The grid profile's part of the header.
 
-    q_step_code: 64 log2(step), without the format's offset. low_rows: of each colour. k: PRANC
-    coefficients of the residual network, `layer` tells how they are coded (None without any).
+    prior: number that names the trained networks. q_step_code: 64 log2 of the quantization step,
+    without the format's offset. low_rows: for each colour the row of `tables.rows` that codes its
+    low band. k: number of PRANC coefficients of the enhancement network's biases. layer: how these
+    are coded; None if there are none.
     """
 
     prior: int
@@ -95,8 +107,22 @@ class GridParameters:
 Parameters = MlpParameters | GridParameters
 
 
+@dataclass(frozen=True, kw_only=True)
+class ParametersFormat:
+    """A profile's part of the header. `unpack` and `pack` are inverse to each other.
+
+    unpack: a reader and the number of colours -> parameters. check: refuses illegal values.
+    has_latents: whether a file of the profile has the section `latents`.
+    """
+
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[Reader, int], Parameters]
+    check: Callable[[Any], None]
+    has_latents: bool
+
+
 def pack_mlp(parameters: MlpParameters) -> bytes:
-    """Parameters of the mlp profile as bytes; `unpack_mlp` is the inverse."""
+    """Pack the parameters of the mlp profile; `unpack_mlp` is the inverse."""
     p = parameters
     out = bytes([BASES.index(p.basis) | p.prior << 1])
     out += pack_varint(p.features) + bytes([p.bandwidth])
@@ -104,8 +130,8 @@ def pack_mlp(parameters: MlpParameters) -> bytes:
     return out + b"".join(_pack_layer(layer) for layer in p.layers)
 
 
-def unpack_mlp(reader: Reader) -> MlpParameters:
-    """Inverse of `pack_mlp`."""
+def unpack_mlp(reader: Reader, _colours: int) -> MlpParameters:
+    """Inverse of `pack_mlp`; `check_mlp` looks for illegal values."""
     weights = reader.u8()
     features, bandwidth = reader.varint(), reader.u8()
     width, depth, k = reader.varint(), reader.u8(), reader.varint()
@@ -123,7 +149,7 @@ def unpack_mlp(reader: Reader) -> MlpParameters:
 
 
 def check_mlp(p: MlpParameters) -> None:
-    """Refuse illegal values."""
+    """Raise CorruptBitstream for values that the format does not allow."""
     check(1 <= p.features < 65536, "features", p.features)
     check(p.bandwidth >= 1, "bandwidth", p.bandwidth)
     check(1 <= p.width < 65536, "network width", p.width)
@@ -133,7 +159,7 @@ def check_mlp(p: MlpParameters) -> None:
 
 
 def pack_grid(parameters: GridParameters) -> bytes:
-    """Parameters of the grid profile as bytes; `unpack_grid` is the inverse."""
+    """Pack the parameters of the grid profile; `unpack_grid` is the inverse."""
     p = parameters
     out = p.prior.to_bytes(4, "little") + pack_varint(p.q_step_code + Q_STEP_OFFSET)
     out += bytes(p.low_rows) + pack_varint(p.k)
@@ -141,7 +167,7 @@ def pack_grid(parameters: GridParameters) -> bytes:
 
 
 def unpack_grid(reader: Reader, colours: int) -> GridParameters:
-    """Inverse of `pack_grid`."""
+    """Inverse of `pack_grid`; `check_grid` looks for illegal values. colours: 1 or 3."""
     prior, q_step_code = reader.u32(), reader.varint() - Q_STEP_OFFSET
     low_rows = tuple(reader.u8() for _ in range(colours))
     k = reader.varint()
@@ -150,15 +176,24 @@ def unpack_grid(reader: Reader, colours: int) -> GridParameters:
 
 
 def check_grid(p: GridParameters) -> None:
-    """Refuse illegal values."""
+    """Raise CorruptBitstream for values that the format does not allow."""
     code = p.q_step_code + Q_STEP_OFFSET
-    check(Q_STEP_CODES[0] <= code <= Q_STEP_CODES[1], "step", code)
+    check(Q_STEP_CODES[0] <= code <= Q_STEP_CODES[1], "q_step", code)
     largest_row = max(*p.low_rows, p.layer.row if p.layer else 0)
     check(largest_row < ROWS, "table row", largest_row)
 
 
+FORMATS: Final[dict[str, ParametersFormat]] = {
+    "mlp": ParametersFormat(pack=pack_mlp, unpack=unpack_mlp, check=check_mlp, has_latents=False),
+    "grid": ParametersFormat(
+        pack=pack_grid, unpack=unpack_grid, check=check_grid, has_latents=True
+    ),
+}
+"""By profile."""
+
+
 def check(legal: bool, name: str, value: int) -> None:
-    """Refuse an illegal value of the header."""
+    """Raise CorruptBitstream for the header's field `name` unless its value is legal."""
     if not legal:
         raise CorruptBitstream(f"the header's {name} has the illegal value {value}")
 

@@ -1,4 +1,4 @@
-"""A file's sections, as `bitstream` specifies them."""
+"""Framing and checksums of a file's sections, as `bitstream` specifies them."""
 
 import zlib
 from collections.abc import Mapping
@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from pranc_codec.errors import CorruptBitstream, LimitExceeded, TruncatedBitstream
 from pranc_codec.format.bitstream import ALPHA, LATENTS, SECTION_NAMES, SYMBOLS, Header
 from pranc_codec.format.fields import Reader, pack_varint
+from pranc_codec.format.parameters import FORMATS
 
 
 def pack_sections(sections: Mapping[int, bytes]) -> bytes:
-    """Sections in rising order of their ids; `unpack_sections` is the inverse."""
+    """The bytes of sections, in rising order of their ids; `unpack_sections` is the inverse.
+
+    sections: payloads by id.
+    """
     return b"".join(
         bytes([number])
         + pack_varint(len(payload))
@@ -20,15 +24,18 @@ def pack_sections(sections: Mapping[int, bytes]) -> bytes:
 
 
 def payload_start(sections: Mapping[int, bytes], header: Header, number: int) -> int:
-    """Bytes of a file before the payload of a section."""
+    """Number of bytes of a file before the payload of section `number`."""
     before = {n: payload for n, payload in sections.items() if n < number}
     frame = pack_sections({number: sections[number]})
     return header.header_bytes + len(pack_sections(before)) + len(frame) - len(sections[number])
 
 
 def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
-    """Sections of a file or of a prefix of one that reaches into its latents, and whether these
-    are whole; what is whole is verified as in `unpack_sections`."""
+    """Payloads by id of a grid file, or of a prefix that reaches into its latents.
+
+    Also returns whether the latents are complete. A prefix yields the symbols, if the file has any,
+    and what there is of the latents. Complete sections are verified as in `unpack_sections`.
+    """
     try:
         return unpack_sections(data, header), True
     except TruncatedBitstream:
@@ -48,16 +55,20 @@ def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
 
 
 def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
-    """All sections of a whole file, checksums verified."""
+    """Payloads by id of a complete file, with their checksums verified.
+
+    Raises TruncatedBitstream if the file ends too early; CorruptBitstream for wrong checksums,
+    unknown, missing or superfluous sections, and bytes after the last one.
+    """
     sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
     expected = {
         SYMBOLS: header.has_symbols,
-        LATENTS: header.profile == "grid",
+        LATENTS: FORMATS[header.profile].has_latents,
         ALPHA: header.has_alpha,
     }
     for number, wanted in expected.items():
         if wanted != (number in sections):
-            state = "is missing" if wanted else "stands where it may not"
+            state = "is missing" if wanted else "has no place in this file"
             raise CorruptBitstream(f"section {SECTION_NAMES[number]!r} {state}")
     return sections
 
@@ -65,7 +76,10 @@ def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
 def take_sections(
     data: bytes, header_bytes: int, count: int, names: Mapping[int, str]
 ) -> dict[int, bytes]:
-    """`count` sections that follow a header up to the end of the file, checksums verified."""
+    """Payloads by id of the `count` sections between a header and the end of a file.
+
+    names: of the legal ids, for the texts of errors. Errors are those of `unpack_sections`.
+    """
     reader = Reader(data)
     reader.take(header_bytes)
     sections: dict[int, bytes] = {}
@@ -78,7 +92,10 @@ def take_sections(
 
 
 def take_section(reader: Reader, last: int, names: Mapping[int, str]) -> tuple[int, bytes]:
-    """The next section's id and payload. last: id of the one before; names: by legal id."""
+    """Id and payload of the next section, with its checksum verified.
+
+    last: id of the section before it, or a smaller number for the first. names: of the legal ids.
+    """
     number, length, crc = reader.u8(), reader.varint(), reader.u32()
     if number not in names or number <= last:
         raise CorruptBitstream(f"section id {number} is unknown or out of order")
@@ -89,14 +106,18 @@ def take_section(reader: Reader, last: int, names: Mapping[int, str]) -> tuple[i
 
 
 def inflate(payload: bytes, limit: int, name: str) -> bytes:
-    """Undo zlib, to at most `limit` bytes."""
+    """Decompress a zlib stream to at most `limit` bytes.
+
+    name: of the section, for the texts of errors. Raises LimitExceeded if there are more bytes,
+    CorruptBitstream if the payload is not exactly one complete stream.
+    """
     decompressor = zlib.decompressobj()
     try:
         out = decompressor.decompress(payload, limit + 1)
     except zlib.error as error:
         raise CorruptBitstream(f"section {name!r} cannot be decompressed") from error
     if len(out) > limit:
-        raise LimitExceeded(f"section {name!r} is larger than the allowed {limit} bytes")
+        raise LimitExceeded(f"section {name!r} has more than the allowed {limit} bytes")
     if not decompressor.eof or decompressor.unused_data:
         raise CorruptBitstream(f"section {name!r} is not one whole zlib stream")
     return out

@@ -72,11 +72,10 @@ class Architecture:
                 f"the prior has architecture {number} with {', '.join(sorted(stated))}; this "
                 f"release runs architectures {KNOWN_NUMBERS}: upgrade pranc_codec"
             )
-        stated["context_hidden"] = tuple(stated.get("context_hidden", cls.context_hidden))
-        out = cls(**stated)
-        if len(out.context_hidden) != 3 or out.enhancement_middle_layers % 2:
+        hidden = tuple(stated.get("context_hidden", cls.context_hidden))
+        if len(hidden) != 3 or stated.get("enhancement_middle_layers", 0) % 2:
             raise CorruptBitstream(f"the prior states sizes that no network has: {stated}")
-        return out
+        return cls(**stated | dict(context_hidden=hidden))
 
 
 ARCHITECTURE_1: Final = Architecture()

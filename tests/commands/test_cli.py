@@ -78,12 +78,12 @@ def test_many_inputs_one_bad(photo, tmp_path):
     inputs = [tmp_path / n for n in ("a.png", "bad.png", "b.png")]
     result = run("encode", *inputs, "-o", tmp_path / "out", "--effort", 0)
     assert result.exit_code == 1
-    assert "1 of 3 not done" in result.output
+    assert "1 of 3 inputs not done" in result.output
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.pranc", "b.pranc"]
 
 
 def test_failures_leave_no_file(photo_path, tmp_path):
-    result = run("encode", photo_path, "--bpp", 0.001, "-o", tmp_path / "x.pranc")
+    result = run("encode", photo_path, "--bpp", 0.001, "--effort", 0, "-o", tmp_path / "x.pranc")
     assert result.exit_code == 1
     assert "0.001 bpp" in result.output
     assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
@@ -113,7 +113,7 @@ def test_damaged_file(pranc_path):
         assert "ends at byte" in " ".join(result.output.split())
 
 
-def test_evaluate(photo, tmp_path):
+def test_evaluate(photo, tmp_path, in_this_process):
     (tmp_path / "images").mkdir()
     photo.save(tmp_path / "images" / "a.png")
     arguments = ("evaluate", tmp_path / "images", "--codec", "jpeg:quality=20/60", "--codec",

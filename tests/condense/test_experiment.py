@@ -32,53 +32,51 @@ def test_networks_have_the_papers_sizes(name, parameters):
     assert parameters_of(network) == parameters
 
 
-def test_an_experiment_from_training_to_plot(digits, task, tmp_path):
-    bars = []
-    experiment = Experiment(
-        task=task, dataset=digits, folder=tmp_path, progress=lambda name: lambda *a: bars.append(a)
-    )
-    size = experiment.pranc("hash", 200)
-    experiment.full()
-    experiment.pruned(size)
-    results = {r["name"]: r for r in read_results(tmp_path)}
+def test_an_experiment_from_training_to_plot(digits, finished, tmp_path):
+    folder = finished.folder
+    size = (folder / "hash-200.prw").stat().st_size
+    results = {r["name"]: r for r in read_results(folder)}
     assert set(results) == {"hash-200", "full", f"pruned-{size}"}
     ours, pruned = results["hash-200"], results[f"pruned-{size}"]
-    assert ours["file_bytes"] == (tmp_path / "hash-200.prw").stat().st_size < 300
+    assert ours["file_bytes"] == size < 300
     assert pruned["file_bytes"] <= size
     assert ours["counts"]["total"] == 200 + 16 + 17
     assert results["full"]["test_accuracy"] > 0.9
-    assert results["full"]["file_bytes"] == (tmp_path / "full.safetensors").stat().st_size
+    assert results["full"]["file_bytes"] == (folder / "full.safetensors").stat().st_size
     assert ours["test_accuracy"] > 0.8
-    again = Pranc.load(tmp_path / "hash-200.prw", small_network())
+    again = Pranc.load(folder / "hash-200.prw", small_network())
     assert accuracy(again, digits, digits.test) == ours["test_accuracy"]
     assert "| hash-200 |" in as_table(list(results.values()))
     plot_results(list(results.values()), tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as plot:
         assert plot.size == (720, 480)
-    assert bars[-1][0] == bars[-1][1]
 
 
-def test_a_result_is_made_once_and_of_these_settings(digits, task, tmp_path, monkeypatch):
-    """The test images are seen once: what has a result is not measured again."""
-    experiment = Experiment(
+def test_progress_ends_with_the_last_iteration(digits, task, tmp_path):
+    bars = []
+    Experiment(
         task=task.with_epochs(1), dataset=digits, folder=tmp_path,
-        progress=lambda name: lambda *a: None,
-    )  # fmt: skip
-    experiment.full()
-    size = experiment.pranc("hash", 200)
-    experiment.pruned(size)
-    kept = {path: path.read_bytes() for path in tmp_path.glob("*.json")}
+        progress=lambda name: lambda *a: bars.append(a),
+    ).full()  # fmt: skip
+    assert bars[-1][0] == bars[-1][1] > 1
+
+
+def test_a_result_is_made_once_and_of_these_settings(digits, copied, monkeypatch):
+    """The test images are seen once: what has a result is not measured again."""
+    kept = {path: path.read_bytes() for path in copied.folder.glob("*.json")}
+    size = (copied.folder / "hash-200.prw").stat().st_size
+    assert len(kept) == 3
     monkeypatch.setattr(Experiment, "_report", None)  # would fail if it were called
-    (tmp_path / "full.pt").unlink()  # a finished network is read, not trained again
-    again = experiment.full().state_dict()
-    kept_full = load((tmp_path / "full.safetensors").read_bytes())
+    (copied.folder / "full.pt").unlink()  # a finished network is read, not trained again
+    again = copied.full().state_dict()
+    kept_full = load((copied.folder / "full.safetensors").read_bytes())
     assert all(torch.equal(again[name], tensor) for name, tensor in kept_full.items())
-    experiment.pranc("hash", 200)
-    experiment.pruned(size)
-    assert {path: path.read_bytes() for path in tmp_path.glob("*.json")} == kept
+    assert copied.pranc("hash", 200) == size
+    copied.pruned(size)
+    assert {path: path.read_bytes() for path in copied.folder.glob("*.json")} == kept
     others = [
-        replace(experiment, task=experiment.task.with_shift(1)),
-        replace(experiment, dataset=replace(digits, name="other digits")),
+        replace(copied, task=copied.task.with_shift(1)),
+        replace(copied, dataset=replace(digits, name="other digits")),
     ]
     for other in others:
         for run in (other.full, lambda e=other: e.pranc("hash", 200)):
@@ -106,19 +104,13 @@ class Interrupted(Exception):
     pass
 
 
-def test_a_teacher_is_learnt_from(digits, task, tmp_path):
+def test_a_teacher_is_learnt_from(digits, finished, tmp_path):
     """Coefficients come nearer to the teacher's outputs than by labels alone."""
-    folders = tmp_path / "labels", tmp_path / "taught"
-    for folder in folders:
-        folder.mkdir()
-    alone, taught = (
-        Experiment(task=task, dataset=digits, folder=f, progress=lambda name: lambda *a: None)
-        for f in folders
-    )
-    teacher = alone.full()
-    alone.pranc("hash", 200)
-    taught = replace(taught, teacher=folders[0] / "full.safetensors")
+    teacher_file = finished.folder / "full.safetensors"
+    teacher = finished.full()
+    taught = replace(finished, folder=tmp_path, teacher=teacher_file)
     taught.pranc("hash", 200)
+    folders = finished.folder, tmp_path
     images, zero = digits.normalize(digits.validation.images), torch.tensor(0.0)
     networks = [Pranc.load(f / "hash-200.prw", small_network()).eval() for f in folders]
     with torch.no_grad():
@@ -126,11 +118,11 @@ def test_a_teacher_is_learnt_from(digits, task, tmp_path):
         apart = [float(distillation(zero, network(images), wanted)) for network in networks]
     assert apart[1] < apart[0]
     results = [json.loads((f / "hash-200.json").read_text())["settings"] for f in folders]
-    sha256 = hashlib.sha256((folders[0] / "full.safetensors").read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(teacher_file.read_bytes()).hexdigest()
     assert results[1] == results[0] | dict(teacher=sha256)
     with pytest.raises(InvalidArgument, match="other settings"):
-        alone.training_of(alone.new_pranc("hash", 200)).run(
-            folders[1] / "hash-200.pt", lambda *a: None
+        finished.training_of(finished.new_pranc("hash", 200)).run(
+            tmp_path / "hash-200.pt", lambda *a: None
         )
 
 
@@ -146,13 +138,8 @@ def test_a_wrong_teacher_is_named(digits, task, tmp_path):
             experiment.pranc("hash", 200)
 
 
-def test_a_file_has_the_statistics_of_its_quantized_coefficients(digits, task, tmp_path):
-    experiment = Experiment(
-        task=task.with_epochs(1), dataset=digits, folder=tmp_path,
-        progress=lambda name: lambda *a: None,
-    )  # fmt: skip
-    experiment.pranc("hash", 200)
-    network = Pranc.load(tmp_path / "hash-200.prw", small_network())
+def test_a_file_has_the_statistics_of_its_quantized_coefficients(digits, finished):
+    network = Pranc.load(finished.folder / "hash-200.prw", small_network())
     before = dict(network.named_buffers())
     before = {name: tensor.clone() for name, tensor in before.items() if "running" in name}
     measure_statistics(network, digits)

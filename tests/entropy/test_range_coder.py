@@ -87,6 +87,18 @@ def test_length_is_what_the_model_says(scale):
     assert row == int(np.argmin(costs))
 
 
+def test_lengths_of_escapes_are_counted_exactly():
+    row = tables.rows()[5]
+    sizes = [row.largest + beyond for beyond in (1, 2, 15, 16, 17, 31, 32, 33, 48, 49, 1000, 4079)]
+    values = np.array([*sizes, range_coder.LARGEST_MAGNITUDE], dtype=np.int32)
+    for signed in (values, -values):
+        bits = [len(range_coder._escape_bits(int(value), row)) for value in signed]
+        found = range_coder.code_lengths_bits(signed, 5) - row.cost_bits()[-1]
+        np.testing.assert_allclose(found, bits, rtol=0, atol=1e-9)
+    with pytest.raises(OverflowError):
+        range_coder.code_lengths_bits(np.array([1 << 24], dtype=np.int32), 5)
+
+
 def test_escapes_beyond_the_format_are_refused():
     with pytest.raises(OverflowError):
         range_coder.encode_symbols([(np.array([1 << 24], np.int32), 0)])

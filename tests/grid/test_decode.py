@@ -137,7 +137,7 @@ def test_sections_that_do_not_belong_are_refused(grid_file):
     header, sections = decoder.open_file(grid_file, Limits())
     sections[bitstream.SYMBOLS] = b""
     data = bitstream.pack_header(replace(header, sections=2)) + pack_sections(sections)
-    with pytest.raises(pranc_codec.CorruptBitstream, match="'symbols' stands where it may not"):
+    with pytest.raises(pranc_codec.CorruptBitstream, match="'symbols' has no place in this file"):
         unpack_sections(data, bitstream.unpack_header(data))
 
 
