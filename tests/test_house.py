@@ -124,7 +124,7 @@ def test_low_floors_know_no_torch(module):
 
 
 def test_torch_is_loaded_when_a_name_needs_it():
-    """The package, the command's first start, `evaluate` and the low floors take no second to import."""
+    """The package, the command's first start, `evaluate` and the low floors load in a moment."""
     low = [m for m in without_torch() if m.split(".")[0] not in ("basis", "pranc")]
     names = [f"pranc_codec.{m.removesuffix('.__init__')}" for m in [*low, "__main__", "evaluate"]]
     script = (
