@@ -38,7 +38,7 @@ PLOTS = {  # name of the picture: (ours, highest rate, published)
 
 
 def below(curve: Curve, bpp: float) -> Curve:
-    """The part of a curve up to a rate, so that the plot shows where ours lies."""
+    """Return the part of a curve up to a rate, so that the plot shows where ours lies."""
     points = [(b, p) for b, p in zip(curve.bpp, curve.psnr_db, strict=True) if b <= bpp]
     return Curve(
         name=curve.name, bpp=tuple(b for b, _ in points), psnr_db=tuple(p for _, p in points)
@@ -46,7 +46,7 @@ def below(curve: Curve, bpp: float) -> Curve:
 
 
 def measured_curve(name: str) -> Curve:
-    """The mean curve of a result, under its file's name."""
+    """Return the mean curve of a result, under its file's name."""
     return replace(load(f"results/{name}").curve(), name=name)
 
 

@@ -75,7 +75,7 @@ def mean_curve(report: Report, images: Sequence[str], name: str | None = None) -
 
 
 def curve_over(report: Report, images: Sequence[str]) -> Curve | None:
-    """The curve of these images; None if the report only has means over all 24."""
+    """Return the curve of these images; None if the report only has means over all 24."""
     if len(images) == IMAGES:
         return report.curve()
     return mean_curve(report, images) if set(images) <= set(report.per_image) else None
@@ -84,7 +84,7 @@ def curve_over(report: Report, images: Sequence[str]) -> Curve | None:
 def compare(
     curve: Curve | None, anchor: Curve | None, limits_db: tuple[float, float] | None
 ) -> BdRate | None:
-    """BD-rate within `limits_db`, or over all that both curves cover; None if there is none."""
+    """Return the BD-rate within `limits_db`, or over all that both cover; None if there is none."""
     if curve is None or anchor is None:
         return None
     try:
@@ -94,7 +94,7 @@ def compare(
 
 
 def psnr_at(curve: Curve, bpp: float) -> float | None:
-    """PSNR at a rate: of a measured point within 2 %, else interpolated; None outside the curve."""
+    """Return PSNR at a rate, of a point within 2 % or interpolated; None outside the curve."""
     nearest = min(range(len(curve.bpp)), key=lambda i: abs(curve.bpp[i] - bpp))
     if abs(curve.bpp[nearest] / bpp - 1) < 0.02:
         return curve.psnr_db[nearest]
@@ -104,7 +104,7 @@ def psnr_at(curve: Curve, bpp: float) -> float | None:
 
 
 def grid_results() -> str:
-    """The grid profile against other codecs, one row for each effort."""
+    """Compare the grid profile with other codecs, one row for each effort."""
     anchors = {label: load(name) for label, name in GRID_ANCHORS.items()}
     rows = []
     for effort, name in EFFORTS.items():
@@ -126,7 +126,7 @@ def _grid_row(
 
 
 def grid_quality() -> str:
-    """Mean rate and PSNR of the grid profile at effort 0, by quality."""
+    """List mean rate and PSNR of the grid profile at effort 0, by quality."""
     report = load("results/grid-effort-0")
     rows = [
         ["bpp", *(f"{bpp:.2f}" for bpp in report.results["bpp"] if bpp)],
@@ -136,7 +136,7 @@ def grid_quality() -> str:
 
 
 def mlp_results() -> str:
-    """PSNR of the mlp profile and of others at low rates, and our BD-rate against each."""
+    """List PSNR of the mlp profile and of others at low rates, and our BD-rate against each."""
     ours = load("results/mlp-default").curve()
     rows = [["**ours, mlp, default effort**", *map(decibels, _at_rates(ours)), "", ""]]
     for label, name in MLP_ANCHORS.items():
@@ -152,7 +152,7 @@ def _at_rates(curve: Curve) -> list[float | None]:
 
 
 def effort_max() -> str:
-    """Effort max against the default effort of each profile, over the images that both have."""
+    """Compare effort max with the default effort of each profile, over the images of both."""
     rows = []
     for profile, names in MAX_AND_DEFAULT.items():
         best, default = (load(f"results/{name}") for name in names)
@@ -163,7 +163,7 @@ def effort_max() -> str:
 
 
 def grid_max_images() -> str:
-    """The grid profile at effort max against AVIF, image by image."""
+    """Compare the grid profile at effort max with AVIF, image by image."""
     best, avif = load(f"results/{EFFORTS['max']}"), load(GRID_ANCHORS["AVIF 4:4:4"])
     rows = []
     for image in sorted(best.per_image):
@@ -173,17 +173,17 @@ def grid_max_images() -> str:
 
 
 def all_results() -> str:
-    """Everything measured on all 24 images between 28 and 39 dB, against JPEG 4:4:4."""
+    """Compare all results of 24 images between 28 and 39 dB with JPEG 4:4:4."""
     return _against_jpeg("results", lambda report: report.version or "")
 
 
 def published_points() -> str:
-    """Everything published, against JPEG 4:4:4."""
+    """Compare all published points with JPEG 4:4:4."""
     return _against_jpeg("baselines", lambda report: report.name)
 
 
 def _against_jpeg(folder: str, about: Callable[[Report], str]) -> str:
-    """A folder's files against JPEG 4:4:4, fewest bits first, without those of no BD-rate."""
+    """Compare a folder's files with JPEG 4:4:4, best first; files without a BD-rate are omitted."""
     jpeg = load(GRID_ANCHORS["JPEG 4:4:4"]).curve()
     found = []
     for path in sorted((KODAK / folder).glob("*.json")):
@@ -197,7 +197,7 @@ def _against_jpeg(folder: str, about: Callable[[Report], str]) -> str:
 
 
 def jpeg_at_50() -> str:
-    """Rate and PSNR of JPEG at quality 50, to compare another machine's measurements with."""
+    """List rate and PSNR of JPEG at quality 50, to compare with those of another machine."""
     rows = []
     for name in ("jpeg-420", "jpeg-444"):
         report = load(f"results/{name}")
@@ -220,28 +220,28 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
 
 
 def percent(found: BdRate | None) -> str:
-    """A BD-rate for people, or a dash."""
+    """Return a BD-rate for people, or a dash."""
     return found.percent_text() if found else NONE
 
 
 def interval(found: BdRate | None) -> str:
-    """The PSNRs that a BD-rate is taken between, for people, or a dash."""
+    """Return the interval of a BD-rate for people, or a dash."""
     return found.interval_text() if found else NONE
 
 
 def decibels(psnr_db: float | None) -> str:
-    """A PSNR for people, or a dash."""
+    """Return a PSNR for people, or a dash."""
     return NONE if psnr_db is None else f"{psnr_db:.2f}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def filled(text: str) -> str:
-    """The text of a document with every table as it should be.
+    """Return the text of a document with every table as it should be.
 
     Raises ValueError for a table that has no end or whose name is not one of `TABLES`.
     """
@@ -255,7 +255,7 @@ def filled(text: str) -> str:
 
 
 def documents() -> list[Path]:
-    """All documents that may hold tables."""
+    """Return all documents that may hold tables."""
     return sorted(path for pattern in DOCUMENTS for path in ROOT.glob(pattern))
 
 

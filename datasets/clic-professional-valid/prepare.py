@@ -1,8 +1,8 @@
-"""Bring the 41 images of CLIC 2020's professional validation set into a folder.
+"""Download or check the 41 images of CLIC 2020's professional validation set.
 
     python datasets/clic-professional-valid/prepare.py          download, check, unpack (135 MB)
-    python datasets/clic-professional-valid/prepare.py ZIP      check and unpack what you have
-    python datasets/clic-professional-valid/prepare.py FOLDER   check the images that you have
+    python datasets/clic-professional-valid/prepare.py ZIP      check and unpack your zip file
+    python datasets/clic-professional-valid/prepare.py FOLDER   check the images in your folder
 
 The SHA-256 is the one that TensorFlow Datasets publishes (url_checksums/clic.txt).
 """

@@ -1,8 +1,8 @@
-"""Bring the 100 images of DIV2K's validation set into a folder.
+"""Download or check the 100 images of DIV2K's validation set.
 
     python datasets/div2k-valid/prepare.py          download, check, unpack (449 MB)
-    python datasets/div2k-valid/prepare.py ZIP      check and unpack what you have
-    python datasets/div2k-valid/prepare.py FOLDER   check the images that you have
+    python datasets/div2k-valid/prepare.py ZIP      check and unpack your zip file
+    python datasets/div2k-valid/prepare.py FOLDER   check the images in your folder
 
 The SHA-256 is the one that TensorFlow Datasets publishes (url_checksums/div2k.txt).
 """

@@ -1,10 +1,10 @@
-"""Bring the 24 Kodak images into a folder, each checked against its SHA-256.
+"""Copy the 24 Kodak images into a folder, and check each one against its SHA-256.
 
-    python datasets/kodak/prepare.py             download those that are not there yet
-    python datasets/kodak/prepare.py FOLDER      copy them from a folder that you have
+    python datasets/kodak/prepare.py             download the images that are missing
+    python datasets/kodak/prepare.py FOLDER      copy the images from your folder
 
 `--output` names another folder than datasets/kodak/images; if it is FOLDER itself, its files are
-only checked. Exits with 1 and names the files if any is missing or wrong.
+only checked. The exit code is 1 if a file is missing or wrong, and all such files are named.
 """
 
 import argparse
@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Copy or download the 24 Kodak images and check them."
     )
-    parser.add_argument("folder", nargs="?", type=Path, help="a folder that holds the PNG files")
-    parser.add_argument("--output", type=Path, default=HERE / "images", help="where they shall lie")
+    parser.add_argument("folder", nargs="?", type=Path, help="folder with the PNG files")
+    parser.add_argument("--output", type=Path, default=HERE / "images", help="folder to write to")
     options = parser.parse_args(arguments)
     checksums = read_checksums(CHECKSUMS)
     if options.folder:
@@ -40,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_checksums(path: Path) -> dict[str, str]:
-    """SHA-256 in hex by file name, from a file in the format of sha256sum."""
+    """Read a file in the format of sha256sum; returns SHA-256 in hex by file name."""
     pairs = (line.split(maxsplit=1) for line in path.read_text().splitlines() if line)
     return {name.lstrip("*"): sha256 for sha256, name in pairs}
 
 
 def copy_images(folder: Path, output: Path, checksums: Mapping[str, str]) -> list[str]:
-    """Copy each right image unless it is there already; returns what is missing or wrong."""
+    """Copy the images that are not in the output folder yet; returns what is missing or wrong."""
     faults = []
     for name, sha256 in checksums.items():
         source, target = folder / name, output / name
@@ -63,20 +63,20 @@ def copy_images(folder: Path, output: Path, checksums: Mapping[str, str]) -> lis
 
 
 def download_images(base_url: str, output: Path, checksums: Mapping[str, str]) -> list[str]:
-    """Download each image that is not there; returns what could not be had, and why."""
+    """Download the images that are missing; returns those that failed, with the reason."""
     import pooch
 
     faults = []
     for name, sha256 in checksums.items():
         try:
             pooch.retrieve(base_url + name, known_hash=sha256, fname=name, path=output)
-        except (OSError, ValueError) as error:  # no connection, no such file; another checksum
+        except (OSError, ValueError) as error:  # no connection or no such file; wrong hash
             faults.append(f"{name}: {error}")
     return faults
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hex."""
+    """Return the SHA-256 of a file in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -29,8 +29,8 @@ point in the package that contains it:
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from importlib.metadata import entry_points
+from typing import Any, Final
 
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate.codecs.classical import avif, jpeg, jpeg2000, jpegxl, webp
@@ -97,8 +97,11 @@ def parse_sweep(text: str) -> Sweep:
     return Sweep(codec=codec, points=points, settings=settings)
 
 
-def _announced() -> list[EntryPoint]:
-    """Return the entry points of codecs in installed packages."""
+def _announced() -> list[Any]:
+    """Return the entry points of codecs in installed packages.
+
+    They are of a class of their own once the package importlib_metadata has been imported.
+    """
     return list(entry_points(group=ENTRY_POINTS))
 
 

@@ -33,7 +33,7 @@ class Crop:
     """The middle of a decoded image. `bpp` and `psnr_db` are those of the whole image."""
 
     name: str
-    data_uri: str  # of a lossless image
+    data_uri: str  # a lossless WebP image
     file_bytes: int | None = None
     bpp: float | None = None
     psnr_db: float | None = None

@@ -14,7 +14,8 @@ from pranc_codec.evaluate.codecs.codec import Settings
 from pranc_codec.evaluate.report.curves import Curve
 
 Series = Mapping[str, Sequence[float | None]]
-OLD_KEYS: Final = {"psnr": "psnr-rgb", "ms-ssim": "ms-ssim-rgb"}  # of CompressAI's model results
+OLD_KEYS: Final = {"psnr": "psnr-rgb", "ms-ssim": "ms-ssim-rgb"}
+"""Keys in CompressAI's results of its models, and what they are called elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

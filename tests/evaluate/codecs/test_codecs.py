@@ -1,18 +1,19 @@
 """The codecs of an evaluation: what they do, how they are named, how others announce theirs."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data as skimage_data
+from typer.testing import CliRunner
 
 import pranc_codec.evaluate.codecs.registry
+from pranc_codec.commands.cli import app
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.evaluate import Sweep, codec_names, find_codec, parse_sweep
 from pranc_codec.metrics import psnr_db
+from tests.evaluate.distribution import announce_codecs
 
 CLASSICAL = {  # name: settings of a small file and of a large one, first bytes of a file
     "jpeg": ({"quality": 20}, {"quality": 90}, b"\xff\xd8\xff"),
@@ -125,22 +126,16 @@ def example_of_the_documentation() -> str:
 
 
 @pytest.fixture
-def distribution(tmp_path: Path) -> Path:
+def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that holds the documented codec as an installed distribution, and two wrong ones."""
     (tmp_path / "palette_codec.py").write_text(example_of_the_documentation())
-    metadata = tmp_path / "palette_codec-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: palette-codec\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[pranc_codec.codecs]\npalette = palette_codec:CODEC\ntext = os:sep\nfolder = os:getcwd\n"
-    )
+    announce_codecs(tmp_path, palette="palette_codec:CODEC", text="os:sep", folder="os:getcwd")
+    monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
 
 
-def test_installed_codecs_are_found(
-    distribution: Path, monkeypatch: pytest.MonkeyPatch, photo: Image.Image
-) -> None:
-    monkeypatch.syspath_prepend(str(distribution))
+@pytest.mark.usefixtures("distribution")
+def test_installed_codecs_are_found(photo: Image.Image) -> None:
     codec = find_codec("palette")
     assert "palette" in codec_names()
     assert codec.points == (4, 16, 64, 256)
@@ -153,16 +148,10 @@ def test_installed_codecs_are_found(
 def test_installed_codecs_are_measured_by_the_command(
     distribution: Path, photo: Image.Image
 ) -> None:
-    """In a process of its own, whose workers must find the codec too."""
+    """In a worker process, which must find the codec too."""
     (distribution / "images").mkdir()
     photo.save(distribution / "images" / "photo.png")
-    command = (
-        "import sys; sys.path.insert(0, '.'); from pranc_codec.commands.cli import main; main()"
-    )
-    arguments = ["evaluate", "images", "--codec", "palette", "--results", "runs"]
-    done = subprocess.run(
-        [sys.executable, "-c", command, *arguments],
-        cwd=distribution, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    arguments = ["evaluate", distribution / "images", "--results", distribution / "runs"]
+    done = CliRunner().invoke(app, [*map(str, arguments), "--codec", "palette"])
+    assert done.exit_code == 0, done.output
     assert (distribution / "runs" / "palette.json").exists()

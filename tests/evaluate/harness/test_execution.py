@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,25 +18,38 @@ import psutil
 import pytest
 from PIL import Image
 from skimage import data as skimage_data
+from typer.testing import CliRunner
 
 import pranc_codec.evaluate
+from pranc_codec.commands.cli import app
 from pranc_codec.errors import InvalidArgument, PrancError
 from pranc_codec.evaluate import Execution, Result, Sweep, evaluate, evaluate_all, find_codec
 from pranc_codec.evaluate.harness.cluster import outcomes_on_cluster
 from pranc_codec.evaluate.harness.folder import Folder
+from tests.evaluate.distribution import announce_codecs
+from tests.evaluate.harness.odd_codecs import JPEG, ROOT, SLOW
 
-JPEG = find_codec("jpeg")
 MEASURED_ANEW = ("encode_s", "decode_s", "peak_memory_bytes", "threads")
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of two photographs, large enough for MS-SSIM."""
+    """A folder of two photographs, of which one is large enough for MS-SSIM."""
     folder = tmp_path_factory.mktemp("images")
-    for name in ("astronaut", "coffee"):
+    for name, size in (("astronaut", (170, 164)), ("coffee", (60, 44))):
         image = Image.fromarray(getattr(skimage_data, name)())
-        image.resize((240, 180)).save(folder / f"{name}.png")
+        image.resize(size).save(folder / f"{name}.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def slow_codec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a distribution that announces the codec `slow`, to this process too."""
+    folder = tmp_path_factory.mktemp("distribution")
+    announce_codecs(folder, slow="tests.evaluate.harness.odd_codecs:SLOW")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield folder
 
 
 def facts(results: list[Result]) -> list[dict[str, Any]]:
@@ -46,13 +60,20 @@ def facts(results: list[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def command(images: Path, results: Path) -> subprocess.Popen[bytes]:
-    """`pranc evaluate` of 100 units in two workers, in a process of its own."""
-    points = "/".join(str(quality) for quality in range(1, 51))
-    arguments = ["evaluate", images, "--codec", f"jpeg:quality={points}", "--jobs", "2"]
+def arguments(images: Path, results: Path) -> list[str]:
+    """`pranc evaluate` of 100 units in two workers."""
+    points = "/".join(str(quality) for quality in range(1, 101))
+    codec = ["--codec", f"slow:quality={points}", "--jobs", "2"]
+    return ["evaluate", str(images), *codec, "--results", str(results)]
+
+
+def start(images: Path, results: Path, distribution: Path) -> subprocess.Popen[bytes]:
+    """The command in a process of its own, at a tenth of a second for each unit."""
+    path = os.pathsep.join([str(distribution), str(ROOT)])
     return subprocess.Popen(
-        [sys.executable, "-m", "pranc_codec", *arguments, "--results", results],
+        [sys.executable, "-m", "pranc_codec", *arguments(images, results)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path, "ENCODING_DELAY_S": "0.1"},
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # shells may ignore it
     )  # fmt: skip
 
@@ -67,10 +88,11 @@ def stop_in_mid_run(
     process: subprocess.Popen[bytes], results: Path, number: signal.Signals
 ) -> None:
     """Signal a run once it has stored five more results; neither it nor its workers go on."""
-    enough = len(stored(results)) + 5
-    while len(stored(results)) < enough:
+    units = results / "units"
+    enough = len(list(units.glob("*.json"))) + 5
+    while len(list(units.glob("*.json"))) < enough:
         assert process.poll() is None, "the run was over before it could be stopped"
-        time.sleep(0.01)
+        time.sleep(0.02)
     workers = psutil.Process(process.pid).children(recursive=True)
     assert len(workers) >= 2
     process.send_signal(number)
@@ -79,20 +101,25 @@ def stop_in_mid_run(
     assert not alive
 
 
-def test_stopped_runs_lose_nothing_and_double_nothing(images: Path, tmp_path: Path) -> None:
-    process = command(images, tmp_path)
+@pytest.mark.usefixtures("in_this_process")
+def test_stopped_runs_lose_nothing_and_double_nothing(
+    images: Path, tmp_path: Path, slow_codec: Path
+) -> None:
+    (images / "small").mkdir()
+    shutil.copy(images / "coffee.png", images / "small")
+    process = start(images / "small", tmp_path, slow_codec)
     stop_in_mid_run(process, tmp_path, signal.SIGINT)
     assert process.returncode == 130
     first = stored(tmp_path)
-    process = command(images, tmp_path)
+    process = start(images / "small", tmp_path, slow_codec)
     stop_in_mid_run(process, tmp_path, signal.SIGKILL)
     second = stored(tmp_path)
-    assert command(images, tmp_path).wait(timeout=600) == 0
+    assert CliRunner().invoke(app, arguments(images / "small", tmp_path)).exit_code == 0
     last = stored(tmp_path)
     assert len(first) < len(second) < len(last) == 100
     assert first.items() <= second.items() <= last.items()
-    assert all(json.loads(text)["codec"] == "jpeg-420" for _, text in last.values())
-    assert len(json.loads((tmp_path / "jpeg-420.json").read_text())["meta"]["points"]) == 50
+    assert all(json.loads(text)["codec"] == "slow" for _, text in last.values())
+    assert len(json.loads((tmp_path / "slow.json").read_text())["meta"]["points"]) == 100
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +127,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
     """A Dask cluster of two worker processes, as a user starts it: address, their numbers."""
     folder = tmp_path_factory.mktemp("dask")
     dask = [sys.executable, "-m", "dask"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "ENCODING_DELAY_S": "0.05",
+    }  # fmt: skip
     log = (folder / "log").open("wb")
     scheduler = subprocess.Popen(
         [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show",
@@ -146,7 +175,7 @@ def test_a_cluster_that_loses_a_worker_measures_everything_once(
     images: Path, tmp_path: Path, cluster: tuple[str, list[int]]
 ) -> None:
     address, workers = cluster
-    sweep = Sweep(codec=JPEG, points=tuple(range(1, 16)))
+    sweep = Sweep(codec=SLOW, points=tuple(range(1, 9)))
     seen: list[Result] = []
 
     def kill_a_worker(done: int, total: int, result: Result) -> None:
@@ -159,10 +188,10 @@ def test_a_cluster_that_loses_a_worker_measures_everything_once(
         execution=Execution(scheduler=address, resources={"GPU": 1}),
     )  # fmt: skip
     assert not psutil.pid_exists(workers[0])
-    assert len(seen) == len(found) == 30
-    assert len(list((tmp_path / "cluster").iterdir())) == 30
+    assert len(seen) == len(found) == 16
+    assert len(list((tmp_path / "cluster").iterdir())) == 16
     assert {result.threads for result in found} == {1}
-    alone = evaluate(images, codec=JPEG, points=sweep.points, results=tmp_path / "alone")
+    alone = evaluate(images, codec=SLOW, points=sweep.points, results=tmp_path / "alone")
     assert facts(found) == facts(alone)
 
 

@@ -4,8 +4,6 @@ import json
 import math
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,10 +19,11 @@ from PIL.PngImagePlugin import PngInfo
 import pranc_codec
 from pranc_codec.errors import InvalidArgument, PrancError
 from pranc_codec.evaluate import (
-    Codec,
+    Execution,
     Result,
-    Settings,
+    Sweep,
     evaluate,
+    evaluate_all,
     find_codec,
     load_curve,
     write_report,
@@ -32,22 +31,9 @@ from pranc_codec.evaluate import (
 from pranc_codec.evaluate.codecs import ours
 from pranc_codec.evaluate.harness import measure, run
 from pranc_codec.evaluate.harness.store import Unit
+from pranc_codec.evaluate.harness.workers import threads_per_process
 from pranc_codec.evaluate.report import aggregate
-
-JPEG = find_codec("jpeg")
-FAULTY_CODEC = """
-import os, time
-from pranc_codec.evaluate.codecs.classical import encode_jpeg
-
-def encode(image, settings):
-    if settings["quality"] == 2:
-        raise RuntimeError("quality 2 is not my thing")
-    if settings["quality"] == 3:
-        os._exit(33)
-    if settings["quality"] == 4:
-        time.sleep(600)
-    return encode_jpeg(image, settings, subsampling="4:2:0")
-"""
+from tests.evaluate.harness.odd_codecs import FAULTY, HUNGRY, JPEG, TELLING
 
 
 @pytest.fixture
@@ -78,27 +64,56 @@ def coded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return titles
 
 
-@pytest.fixture
-def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Codec:
-    """A codec that fails at quality 2, dies at 3 and hangs at 4."""
-    (tmp_path / "faulty_codec.py").write_text(FAULTY_CODEC)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    import faulty_codec  # type: ignore[import-not-found]
-
-    return replace(JPEG, encode=faulty_codec.encode)
+@pytest.fixture(scope="module")
+def fine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small image."""
+    path = tmp_path_factory.mktemp("images") / "fine.png"
+    Image.fromarray(np.arange(24 * 40 * 3, dtype=np.uint8).reshape(24, 40, 3)).save(path)
+    return path
 
 
-def encode_with_process_number(image: Image.Image, settings: Settings) -> bytes:
-    """JPEG with as many bytes behind it as this process's number says."""
-    return JPEG.encode(image, {"quality": 50}) + bytes(os.getpid())
+@pytest.fixture(scope="module")
+def one_worker(fine: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run in one real worker at a time: its results, and its error.
+
+    Of the first sweep one unit raises, one dies and one is well; then three units take 300, 1 and
+    100 MB. All of that happens while this process has had 500 MB, and must leave its environment
+    as it is.
+    """
+    results = tmp_path_factory.mktemp("one-worker")
+    np.ones(500_000_000, np.uint8).sum()
+    sweeps = [
+        Sweep(codec=FAULTY, points=(2, 3, 50)),
+        Sweep(codec=HUNGRY, points=(300, 1, 100)),
+    ]
+    environment = dict(os.environ)
+    with pytest.raises(PrancError) as caught:
+        evaluate_all([fine], sweeps, results=results)
+    assert dict(os.environ) == environment
+    return results, str(caught.value)
 
 
-def encode_with_megabytes(image: Image.Image, settings: Settings) -> bytes:
-    """JPEG, after filling the megabytes that the settings say."""
-    megabytes = settings["megabytes"]
-    assert isinstance(megabytes, int)
-    np.ones(megabytes * 10**6, np.uint8).sum()
-    return JPEG.encode(image, {"quality": 50})
+@pytest.fixture(scope="module")
+def two_workers(fine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of a run in two real workers, interrupted after a unit while another one hangs."""
+
+    def interrupt(done: int, total: int, last: Result) -> None:
+        if last.codec == FAULTY.name:
+            interrupted.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    results = tmp_path_factory.mktemp("two-workers")
+    sweeps = [
+        Sweep(codec=TELLING, points=tuple(range(1, 9))),
+        Sweep(codec=FAULTY, points=(4, 50)),
+    ]
+    interrupted: list[float] = []
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_all(
+            [fine], sweeps, results=results, execution=Execution(jobs=2), progress=interrupt
+        )
+    assert time.monotonic() - interrupted[0] < 60
+    return results
 
 
 def workers() -> list[str]:
@@ -189,42 +204,46 @@ def test_equal_images_have_infinite_psnr_and_strict_json(
         load_curve(tmp_path / "report.json")
 
 
-def test_failing_units_do_not_lose_the_others(images: Path, tmp_path: Path, faulty: Codec) -> None:
+def test_failing_units_do_not_lose_the_others(fine: Path, one_worker: tuple[Path, str]) -> None:
     """In real processes: one unit raises, one dies, one is well and has its own peak memory."""
-    np.ones(500_000_000, np.uint8).sum()
-    environment = dict(os.environ)
-    with pytest.raises(PrancError) as caught:
-        evaluate([images / "fine.png"], codec=faulty, points=[2, 3, 50], results=tmp_path / "out")
-    assert "2 of 3 units failed" in str(caught.value)
-    assert "fine-jpeg-420-quality=2: RuntimeError: quality 2 is not my thing" in str(caught.value)
-    assert "fine-jpeg-420-quality=3: its process ended with EXIT(33)" in str(caught.value)
-    (stored,) = evaluate([images / "fine.png"], codec=faulty, points=[50], results=tmp_path / "out")
+    results, error = one_worker
+    assert "2 of 6 units failed" in error
+    assert "fine-jpeg-420-quality=2: RuntimeError: quality 2 is not my thing" in error
+    assert "fine-jpeg-420-quality=3: its process ended with EXIT(33)" in error
+    assert len(list(results.iterdir())) == 4
+    (stored,) = evaluate([fine], codec=FAULTY, points=[50], results=results)
     assert stored.threads == os.cpu_count()
     assert stored.device == "cpu"
     assert stored.peak_memory_bytes is None or 0 < stored.peak_memory_bytes < 500_000_000
-    assert dict(os.environ) == environment
 
 
-def test_an_interrupted_run_leaves_whole_files_and_no_process(
-    images: Path, tmp_path: Path, faulty: Codec
+def test_memory_is_of_the_unit_and_not_of_those_before(
+    fine: Path, one_worker: tuple[Path, str]
 ) -> None:
-    def interrupt(done: int, total: int, last: Result) -> None:
-        raise KeyboardInterrupt
+    """One process: 300 MB for the first unit only, and 100 MB for the last one only."""
+    found = evaluate([fine], codec=HUNGRY, points=[300, 1, 100], results=one_worker[0])
+    large, small, middle = (result.peak_memory_bytes for result in found)
+    if small is None:
+        pytest.skip("this system does not tell the peak of a process anew")
+    assert large is not None
+    assert middle is not None
+    assert 280e6 < large - small < 320e6
+    assert 80e6 < middle - small < 120e6
 
-    start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(
-            [images / "fine.png"],
-            codec=faulty,
-            points=[4, 50],
-            results=tmp_path / "out",
-            jobs=2,
-            progress=interrupt,
-        )
-    assert time.monotonic() - start < 60
+
+def test_an_interrupted_run_leaves_whole_files_and_no_process(two_workers: Path) -> None:
     assert not workers()
-    (path,) = (tmp_path / "out").iterdir()
+    (path,) = two_workers.glob(f"*-{FAULTY.name}-*")
     assert strict(path)["settings"] == {"quality": 50}
+    assert all(strict(each)["image"] == "fine" for each in two_workers.iterdir())
+
+
+def test_a_worker_serves_many_units_and_shares_the_threads(fine: Path, two_workers: Path) -> None:
+    assert len(list(two_workers.glob(f"*-{TELLING.name}-*"))) == 8
+    found = evaluate([fine], codec=TELLING, points=range(1, 9), results=two_workers)
+    assert {result.threads for result in found} == {max(1, (os.cpu_count() or 1) // 2)}
+    assert len(found) == 8
+    assert len({result.file_bytes for result in found}) <= 2
 
 
 @pytest.mark.parametrize(
@@ -266,31 +285,6 @@ def test_metadata_is_no_part_of_the_rate(images: Path, tmp_path: Path, coded: li
     assert commented.image_sha256 == plain.image_sha256
 
 
-def test_a_worker_serves_many_units_and_shares_the_threads(images: Path, tmp_path: Path) -> None:
-    codec = replace(JPEG, name="telling", encode=encode_with_process_number)
-    found = evaluate(
-        [images / "fine.png"], codec=codec, points=range(1, 9), results=tmp_path / "out", jobs=2
-    )
-    assert {result.threads for result in found} == {max(1, (os.cpu_count() or 1) // 2)}
-    assert len(found) == 8
-    assert len({result.file_bytes for result in found}) <= 2
-
-
-def test_memory_is_of_the_unit_and_not_of_those_before(images: Path, tmp_path: Path) -> None:
-    """One process: 300 MB for the first unit only, and 100 MB for the last one only."""
-    hungry = replace(JPEG, name="hungry", parameter="megabytes", encode=encode_with_megabytes)
-    found = evaluate(
-        [images / "fine.png"], codec=hungry, points=[300, 1, 100], results=tmp_path / "out"
-    )
-    large, small, middle = (result.peak_memory_bytes for result in found)
-    if small is None:
-        pytest.skip("this system does not tell the peak of a process anew")
-    assert large is not None
-    assert middle is not None
-    assert 280e6 < large - small < 320e6
-    assert 80e6 < middle - small < 120e6
-
-
 def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     def encode(image: Image.Image, **settings: Any) -> bytes:
         return f"{image.size} {sorted(settings.items())}".encode()
@@ -304,11 +298,12 @@ def test_our_codec_gets_its_settings_as_arguments(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
-def test_workers_share_the_cores_that_may_be_used():
-    """In a process that is bound to one of them, as `taskset` does."""
-    script = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-    script += (
-        "from pranc_codec.evaluate.harness import workers; print(workers.threads_per_process(1))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert int(done.stdout) == 1
+def test_workers_share_the_cores_that_may_be_used() -> None:
+    """In a thread that is bound to one of them, as `taskset` binds a process."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert threads_per_process(1) == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert threads_per_process(1) <= len(allowed)
