@@ -24,13 +24,13 @@ def classifier() -> nn.Module:
     )
 
 
-def train(network: nn.Module, digits, learning_rate: float, steps: int) -> float:
+def train(network: nn.Module, digits, learning_rate: float, iterations: int) -> float:
     """Accuracy on the test images after training."""
     train_x, test_x, train_y, test_y = digits
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(steps):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
+    for _ in range(iterations):
         chosen = torch.randint(len(train_x), (128,), generator=generator)
         loss = nn.functional.cross_entropy(network(train_x[chosen]), train_y[chosen])
         optimizer.zero_grad()
@@ -52,9 +52,8 @@ def test_full_training(digits):
 def test_pranc_is_rebuilt_to_the_same_classes(digits, basis, k, accuracy):
     """8970 weights from 1000 or 300 coefficients."""
     network = Pranc(classifier(), coefficients=k, seed=3, basis=basis, cache=True)
-    reached = train(
-        network, digits, 0.1 if basis == "hash" else 0.2, 300 if basis == "hash" else 100
-    )
+    learning_rate, iterations = (0.15, 150) if basis == "hash" else (0.2, 100)
+    reached = train(network, digits, learning_rate, iterations)
     assert reached > accuracy
     test_x = digits[1]
     exact = Pranc.from_bytes(network.to_bytes(quantize=False), classifier())

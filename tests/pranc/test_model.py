@@ -20,9 +20,10 @@ def small_network() -> nn.Module:
     )
 
 
-def trained(kind: str, **options) -> Pranc:
+@pytest.fixture(scope="module", params=KINDS)
+def trained(request) -> Pranc:
     torch.manual_seed(0)
-    network = Pranc(small_network(), coefficients=400, seed=4, basis=kind, **options)
+    network = Pranc(small_network(), coefficients=400, seed=4, basis=request.param)
     inputs, labels = torch.randn(16, 3, 8, 8), torch.randint(0, 10, (16,))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.3)
     for _ in range(20):
@@ -31,17 +32,15 @@ def trained(kind: str, **options) -> Pranc:
         loss.backward()
         optimizer.step()
     assert loss < 1.0  # ln 10 = 2.3 before training
-    return network
+    return network.eval()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_only_coefficients_are_trained_and_they_rebuild_the_network(kind):
-    network = trained(kind)
-    assert sum(p.numel() for p in network.parameters()) == 400
-    data = network.to_bytes(quantize=False, half=False)
+def test_only_coefficients_are_trained_and_they_rebuild_the_network(trained):
+    assert sum(p.numel() for p in trained.parameters()) == 400
+    data = trained.to_bytes(quantize=False, half=False)
     again = Pranc.from_bytes(data, small_network())
     inputs = torch.randn(5, 3, 8, 8)
-    assert torch.equal(network.eval()(inputs), again.eval()(inputs))
+    assert torch.equal(trained(inputs), again.eval()(inputs))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -52,9 +51,8 @@ def test_seed_decides_the_network(kind):
     assert not torch.equal(one.module[0].weight, two.module[0].weight)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradients_are_those_of_the_explicit_formula(kind):
-    network = trained(kind).eval()
+def test_gradients_are_those_of_the_explicit_formula(trained):
+    network = trained
     inputs = torch.randn(4, 3, 8, 8)
     network.zero_grad()
     network(inputs).square().sum().backward()
