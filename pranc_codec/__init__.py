@@ -10,11 +10,12 @@ default, holds latents under a trained prior and coefficients of the enhancement
 `import pranc_codec.pillow_plugin` teaches Pillow the format.
 """
 
-import warnings
 from importlib.metadata import version
 from typing import Any, Final
 
 import lazy_loader
+
+from pranc_codec.errors import warn_renamed
 
 NAMES: Final = {
     "analysis": ["Analysis", "analyze", "inspect"],
@@ -54,8 +55,7 @@ _attribute, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=NAMES)
 def __getattr__(name: str) -> Any:
     """A public name, imported when it is first used; a former name with a warning."""
     if name in RENAMED:
-        text = f"pranc_codec.{name} is now called {RENAMED[name]}"
-        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        warn_renamed(f"pranc_codec.{name}", RENAMED[name])
     return _attribute(RENAMED.get(name, name))
 
 

@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose.
+"""Every error that this package raises on purpose, and the warning of names that have changed.
 
 PrancError
 |-- InvalidArgument        (also ValueError)   the caller asked for something that has no meaning
@@ -12,6 +12,9 @@ PrancError
 |   `-- LimitExceeded                          legal, but larger than the caller's `Limits`
 `-- EncodingCancelled                          raised by a progress callback to stop an encoding
 """
+
+import warnings
+from typing import Any
 
 
 class PrancError(Exception):
@@ -56,3 +59,22 @@ class LimitExceeded(BitstreamError):
 
 class EncodingCancelled(PrancError):
     """A progress callback may raise this to stop the encoding; then no file is written."""
+
+
+def warn_renamed(old: str, new: str, *, stacklevel: int = 2) -> None:
+    """Warn the caller of the function that calls this: a name has changed and works once more.
+
+    stacklevel: 2 for that caller, 3 for the one above.
+    """
+    text = f"{old} is now called {new}: use that name"
+    warnings.warn(text, DeprecationWarning, stacklevel=stacklevel + 1)
+
+
+def renamed_attribute(old: str, new: str) -> Any:
+    """A property that gives the attribute `new` under its former name, with a warning."""
+
+    def get(self: object) -> Any:
+        warn_renamed(f"{type(self).__name__}.{old}", new)
+        return getattr(self, new)
+
+    return property(get, doc=f"Former name of `{new}`.")

@@ -5,7 +5,6 @@ and one line in the registry `decoder.PROFILES`. Its encoder has an interface an
 own (`encoder.profiles`), so that decoding imports no encoder code.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +14,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pranc_codec.errors import renamed_attribute
 from pranc_codec.format.bitstream import Header
 from pranc_codec.limits import Limits
 from pranc_codec.view import View
@@ -39,11 +39,7 @@ class LayerInfo:
     bits: float
     symbols: npt.NDArray[np.int32]
 
-    @property
-    def step(self) -> float:
-        """Deprecated name of `q_step`."""
-        warnings.warn("LayerInfo.step is now called q_step", DeprecationWarning, stacklevel=2)
-        return self.q_step
+    step = renamed_attribute("step", "q_step")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """One call of `encode` with its arguments checked, and what its progress callback is told."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 
 from pranc_codec.encoder.mlp.plan import MlpRule
+from pranc_codec.errors import renamed_attribute
 from pranc_codec.image import Picture
 
 
@@ -28,17 +28,8 @@ class Progress:
     psnr_db_estimate: float
     preview: Callable[[], np.ndarray]
 
-    @property
-    def step(self) -> int:
-        """Deprecated name of `iteration`."""
-        warnings.warn("Progress.step is now called iteration", DeprecationWarning, stacklevel=2)
-        return self.iteration
-
-    @property
-    def steps(self) -> int:
-        """Deprecated name of `iterations`."""
-        warnings.warn("Progress.steps is now called iterations", DeprecationWarning, stacklevel=2)
-        return self.iterations
+    step = renamed_attribute("step", "iteration")
+    steps = renamed_attribute("steps", "iterations")
 
 
 ProgressCallback = Callable[[Progress], None]

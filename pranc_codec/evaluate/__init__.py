@@ -5,9 +5,9 @@ write_report(aggregate(results), "jpeg.json")
 bd_rate(load_curve("ours.json"), load_curve("jpeg.json"), psnr_range_db=(28, 39))
 """
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
+from pranc_codec.errors import warn_renamed
 from pranc_codec.evaluate.codecs.codec import Codec, Setting, Settings, Sweep
 from pranc_codec.evaluate.codecs.registry import codec_names, find_codec, parse_sweep
 from pranc_codec.evaluate.harness.run import Execution, evaluate, evaluate_all
@@ -53,5 +53,5 @@ else:
         """Return `Execution` under its former name."""
         if name != "Machines":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        warnings.warn("Machines is now Execution", DeprecationWarning, stacklevel=2)
+        warn_renamed("Machines", "Execution")
         return Execution

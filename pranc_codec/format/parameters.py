@@ -1,12 +1,11 @@
 """The profiles' parts of the header, as `bitstream` specifies them."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pranc_codec.entropy.tables import ROWS
-from pranc_codec.errors import CorruptBitstream
+from pranc_codec.errors import CorruptBitstream, renamed_attribute
 from pranc_codec.format.fields import Reader, pack_varint
 
 BASES: Final = ("hash", "dense")
@@ -29,22 +28,8 @@ class LayerCode:
         """Quantization step in units of the layer's scale."""
         return q_step_of_code(self.q_step_code)
 
-    @property
-    def step(self) -> float:
-        """Deprecated name of `q_step`."""
-        return float(_renamed(self, "step", "q_step"))
-
-    @property
-    def step_code(self) -> int:
-        """Deprecated name of `q_step_code`."""
-        return int(_renamed(self, "step_code", "q_step_code"))
-
-
-def _renamed(parameters: object, old: str, new: str) -> Any:
-    """An attribute under its old name, with a warning."""
-    text = f"{type(parameters).__name__}.{old} is now called {new}: use that name"
-    warnings.warn(text, DeprecationWarning, stacklevel=3)
-    return getattr(parameters, new)
+    step = renamed_attribute("step", "q_step")
+    step_code = renamed_attribute("step_code", "q_step_code")
 
 
 def q_step_of_code(code: int) -> float:
@@ -93,20 +78,9 @@ class GridParameters:
         """Quantization step of the wavelet coefficients of samples in [0, 1]."""
         return float(2.0 ** (self.q_step_code / 64))
 
-    @property
-    def step(self) -> float:
-        """Deprecated name of `q_step`."""
-        return float(_renamed(self, "step", "q_step"))
-
-    @property
-    def step_code(self) -> int:
-        """Deprecated name of `q_step_code`."""
-        return int(_renamed(self, "step_code", "q_step_code"))
-
-    @property
-    def low_rows(self) -> tuple[int, ...]:
-        """Deprecated name of `approximation_rows`."""
-        return tuple(_renamed(self, "low_rows", "approximation_rows"))
+    step = renamed_attribute("step", "q_step")
+    step_code = renamed_attribute("step_code", "q_step_code")
+    low_rows = renamed_attribute("low_rows", "approximation_rows")
 
 
 Parameters = MlpParameters | GridParameters

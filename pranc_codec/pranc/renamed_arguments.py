@@ -1,9 +1,10 @@
 """Keyword arguments that were renamed: the old name still works, with a DeprecationWarning."""
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
+
+from pranc_codec.errors import warn_renamed
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -22,10 +23,9 @@ def accept_old_name(
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Result:
             if old in kwargs:
-                message = f"the argument {old!r} is now called {new!r}: use {new}="
                 if new in kwargs:
-                    raise TypeError(message)
-                warnings.warn(message, DeprecationWarning, stacklevel=2)
+                    raise TypeError(f"{old}= is the former name of {new}=: give one of them")
+                warn_renamed(f"{old}=", f"{new}=")
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 

@@ -218,7 +218,7 @@ def test_hold_is_the_old_name_of_cache(tmp_path):
     made = [network]
     sources = ((Pranc.load, tmp_path / "model.prw"), (Pranc.from_bytes, network.to_bytes()))
     for read, source in sources:
-        with pytest.warns(DeprecationWarning, match="'hold'") as warned:
+        with pytest.warns(DeprecationWarning, match="hold= is now called cache=") as warned:
             made.append(read(source, nn.Linear(3, 3), hold=True))
         assert len(warned) == 1
     assert [one.layers[0].cache for one in made] == [True] * 3
@@ -229,8 +229,8 @@ def test_hold_is_the_old_name_of_cache(tmp_path):
 def test_step_is_the_old_name_of_q_step(tmp_path):
     network = Pranc(nn.Linear(3, 3), coefficients=5)
     network.set_coefficients(torch.arange(5.0))
-    with pytest.warns(DeprecationWarning, match="use q_step="):
+    with pytest.warns(DeprecationWarning, match="step= is now called q_step="):
         data = network.to_bytes(step=0.25)
-    with pytest.warns(DeprecationWarning, match="use q_step="):
+    with pytest.warns(DeprecationWarning, match="step= is now called q_step="):
         network.save(tmp_path / "model.prw", step=0.25)
     assert data == (tmp_path / "model.prw").read_bytes() == network.to_bytes(q_step=0.25)

@@ -3,12 +3,11 @@
 Every finished result is stored at once, so a run that is started again continues from there.
 """
 
-import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from pranc_codec.errors import InvalidArgument, PrancError
+from pranc_codec.errors import InvalidArgument, PrancError, warn_renamed
 from pranc_codec.evaluate.callbacks import ResultCallback
 from pranc_codec.evaluate.codecs.codec import Codec, Settings, Sweep
 from pranc_codec.evaluate.harness.cluster import outcomes_on_cluster
@@ -104,7 +103,7 @@ def evaluate_all(
     `machines` is the former name of `execution`.
     """
     if machines is not None:
-        warnings.warn("machines= is now execution=", DeprecationWarning, stacklevel=2)
+        warn_renamed("machines=", "execution=")
         execution = machines
     for sweep in sweeps:
         check_sweep(sweep)

@@ -250,11 +250,11 @@ def test_results_lie_behind_any_url(images: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("in_this_process")
 def test_the_former_names_of_execution_warn_and_work(images: Path, tmp_path: Path) -> None:
-    with pytest.warns(DeprecationWarning, match="Machines is now Execution"):
+    with pytest.warns(DeprecationWarning, match="Machines is now called Execution"):
         from pranc_codec.evaluate import Machines
     assert Machines is Execution
     sweeps = [Sweep(codec=JPEG, points=(50,))]
-    with pytest.warns(DeprecationWarning, match="machines= is now execution="):
+    with pytest.warns(DeprecationWarning, match="machines= is now called execution="):
         (found,) = evaluate_all(images, sweeps, results=tmp_path, machines=Machines(shard=(2, 2)))
     assert [result.image for result in found] == ["coffee"]
     with pytest.raises(AttributeError, match="no attribute 'Machine'"):
