@@ -212,7 +212,7 @@ def test_weights_by_name():
 
 
 def test_hold_is_the_old_name_of_cache(tmp_path):
-    with pytest.warns(DeprecationWarning, match="use cache="):
+    with pytest.warns(DeprecationWarning, match="hold= is now called cache="):
         network = Pranc(nn.Linear(3, 3), coefficients=5, hold=True)
     network.save(tmp_path / "model.prw")
     made = [network]
