@@ -9,11 +9,11 @@ from .pool import TICK_S, Pool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class FitState:
     """How far a fit is."""
 
-    step: int
-    steps: int
+    iteration: int
+    iterations: int
     loss: float
     bpp_estimate: float
     psnr_db_estimate: float
@@ -27,7 +27,7 @@ class Told:
     seconds: float
     expected_s: float | None = None
     losses: tuple[float, ...] = ()
-    progress: Step | None = None
+    progress: FitState | None = None
     preview: bytes | None = None
     result: Any = None
 
@@ -40,7 +40,7 @@ class Follower:
     next_s: float = 0.0
     expected_s: float | None = None
     losses: list[float] = field(default_factory=list)
-    progress: Step | None = None
+    progress: FitState | None = None
     preview: bytes | None = None
 
     def hear(self, said: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ class Follower:
         self.expected_s = said.get("expected_s", self.expected_s)
         self.preview = said.get("preview") or self.preview
         if "progress" in said:
-            self.progress = Step(**said["progress"])
+            self.progress = FitState(**said["progress"])
             self.losses.append(self.progress.loss)
 
     def tell(self, result: Any = None) -> Told:

@@ -36,6 +36,11 @@ WINDOW_WORDS: Final = {
 Say = Callable[[Any], None]
 
 
+def ready(say: Say) -> bool:
+    """Nothing; a worker that answers has started."""
+    return True
+
+
 def look(say: Say, path: Path, side: str) -> tuple[int, int]:
     """Width and height at which a picture will be encoded."""
     return size_of(path, side)
@@ -72,8 +77,9 @@ def fit(say: Say, image: Image.Image, options: dict[str, Any]) -> bytes:
     def report(progress: Progress) -> None:
         nonlocal next_preview_s
         numbers = {
-            "step": progress.step, "steps": progress.steps, "loss": progress.loss,
-            "bpp_estimate": progress.bpp_estimate, "psnr_db_estimate": progress.psnr_db_estimate,
+            "iteration": progress.iteration, "iterations": progress.iterations,
+            "loss": progress.loss, "bpp_estimate": progress.bpp_estimate,
+            "psnr_db_estimate": progress.psnr_db_estimate,
         }  # fmt: skip
         preview = None
         if time.monotonic() >= next_preview_s:
