@@ -10,7 +10,7 @@ import gradio as gr
 
 from pranc_codec import InvalidArgument
 
-from . import examples, fragments, results, tasks
+from . import examples, fragments, results
 from .calls import LIGHT, LOOK, Server
 from .encoding import Told, encode_live
 from .errors import told
@@ -126,9 +126,7 @@ def _estimate(
         return
     wish = _wish(profile, rate_by, (quality, bpp, kilobytes, psnr), effort)
     with told():
-        width, height = yield from server.result("look", picture, side)
-        options = tasks.options_of(width * height, wish)
-        seconds = tasks.expected_seconds(width * height, options)
+        width, height, seconds = yield from server.result("estimate", picture, side, wish)
     yield fragments.message(
         f"{width} x {height} pixels: about {fragments.duration(seconds)} on two cores"
     )

@@ -37,13 +37,15 @@ Say = Callable[[Any], None]
 
 
 def ready(say: Say) -> bool:
-    """Nothing; a worker that answers has started."""
-    return True
+    """Import what tasks need; a worker that answers can begin at once."""
+    expected_seconds(1, {"effort": 0})
+    return all(callable(f) for f in (pranc_codec.encode, pranc_codec.decode, pranc_codec.analyze))
 
 
-def look(say: Say, path: Path, side: str) -> tuple[int, int]:
-    """Width and height at which a picture will be encoded."""
-    return size_of(path, side)
+def estimate(say: Say, path: Path, side: str, wish: dict[str, Any]) -> tuple[int, int, float]:
+    """Width and height at which a picture will be encoded, and about how many seconds it takes."""
+    width, height = size_of(path, side)
+    return width, height, expected_seconds(width * height, options_of(width * height, wish))
 
 
 def encode(

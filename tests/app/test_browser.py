@@ -35,13 +35,15 @@ def browser():
 
 @pytest.fixture
 def page(request, browser, demo):
-    """The page on a screen; nothing may be asked of other hosts, and no script may fail."""
+    """The page on a screen; nothing may be asked of other hosts, no script may fail, and nothing may
+    be needed that the content security policy forbids."""
     width = getattr(request, "param", 1280)
     context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=width < 500)
     context.set_default_timeout(WAIT_MS)
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda message: complaints.extend(violations(message.text)))
     opened.on("request", lambda r: complaints.extend(foreign(r.url, demo.url)))
     opened.goto(demo.url)
     expect(opened.locator("#encode")).to_be_visible(timeout=WAIT_MS)
@@ -50,6 +52,10 @@ def page(request, browser, demo):
     context.close()
     assert complaints == []
     assert overflow <= 0
+
+
+def violations(text: str) -> list[str]:
+    return [text] if "Content Security Policy" in text else []
 
 
 def foreign(url: str, own: str) -> list[str]:
