@@ -143,11 +143,13 @@ def test_two_users_at_once(demo, picture_path, tmp_path):
     """The second waits in the queue, and each gets their own."""
     other_path = save(skimage_data.astronaut(), tmp_path / "astronaut.png")
     clients = [new_client(demo), new_client(demo)]
-    jobs, ranks = [], []
-    for client, path, effort in zip(clients, (picture_path, other_path), (2, 0), strict=True):
-        jobs.append(encode(client, path, effort=effort))
+    jobs, ranks = [encode(clients[0], picture_path, effort=2)], []
+    while not jobs[0].outputs():
+        time.sleep(0.02)
+    jobs.append(encode(clients[1], other_path))
     while not jobs[1].outputs() and not jobs[1].done():
         ranks.append((jobs[1].status().code.name, jobs[1].status().rank))
+        time.sleep(0.02)  # without a pause, the client has no time to submit
     assert any(code == "IN_QUEUE" and rank is not None for code, rank in ranks)
     for job, path in zip(jobs, (picture_path, other_path), strict=True):
         decoded = pranc_codec.decode_array(Path(job.result()[FILE]).read_bytes())

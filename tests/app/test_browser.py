@@ -35,8 +35,8 @@ def browser():
 
 @pytest.fixture
 def page(request, browser, demo):
-    """The page on a screen; nothing may be asked of other hosts, no script may fail, and nothing may
-    be needed that the content security policy forbids."""
+    """The page on a screen. Nothing may be asked of other hosts, no script may fail, and nothing
+    may need what the content security policy forbids."""
     width = getattr(request, "param", 1280)
     context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=width < 500)
     context.set_default_timeout(WAIT_MS)
