@@ -1,9 +1,8 @@
 """`python -m app`, which does the same as `pranc demo`."""
 
+import runpy
 import sys
-
-from pranc_codec.__main__ import main
 
 if __name__ == "__main__":
     sys.argv.insert(1, "demo")
-    main()
+    runpy.run_module("pranc_codec", run_name="__main__")

@@ -1,4 +1,4 @@
-"""Plotly figures, and numbers as pictures."""
+"""Plotly figures, and arrays drawn as pictures."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,13 +16,13 @@ COLOURS: Final = (
 )  # fmt: skip
 INK: Final = "#748094"
 GRID: Final = "rgba(128, 128, 128, 0.25)"
-"""Readable on light and on dark."""
+"""Can be seen on a light and on a dark page."""
 FINEST_SIDE: Final = 256
-"""Latents' pictures are enlarged to about this."""
+"""Pictures of latents are enlarged to about this many pixels a side."""
 
 
 def _styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """The page's look; no fixed width, so that a phone's is taken."""
+    """Give a figure the page's look. It has no fixed width and adapts to a phone's."""
     return figure.update_layout(
         height=height, template="plotly_white", autosize=True, dragmode=False,
         margin=dict(l=8, r=8, t=36, b=8), paper_bgcolor="rgba(0,0,0,0)",
@@ -32,7 +32,7 @@ def _styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
 
 
 def histogram(analysis: Analysis) -> go.Figure:
-    """How often each value of a coefficient's symbol occurs, layer by layer."""
+    """Histogram of the coefficients' symbols, stacked by layer."""
     figure = go.Figure()
     for layer, colour in zip(analysis.layers, _cycled(len(analysis.layers)), strict=True):
         values, counts = np.unique(layer.symbols, return_counts=True)
@@ -51,8 +51,8 @@ def _cycled(count: int) -> list[str]:
 
 
 def rate_distortion(curves: Sequence[tuple[Curve, bool]], title: str) -> go.Figure:
-    """PSNR over rate. Curves come with whether they were measured here (thick) or published
-    (dotted)."""
+    """Plot PSNR over rate. curves: each with whether it was measured with this package, which is
+    drawn thick, or published elsewhere, which is dotted."""
     figure = go.Figure()
     for (curve, measured), colour in zip(curves, _cycled(len(curves)), strict=True):
         figure.add_scatter(
@@ -71,7 +71,7 @@ def rate_distortion(curves: Sequence[tuple[Curve, bool]], title: str) -> go.Figu
 
 
 def coloured(values: np.ndarray, scale: str) -> np.ndarray:
-    """Values in [0, 1] as colours of a scale of plotly's, uint8 (h, w, 3)."""
+    """Map values in [0, 1] to colours of a plotly scale, uint8 (h, w, 3)."""
     marks = np.linspace(0, 1, 65)
     table = np.array([unlabel_rgb(c) for c in sample_colorscale(scale, marks.tolist())])
     planes = [np.interp(values, marks, table[:, channel]) for channel in range(3)]
@@ -79,13 +79,14 @@ def coloured(values: np.ndarray, scale: str) -> np.ndarray:
 
 
 def heat_map(bits: np.ndarray) -> np.ndarray:
-    """Bits per pixel as colours: black for none, white for the most; uint8 (h, w, 3)."""
+    """Draw bits per pixel from black (none) to white (most), uint8 (h, w, 3)."""
     most = float(np.quantile(bits, 0.995)) or 1.0
     return coloured(np.sqrt((bits / most).clip(0, 1)), "Inferno")
 
 
 def latents_picture(level: LevelInfo) -> np.ndarray:
-    """A level's bands side by side: red above zero, blue below, white at zero; uint8."""
+    """Draw a level's bands side by side, uint8 (h, w, 3): red above zero, blue below, white at
+    zero."""
     largest = max(1, int(np.abs(level.symbols).max()))
     size = 0.4 + 0.6 * np.log1p(np.abs(level.symbols)) / np.log1p(largest)
     bands = coloured(0.5 - 0.5 * np.sign(level.symbols) * size, "RdBu")

@@ -10,7 +10,7 @@ import gradio as gr
 
 from pranc_codec import InvalidArgument
 
-from . import examples, fragments, results, tasks
+from . import examples, fragments, results
 from .calls import LIGHT, LOOK, Server
 from .encoding import Told, encode_live
 from .errors import told
@@ -95,14 +95,8 @@ def _wire(server: Server, s: Settings, r: Results, run: gr.Button, cancel: gr.Bu
         lambda chosen: [gr.update(visible=key == chosen) for key in RATES],
         s.rate_by, list(s.rates.values()), **LIGHT,
     )  # fmt: skip
-    size = gr.State((0, 0))
     gr.on(  # at each change of these, and when the page is loaded
-        None, partial(_look, server), [s.picture, s.side], size, trigger_mode="always_last", **LOOK,
-    ).success(_estimate, [size, *s.inputs[1:-1]], s.estimate, **LIGHT)  # fmt: skip
-    changes = [s.profile.change, s.rate_by.change, s.effort.change]
-    changes += [rate.change for rate in s.rates.values()]
-    gr.on(
-        changes, _estimate, [size, *s.inputs[1:-1]], s.estimate, trigger_mode="always_last", **LIGHT
+        None, partial(_estimate, server), s.inputs, s.estimate, trigger_mode="always_last", **LOOK
     )
     buttons = [run, cancel]
     running = run.click(lambda: _buttons(True), None, buttons, js=SCROLL, **LIGHT).then(
@@ -122,28 +116,18 @@ def _buttons(running: bool) -> list[Any]:
     return [gr.update(interactive=not running), gr.update(interactive=running)]
 
 
-def _look(server: Server, path: Path | None, side: str) -> Iterator[Any]:
-    """Width and height at which a picture will be encoded; zeros without a picture."""
-    if path is None:
-        yield 0, 0
-        return
-    with told():
-        yield (yield from server.result("look", path, side))
-
-
 def _estimate(
-    size: tuple[int, int], profile: str, rate_by: str, quality: float, bpp: float,
-    kilobytes: float, psnr: float, effort: float,
-) -> str:  # fmt: skip
+    server: Server, picture: Path | None, profile: str, rate_by: str, quality: float, bpp: float,
+    kilobytes: float, psnr: float, effort: float, side: str,
+) -> Iterator[Any]:  # fmt: skip
     """What the button will cost."""
-    width, height = size
-    if not width:
-        return fragments.message("Choose a picture.")
+    if picture is None:
+        yield fragments.message("Choose a picture.")
+        return
     wish = _wish(profile, rate_by, (quality, bpp, kilobytes, psnr), effort)
     with told():
-        options = tasks.options_of(width * height, wish)
-        seconds = tasks.expected_seconds(width * height, options)
-    return fragments.message(
+        width, height, seconds = yield from server.result("estimate", picture, side, wish)
+    yield fragments.message(
         f"{width} x {height} pixels: about {fragments.duration(seconds)} on two cores"
     )
 

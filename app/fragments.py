@@ -1,4 +1,4 @@
-"""Pieces of HTML. Everything that comes from a user or a file is escaped."""
+"""Pieces of HTML. Texts from visitors and files are escaped."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ MLP_WORDS: Final = (
 
 
 def headline() -> str:
-    """What the page is about, in one line."""
+    """The page's headline: what it shows, in four steps."""
     steps = (
         ("Your picture", "pixels in"),
         ("A network is fitted to it", "watch it sharpen"),
@@ -42,7 +42,7 @@ def headline() -> str:
 
 
 def invitation() -> str:
-    """Where the results will be, before there are any."""
+    """What stands in place of the results before there are any."""
     return (
         "<div class='invitation'><b>Choose a picture, then press Encode.</b><span>It appears here "
         "as the network sees it and gets sharper; then its file is held against JPEG, WebP and "
@@ -51,7 +51,7 @@ def invitation() -> str:
 
 
 def status(told: Told) -> str:
-    """A running encoding: a bar, numbers, the loss so far."""
+    """How an encoding stands: a progress bar, numbers, and the loss so far."""
     p = told.progress
     if p is None:
         words, share = "Measuring the picture", None
@@ -76,7 +76,7 @@ def status(told: Told) -> str:
 
 
 def curve(values: Sequence[float]) -> str:
-    """The loss over the steps, as a small drawing."""
+    """A small drawing of the loss over the iterations."""
     if len(values) < 2:
         return ""
     width, height = CURVE_SIZE
@@ -94,7 +94,7 @@ def curve(values: Sequence[float]) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Numbers with their names."""
+    """A list of numbers with their names. pairs: name, formatted number."""
     return "".join(
         ["<dl class='facts'>"]
         + [f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in pairs]
@@ -103,19 +103,18 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def message(text: str) -> str:
-    """A sentence where a result would be."""
+    """A sentence in place of a result."""
     return f"<p class='message'>{escape(text)}</p>"
 
 
 def note(lines: Sequence[str]) -> str:
-    """Small print."""
+    """A line of small print."""
     return f"<p class='note'>{escape('; '.join(lines))}</p>" if lines else ""
 
 
 def ranking(rows: Sequence[tuple[str, int, float, float, bool]], notes: Sequence[str]) -> str:
-    """Formats by PSNR. rows: name, bytes, bpp, PSNR in dB, whether it fits the bytes; ours first.
-
-    Bars begin 10 dB under the worst."""
+    """A table of formats, sorted by PSNR. rows: name, bytes, bits per pixel, PSNR in dB and whether
+    the file is as small as wanted; ours comes first. Bars begin 10 dB below the lowest PSNR."""
     best, worst = max(row[3] for row in rows), min(row[3] for row in rows)
     ours = rows[0][0]
     lines = []
@@ -132,7 +131,8 @@ def ranking(rows: Sequence[tuple[str, int, float, float, bool]], notes: Sequence
 
 
 def parts_of(analysis: Analysis) -> dict[str, float]:
-    """Bytes of a file's parts, in the order of the file; latents and networks in finer parts."""
+    """The bytes of a file's parts in the order of the file, with latents by level and coefficients
+    by layer."""
     fixed = {"header": float(analysis.part_bytes["header"] + analysis.part_bytes["framing"])}
     fine: dict[str, float] = defaultdict(float)
     for layer in analysis.layers:
@@ -145,7 +145,7 @@ def parts_of(analysis: Analysis) -> dict[str, float]:
 
 
 def bytes_bar(analysis: Analysis) -> str:
-    """Where the bytes went: one bar of parts, and a list of them."""
+    """The parts of a file as one bar and as a list."""
     parts = [(name, count) for name, count in parts_of(analysis).items() if count >= 0.5]
     segments, items = [], []
     for number, (name, count) in enumerate(parts):
@@ -161,7 +161,7 @@ def bytes_bar(analysis: Analysis) -> str:
 
 
 def inside(analysis: Analysis) -> str:
-    """A file in a few numbers, and what they mean."""
+    """The main numbers of a file, and what they mean."""
     coefficients = sum(layer.coefficients for layer in analysis.layers)
     symbols = [level.symbols for level in analysis.levels]
     latents = sum(s.size for s in symbols)
@@ -178,7 +178,7 @@ def inside(analysis: Analysis) -> str:
 
 
 def header_table(header: Header, file_bytes: int, seconds: float) -> str:
-    """What a file's header says."""
+    """A table of what a file's header says. seconds: the time that decoding took."""
     rows = {
         "profile": header.profile,
         "picture": f"{header.width} x {header.height}, {header.mode}, {header.samples}",
@@ -213,5 +213,5 @@ HEADER_ROWS: Final = {"mlp": _mlp_rows, "grid": _grid_rows}
 
 
 def duration(seconds: float) -> str:
-    """Seconds, or minutes, for people."""
+    """A duration in seconds, or in minutes from 90 seconds on."""
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from fastapi import HTTPException
 from gradio.route_utils import API_PREFIX, upload_fn
 from gradio.routes import file_upload_statuses
-from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -52,12 +52,8 @@ SHOWN: Final = {
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class Refused(HTTPException):
     """A request is not answered, for a reason in words."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Gate:
@@ -205,15 +201,13 @@ def calls_of(page: Page, address: str) -> int:
 def _refusal(error: Exception, scope: Scope) -> Response:
     """An error as an answer. Gradio's page shows the text of an upload's, the detail of others."""
     if isinstance(error, Refused):
-        status, text = error.status, str(error)
+        status, text = error.status_code, error.detail
     elif isinstance(error, MultiPartException):
         too_large = "exceeded" in error.message
         status, text = (413 if too_large else 400), f"The upload was refused: {error.message}"
     else:
         status, text = 400, "This is not a request that the page sends: reload it and try again"
         log.warning("%s %s: %r", scope["method"], scope["path"], error)
-    if isinstance(error, HTTPException):
-        status = error.status_code
     if scope["path"] == UPLOAD and scope["method"] == "POST":
         return PlainTextResponse(text, status)
     return JSONResponse({"detail": text}, status)

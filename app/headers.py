@@ -7,7 +7,9 @@ from starlette.types import Message, Send
 
 POLICY: Final = (
     "default-src 'self'",
-    "script-src 'self' 'unsafe-inline'",  # Gradio's page has its configuration in a script
+    # Gradio's page holds its configuration in a script, and its HTML component and ours for
+    # scrolling are compiled in the browser.
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "font-src 'self' data:",

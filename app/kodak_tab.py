@@ -1,4 +1,4 @@
-"""The Kodak tab: the committed rate-distortion results, mean and image by image."""
+"""The Kodak tab: the committed rate-distortion results, as a mean and for each image."""
 
 import json
 from functools import lru_cache
@@ -28,13 +28,14 @@ TITLES: Final = {
     "results/jpeg-444": "JPEG 4:4:4",
     "results/jpeg-420": "JPEG 4:2:0",
 }
-"""Of our measurements, by their place in the data set; others are called what their files say."""
+"""Titles of our measurements by their place in the data set. Others have the name that is in their
+file."""
 SHOWN: Final = (
     *("results/grid-effort-0", "results/grid-effort-default", "results/grid-effort-max"),
     *("results/mlp-default", "results/mlp-max-five-images", "results/avif-444", "results/jpeg-420"),
     *("baselines/bpg-444", "baselines/vtm", "baselines/coin"),
 )
-"""What is drawn before someone asks for more."""
+"""The curves that are drawn at first."""
 WORDS: Final = (
     "PSNR of whole files on 8-bit RGB. Thick lines were measured with this package "
     "(datasets/kodak/results), dotted ones are published points (datasets/kodak/baselines)."
@@ -59,14 +60,15 @@ def build() -> None:
 
 
 def _folder() -> Path:
-    """The wheel's data sets, or those of the source tree."""
+    """The folder of the Kodak data: in a wheel, else in the source tree."""
     above = Path(__file__).parent.parent
     places = (above / "_datasets" / "kodak", above / "datasets" / "kodak")
     return next(place for place in places if place.is_dir())
 
 
 def _paths() -> list[Path]:
-    """Ours, what else was measured, what was published."""
+    """The files of all curves: those with a title in their order, other measurements, then
+    published ones."""
     order = list(TITLES)
     results = sorted(
         (_folder() / "results").glob("*.json"),
@@ -79,7 +81,7 @@ def _paths() -> list[Path]:
 
 
 def _key(path: Path) -> str:
-    """A file's place in the data set."""
+    """A file's place in the data set, such as results/webp."""
     return f"{path.parent.name}/{path.stem}"
 
 
@@ -89,7 +91,7 @@ def _title(path: Path) -> str:
 
 @lru_cache
 def _images_of(path: Path) -> tuple[str, ...]:
-    """Images whose own curves a file has."""
+    """The images that a file has curves of their own for."""
     return tuple(json.loads(path.read_bytes()).get("per_image", ()))
 
 
@@ -98,7 +100,7 @@ def _images() -> list[str]:
 
 
 def _curve(path: Path, image: str) -> Curve | None:
-    """A file's curve of an image, or its mean; None where it has none."""
+    """A file's curve for an image or for the mean, or None if it has none."""
     covered = _images_of(path)
     if image == MEAN and covered and len(covered) < len(_images()):
         return None  # the mean of a part is another thing
@@ -110,7 +112,7 @@ def _curve(path: Path, image: str) -> Curve | None:
 
 
 def _figure(image: str, codecs: list[str]) -> go.Figure:
-    """Curves of an image. codecs: files, by their places in the data set."""
+    """Draw the curves for an image. codecs: files, by their places in the data set."""
     curves = [
         (curve, path.parent.name == "results")
         for path in _paths()

@@ -2,13 +2,15 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Final
 
 from .allowance import Allowance
 from .cache import private_cache
+from .pool import Entry, Pool
 
 if TYPE_CHECKING:
     from .vault import Vault
@@ -19,33 +21,44 @@ SWEEP_EVERY_S: Final = 60.0
 SESSIONS: Final = 1000
 
 
+def work(connection: Connection, memory_bytes: int) -> None:
+    """Run a worker process."""
+    from .worker import work  # here, because it imports what the page does not need to start
+
+    work(connection, memory_bytes)
+
+
 def serve(
-    worker: Callable[[Connection, int], None], *, allowance: Allowance | None = None,
-    host: str | None = None, port: int | None = None, browser: bool = False,
+    *, allowance: Allowance | None = None, host: str | None = None, port: int | None = None,
+    browser: bool = False, worker: Entry = work,
 ) -> None:  # fmt: skip
     """Serve the page until interrupted.
 
-    worker: runs a worker process; see `pranc_codec.commands.demo.work`. host: to listen on; None:
-    what GRADIO_SERVER_NAME says, or this host only. port: None: what GRADIO_SERVER_PORT says, or
-    the first free one from 7860 on. browser: open the page in one.
+    allowance: what visitors may cost. host: to listen on; None: what GRADIO_SERVER_NAME says, or
+    this host only. port: None: what GRADIO_SERVER_PORT says, or the first free one from 7860 on.
+    browser: open the page in one. worker: runs a worker process; a fresh interpreter imports it by
+    its name.
     """
+    if parent_process() is not None:
+        return  # a worker, which runs an unguarded main script again
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     allowance = allowance or Allowance()
-    with private_cache() as folder:
+    pool = Pool(worker, allowance.jobs + SPARE_WORKERS, allowance.memory_bytes)
+    warming = threading.Thread(target=pool.warm, daemon=True)
+    warming.start()
+    with private_cache() as folder, closing(pool):
         from starlette.middleware import Middleware
 
         from . import page  # here, because gradio reads the environment early
         from .calls import Server
         from .gate import Gate
-        from .pool import Pool
         from .vault import Vault
 
         vault = Vault(folder, allowance)
-        pool = Pool(worker, allowance.jobs + SPARE_WORKERS, allowance.memory_bytes)
-        threading.Thread(target=pool.warm, daemon=True).start()
-        with closing(pool), swept(vault):
+        with swept(vault):
             blocks = page.build(Server(allowance=allowance, pool=pool, vault=vault))
             blocks.queue(max_size=allowance.waiting, api_open=False)
+            warming.join()  # who opens the page at once does not wait
             blocks.launch(
                 server_name=host,
                 server_port=port,

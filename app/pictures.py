@@ -1,4 +1,4 @@
-"""Uploads in, pixels out: what the page accepts, and what it does to a picture first."""
+"""Opens uploaded pictures: which ones the page accepts, and how it prepares them."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from pranc_codec import InvalidArgument
 
 LARGEST_PIXELS: Final = 16_000_000
 SIDES: Final = {"768 px": 768, "1536 px": 1536, "as it is": 65535}
-"""Choices for the longest side."""
+"""Choices for a picture's longest side, in pixels."""
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 """Told apart by content. Pillow's other readers are not used: some of them start programs."""
 GREYS: Final = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -22,14 +22,15 @@ GREYS: Final = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N", "I")
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture as the page encodes it: 8 bit, L or RGB, upright. notes: what was done to it."""
+    """A picture as the page encodes it: 8 bits a sample, mode L or RGB, upright. notes: what was
+    changed, for the visitor."""
 
     image: Image.Image
     notes: tuple[str, ...]
 
     @property
     def pixels(self) -> np.ndarray:
-        """RGB, uint8 (h, w, 3)."""
+        """The picture as RGB, uint8 (h, w, 3)."""
         return rgb_pixels(self.image)
 
     @property
@@ -38,14 +39,14 @@ class Picture:
 
 
 def open_picture(path: Path, side: str) -> Picture:
-    """Read an upload. side: one of `SIDES`. Raises InvalidArgument, saying what to try."""
+    """Read an upload. side: one of `SIDES`. Raises InvalidArgument, which says what to try."""
     with _opened(path) as image:
         image.load()
         return _prepared(image, SIDES[side])
 
 
 def size_of(path: Path, side: str) -> tuple[int, int]:
-    """Width and height at which a picture will be encoded; from its header, so it is quick."""
+    """Width and height at which a picture will be encoded. Only its header is read."""
     with _opened(path) as image:
         scale = min(1.0, SIDES[side] / max(image.size))
         return max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -102,7 +103,7 @@ def _prepared(opened: Image.Image, side: int) -> Picture:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """L or RGB; what is transparent becomes white."""
+    """Convert to mode L or RGB, and lay transparent parts on white."""
     if image.mode == "F":
         raise InvalidArgument(
             "this picture has float samples, which have no fixed range: save it with 8 or 16 bits"
@@ -123,5 +124,5 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def rgb_pixels(image: Image.Image) -> np.ndarray:
-    """uint8 (h, w, 3) of a decoded picture of any mode, transparency on white."""
+    """RGB samples, uint8 (h, w, 3), of a decoded picture of any mode, laid on white."""
     return np.asarray(_eight_bit(image).convert("RGB"))

@@ -21,6 +21,8 @@ TICK_S: Final = 0.5
 """Time after which a caller hears that the work goes on."""
 GRACE_S: Final = 1.0
 """Time that a worker has to stop by itself."""
+START_S: Final = 300.0
+"""Time that a worker has to start."""
 
 Entry = Callable[[Connection, int], None]
 
@@ -48,12 +50,13 @@ class Pool:
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
         self._all: list[Worker] = []
+        self._settling = 0
         self._closed = False
 
     def warm(self) -> None:
-        """Start the first worker before somebody waits for it."""
-        worker = self._acquire()
-        self._release(worker)
+        """Start a worker, if none is idle, and wait until it is ready."""
+        for _ in self.run("ready", seconds=START_S):
+            pass
 
     def close(self) -> None:
         """End all work and all workers."""
@@ -113,20 +116,23 @@ class Pool:
         )
 
     def _acquire(self) -> Worker:
-        """A worker that is free, when there is one."""
+        """A worker that is free, when there is one. A worker that is stopping is waited for before
+        another one is started, which takes longer."""
+        end = time.monotonic() + GRACE_S
         with self._changed:
-            while True:
-                if self._closed:
-                    raise EncodingCancelled
+            while not self._closed:
                 if self._idle:
                     worker = self._idle.pop()
                     if worker.process.is_alive():
                         return worker
                     self._all.remove(worker)
+                elif self._settling and time.monotonic() < end:
+                    self._changed.wait(end - time.monotonic())
                 elif len(self._all) < self._most:
                     return self._start()
                 else:
                     self._changed.wait()
+        raise EncodingCancelled
 
     def _start(self) -> Worker:
         context = multiprocessing.get_context("spawn")
@@ -145,18 +151,18 @@ class Pool:
         if ready and worker.process.is_alive():
             self._release(worker)
         else:
+            with self._changed:
+                self._settling += 1
             threading.Thread(target=self._settle, args=(worker,), daemon=True).start()
 
     def _settle(self, worker: Worker) -> None:
         """Wait until a worker has stopped; replace it if it does not."""
-        end = time.monotonic() + GRACE_S
-        with suppress(EOFError, OSError):
-            worker.connection.send(STOP)
-            while worker.connection.poll(max(0.0, end - time.monotonic())):
-                *_, ready = worker.connection.recv()
-                if ready:
-                    self._release(worker)
-                    return
+        ready = _stopped(worker)
+        with self._changed:
+            self._settling -= 1
+        if ready:
+            self._release(worker)
+            return
         self._end(worker)
         with suppress(EncodingCancelled):
             self.warm()
@@ -174,6 +180,18 @@ class Pool:
             if worker in self._all:
                 self._all.remove(worker)
             self._changed.notify()
+
+
+def _stopped(worker: Worker) -> bool:
+    """Tell a worker to stop; whether it is soon ready for the next task."""
+    end = time.monotonic() + GRACE_S
+    with suppress(EOFError, OSError):
+        worker.connection.send(STOP)
+        while worker.connection.poll(max(0.0, end - time.monotonic())):
+            *_, ready = worker.connection.recv()
+            if ready:
+                return True
+    return False
 
 
 def _too_long(seconds: float) -> str:

@@ -20,7 +20,7 @@ QUALITIES: Final = range(1, 101)
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """What a format made of the picture. fits: it is not above the wanted bytes."""
+    """A picture coded in a format. pixels: as decoded. fits: the file is not larger than wanted."""
 
     name: str
     file_bytes: int
@@ -30,8 +30,8 @@ class Rival:
 
 
 def rival(image: Image.Image, name: str, most_bytes: int) -> Rival:
-    """The picture in a format, at the highest quality that is not above `most_bytes`; at the
-    lowest quality, if even that is."""
+    """Code a picture in one of `FORMATS`, at the highest quality whose file is not larger than
+    `most_bytes`. If every file is larger, the lowest quality is taken."""
     data = largest_file(lambda quality: encode(image, name, quality), most_bytes)
     decoded = Image.open(io.BytesIO(data)).convert("RGB")
     return Rival(
@@ -44,8 +44,8 @@ def rival(image: Image.Image, name: str, most_bytes: int) -> Rival:
 
 
 def largest_file(encode: Callable[[int], bytes], most_bytes: int) -> bytes:
-    """By bisection over `QUALITIES`, along which files grow: the largest that is not above
-    `most_bytes`, or that of the lowest quality."""
+    """Find the largest file of at most `most_bytes`, or else that of the lowest quality. Bisects
+    `QUALITIES`, as files grow with quality."""
     low, high = QUALITIES.start, QUALITIES.stop
     best = encode(low)
     while high - low > 1:
@@ -59,7 +59,7 @@ def largest_file(encode: Callable[[int], bytes], most_bytes: int) -> bytes:
 
 
 def encode(image: Image.Image, name: str, quality: int) -> bytes:
-    """A file of one of `FORMATS`, by Pillow."""
+    """Code a picture in one of `FORMATS` with Pillow."""
     file = io.BytesIO()
     image.save(file, quality=quality, **FORMATS[name])
     return file.getvalue()

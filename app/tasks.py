@@ -36,9 +36,16 @@ WINDOW_WORDS: Final = {
 Say = Callable[[Any], None]
 
 
-def look(say: Say, path: Path, side: str) -> tuple[int, int]:
-    """Width and height at which a picture will be encoded."""
-    return size_of(path, side)
+def ready(say: Say) -> bool:
+    """Import what tasks need; a worker that answers can begin at once."""
+    expected_seconds(1, {"effort": 0})
+    return all(callable(f) for f in (pranc_codec.encode, pranc_codec.decode, pranc_codec.analyze))
+
+
+def estimate(say: Say, path: Path, side: str, wish: dict[str, Any]) -> tuple[int, int, float]:
+    """Width and height at which a picture will be encoded, and about how many seconds it takes."""
+    width, height = size_of(path, side)
+    return width, height, expected_seconds(width * height, options_of(width * height, wish))
 
 
 def encode(

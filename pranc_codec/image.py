@@ -14,13 +14,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float, Shaped
-from PIL import Image
+from PIL import Image, ImageFile
 
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.format.metadata import Metadata
 
 ImageLike = Image.Image | npt.NDArray[Any] | str | os.PathLike[str]
 MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+STARTS_PROGRAMS: Final = ("EPS", "WMF")
+"""Formats whose pixels Pillow gets from Ghostscript and from Windows."""
 LARGEST_SAMPLE: Final = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
@@ -58,6 +60,7 @@ def load_picture(image: ImageLike) -> Picture:
             raise InvalidArgument(f"{os.fspath(image)}: there is no such file")
         try:
             with Image.open(image) as opened:
+                _refuse_programs(opened, os.fspath(image))
                 return _from_pil(opened)
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise InvalidArgument(
@@ -66,6 +69,15 @@ def load_picture(image: ImageLike) -> Picture:
     raise InvalidArgument(
         f"cannot encode a {type(image).__name__}: give a PIL image, a NumPy array or a path"
     )
+
+
+def _refuse_programs(opened: ImageFile.ImageFile, name: str) -> None:
+    """Refuse a format that Pillow hands to another program, whatever the file is called."""
+    if opened.format in STARTS_PROGRAMS:
+        raise InvalidArgument(
+            f"{name}: an {opened.format} file is drawn by another program, which is not started: "
+            "convert it first, or open it with Pillow and pass the image"
+        )
 
 
 def _from_pil(image: Image.Image) -> Picture:

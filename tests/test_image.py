@@ -1,17 +1,19 @@
 """What comes in and goes out beside the colours' values: metadata of every kind of file."""
 
+import contextlib
 import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import EpsImagePlugin, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner
 
 import pranc_codec
 from pranc_codec.commands.cli import app
+from pranc_codec.errors import InvalidArgument
 from pranc_codec.image import load_picture
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
@@ -104,3 +106,22 @@ def test_metadata_that_decoders_refuse_is_refused(photo):
     metadata = pranc_codec.Metadata(xmp=bytes(pranc_codec.Limits().max_metadata_bytes + 1))
     with pytest.raises(pranc_codec.InvalidArgument, match="xmp has"):
         pranc_codec.encode(photo, effort=0, metadata=metadata)
+
+
+def test_no_format_starts_a_program(tmp_path, monkeypatch):
+    """Also under the name of another format; Pillow would start Ghostscript, `gs`."""
+    started = tmp_path / "started"
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {started}\nexit 0\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    text = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    path = tmp_path / "photo.png"
+    path.write_text(text)
+    with pytest.raises(InvalidArgument, match="EPS file is drawn by another program"):
+        load_picture(path)
+    assert not started.exists()
+    with Image.open(path) as opened, contextlib.suppress(OSError):
+        opened.load()
+    assert started.exists()  # else this test shows nothing

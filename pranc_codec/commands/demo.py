@@ -53,7 +53,7 @@ def demo(
             jobs=jobs, embed=embed, encode_seconds=encode_seconds, decode_seconds=decode_seconds,
             memory_gb=memory_gb, calls_per_visitor=calls,
         )  # fmt: skip
-        app.serve(work, allowance=allowance, host=host, port=port, browser=browser)
+        app.serve(allowance=allowance, host=host, port=port, browser=browser, worker=work)
     except ImportError as error:
         raise PrancError(f"{error}: the demo needs pip install 'pranc-codec[app]'") from error
 

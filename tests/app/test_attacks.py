@@ -15,11 +15,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+pytest.importorskip("gradio")
 from tests.app.raw import META, Visitor, endpoints, http
 from tests.app.server import ROOT
-
-httpx = pytest.importorskip("httpx")
-pytest.importorskip("gradio")
 
 SENTENCE = re.compile(r"[A-Z].*\w+ \w+ \w+.*", re.DOTALL)
 
@@ -216,5 +214,5 @@ def test_nothing_tells_where_files_lie(demo, files_of_another):
                   "gradio_api/openapi.json", "gradio_api/app_id"):  # fmt: skip
         said.append(http.get(f"{demo.url}/{route}").text)
     for text in said:
-        for folder in (demo.temporary, ROOT, Path.home(), Path(httpx.__file__).parents[1]):
+        for folder in (demo.temporary, ROOT, Path.home(), Path(Image.__file__).parents[1]):
             assert f"{folder}/" not in text

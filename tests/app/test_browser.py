@@ -35,13 +35,15 @@ def browser():
 
 @pytest.fixture
 def page(request, browser, demo):
-    """The page on a screen; nothing may be asked of other hosts, and no script may fail."""
+    """The page on a screen. Nothing may be asked of other hosts, no script may fail, and nothing
+    may need what the content security policy forbids."""
     width = getattr(request, "param", 1280)
     context = browser.new_context(viewport={"width": width, "height": 900}, has_touch=width < 500)
     context.set_default_timeout(WAIT_MS)
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda message: complaints.extend(violations(message.text)))
     opened.on("request", lambda r: complaints.extend(foreign(r.url, demo.url)))
     opened.goto(demo.url)
     expect(opened.locator("#encode")).to_be_visible(timeout=WAIT_MS)
@@ -50,6 +52,10 @@ def page(request, browser, demo):
     context.close()
     assert complaints == []
     assert overflow <= 0
+
+
+def violations(text: str) -> list[str]:
+    return [text] if "Content Security Policy" in text else []
 
 
 def foreign(url: str, own: str) -> list[str]:
@@ -122,7 +128,7 @@ def test_cancel_and_try_again(page, picture):
     set_effort(page, 7)
     expect(page.locator("#cancel")).to_be_disabled()
     page.locator("#encode").click()
-    expect(page.locator("#status")).to_contain_text(re.compile(r"step \d+"), timeout=WAIT_MS)
+    expect(page.locator("#status")).to_contain_text(re.compile(r"iteration \d+"), timeout=WAIT_MS)
     page.locator("#cancel").click()
     expect(page.locator("#status")).to_contain_text("Cancelled", timeout=WAIT_MS)
     set_effort(page, 0)
@@ -156,10 +162,10 @@ def test_the_second_of_two_waits_visibly(browser, demo, picture):
         expect(page.locator("#estimate")).to_contain_text("128 x 96", timeout=WAIT_MS)
         set_effort(page, 7)
     pages[0].locator("#encode").click()
-    expect(pages[0].locator("#status")).to_contain_text("step", timeout=WAIT_MS)
+    expect(pages[0].locator("#status")).to_contain_text("iteration", timeout=WAIT_MS)
     pages[1].locator("#encode").click()
     expect(pages[1].locator("#status")).to_contain_text("queue: 1/1", timeout=WAIT_MS)
     pages[0].close()  # nobody listens any more: the fit stops, and the next one begins
-    expect(pages[1].locator("#status")).to_contain_text("step", timeout=WAIT_MS)
+    expect(pages[1].locator("#status")).to_contain_text("iteration", timeout=WAIT_MS)
     pages[1].locator("#cancel").click()
     pages[1].close()

@@ -68,6 +68,36 @@ def test_sixteen_bits_become_eight(tmp_path, value, expected):
     assert (pictures.open_picture(path, "as it is").pixels == expected).all()
 
 
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.full((3, 4), 0.5, np.float32), "float samples"),
+        (np.full((3, 4), -7, np.int32), "samples from -7 to -7"),
+        (np.full((3, 4), 65536, np.int32), "samples from 65536 to 65536"),
+    ],
+)
+def test_samples_without_a_known_range_are_refused(tmp_path, samples, words):
+    path = tmp_path / "scientific.tif"
+    Image.fromarray(samples).save(path)
+    with pytest.raises(InvalidArgument, match=words):
+        pictures.open_picture(path, "as it is")
+
+
+@pytest.mark.parametrize("kind", pictures.FORMATS)
+def test_formats_are_told_by_content(photo, tmp_path, kind):
+    path = tmp_path / "picture.txt"
+    photo.save(path, kind)
+    assert pictures.open_picture(path, "as it is").image.size == photo.size
+
+
+@pytest.mark.parametrize("kind", ["EPS", "ICO", "PCX", "JPEG2000"])
+def test_other_formats_are_refused(photo, tmp_path, kind):
+    path = tmp_path / "picture.png"
+    photo.save(path, kind)
+    with pytest.raises(InvalidArgument, match="not a picture that can be read: this page takes"):
+        pictures.open_picture(path, "as it is")
+
+
 def test_what_users_write_is_escaped():
     assert "<script>" not in fragments.message("<script>")
     assert "<script>" not in fragments.facts([("<script>", "<script>")])

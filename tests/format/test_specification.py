@@ -31,17 +31,17 @@ def example(profile: str) -> bytes:
 def made_grid_file() -> bytes:
     prior = priors.load(0x8493E3F4)
     parameters = GridParameters(prior=prior.number, q_step_code=-256, approximation_rows=(16,))
-    low = np.array([[[3, 2, 2, 1], [2, 2, 1, 0]]], dtype=np.int32)
+    approximation = np.array([[[3, 2, 2, 1], [2, 2, 1, 0]]], dtype=np.int32)
     encoder = range_coder.Encoder()
-    latent_stream.pack_approximation(encoder, low, parameters.approximation_rows)
+    latent_stream.pack_approximation(encoder, approximation, parameters.approximation_rows)
 
     def code(d: mixture_coder.Distributions, key: tuple[int, ...]) -> np.ndarray:
         symbols = np.array([key[2] - 1, 0, 0, 0, 0, 0], dtype=np.int32)
-        mixture_coder.encode_step(encoder, symbols, d)
+        mixture_coder.encode_phase(encoder, symbols, d)
         return symbols
 
     planes = torch.zeros(1, 3, 2, 4, dtype=torch.int32)
-    planes[0, :1] = torch.from_numpy(low)
+    planes[0, :1] = torch.from_numpy(approximation)
     context = prior.context(torch.device("cpu"))
     context_int.code_bands(context, planes, (4, 8), parameters.q_step_code, code, colours=1)
     header = Header(

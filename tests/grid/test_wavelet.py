@@ -72,7 +72,7 @@ def test_gradients_are_those_of_differences(size):
     def synthesized(approximation, *bands):
         return wavelet.synthesize(wavelet.Pyramid(approximation=approximation, bands=bands), *size)
 
-    pyramid = wavelet.analyze(image_of(*size))
+    pyramid = wavelet.analyze(image_of(*size)[:1, :1])
     assert pyramid.bands
     torch.autograd.gradcheck(synthesized, [t.requires_grad_() for t in pyramid.tensors])
 
