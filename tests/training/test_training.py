@@ -143,7 +143,7 @@ def test_a_prior_is_trained_on_fitted_windows(folder, tmp_path, monkeypatch):
     fit_windows(folder, windows, count=2, side=32, threads=threads)
     assert len(fits) == 1
     assert lost.read_bytes() == made
-    with pytest.raises(InvalidArgument, match="side 32 there, 48 here"):
+    with pytest.raises(InvalidArgument, match="side is 32 there and 48 here"):
         fit_windows(folder, windows, count=2, side=48, threads=threads)
     examples = FittedWindows.load(windows, crops=2)
     batch = examples.batch(examples.draw(torch.Generator().manual_seed(0)))
