@@ -101,15 +101,19 @@ class ChosenSymbols:
 
     def draw(self, generator: torch.Generator) -> Tensors:
         """Random windows, with a random quantization step and lambda for each."""
-        rgb = random_crops(self.images, self.crops, self.side, generator)
+        rgb = self.windows(generator)
         log2_q_step, lmbda_steps2 = (
             low + (high - low) * torch.rand(self.crops, generator=generator)
             for low, high in (LOG2_Q_STEPS, LMBDA_STEPS2_RANGE)
         )
         return opponent_of(rgb), log2_q_step, lmbda_steps2
 
+    def windows(self, generator: torch.Generator) -> Float[Tensor, "n 3 side side"]:
+        """Random windows in [0, 1]."""
+        return random_crops(self.images, self.crops, self.side, generator)
+
     def validation(self) -> Iterable[Iterable[Tensors]]:
-        """The middle parts of the photographs held out, at each of `VALIDATION_LOG2_STEPS`."""
+        """The middle parts of the photographs held out, at each of `VALIDATION_LOG2_Q_STEPS`."""
         lmbda_steps2 = torch.tensor([VALIDATION_LMBDA_STEPS2])
         for log2_q_step in VALIDATION_LOG2_Q_STEPS:
             step = torch.tensor([log2_q_step])

@@ -14,6 +14,7 @@ from benchmarks import (
     ablation_capacity,
     ablation_context,
     ablation_fit,
+    campaign,
     demo,
     grid_parts,
     harness_overhead,
@@ -124,3 +125,18 @@ def test_harness_overhead(photos, capsys):
     (row,) = rows_of(capsys.readouterr().out)
     assert row[1] == "1"
     assert re.fullmatch(r"[\d.]+", row[3])
+
+
+@pytest.mark.parametrize("network", campaign.Network)
+def test_campaign(photos, tmp_path, network):
+    """It starts from the shipped network, and exports what another piece can start from."""
+    options = dict(crops=1, side=32, validate_every=1, threads=1, iterations=2)
+    campaign.main(network, photos, photos, tmp_path / "first", **options, learning_rate=1e-6)
+    log = (tmp_path / "first" / f"{network}.log").read_text().splitlines()
+    assert [line.split()[0] for line in log] == ["start", "iteration", "iteration"]
+    weights = tmp_path / "exported.safetensors"
+    campaign.export(campaign.network_of(network), weights)
+    campaign.main(network, photos, photos, tmp_path / "second", **options, start=weights)
+    again = (tmp_path / "second" / f"{network}.log").read_text().splitlines()
+    first, second = ([float(n) for n in text[0].split()[3:]] for text in (log, again))
+    assert second == pytest.approx(first, rel=0.01)  # rounded to half precision
