@@ -1,4 +1,4 @@
-"""What `pranc condense` runs, in which order, with progress bars."""
+"""The work of `pranc condense`: run trainings in order, with progress bars."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -35,10 +35,10 @@ def run_condense(
 ) -> str:
     """Run the experiments whose results are not in the output folder yet.
 
-    kind: "mnist" or "cifar10". data: the user's copy of it. output: folder of checkpoints, files,
-    results and the plot. The other arguments are the options of `pranc condense`; None stands for
-    the task's own setting. Returns a Markdown table of all results in the folder. Raises
-    InvalidArgument for arguments that cannot be, before the first training starts.
+    kind: name of the data set, "mnist" or "cifar10". data: the user's copy of it. output: folder of
+    checkpoints, files, results and the plot. The other arguments are the options of `pranc
+    condense`; None stands for the task's own setting. Returns a Markdown table of all results in
+    the folder. Raises InvalidArgument for wrong arguments, before the first training starts.
     """
     torch.set_num_threads(threads)
     task = task_of(kind) if epochs is None else task_of(kind).with_epochs(epochs)
@@ -73,7 +73,7 @@ def _bars() -> Progress:
 
 
 def _bar_of(bars: Progress) -> Callable[[str], training.Progress]:
-    """A function that adds a bar for a training and returns the callback that moves it."""
+    """Return a function that adds a bar for a training and returns the callback that moves it."""
 
     def bar_of(name: str) -> training.Progress:
         bar = bars.add_task(name, total=None, state="")
