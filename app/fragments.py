@@ -60,7 +60,7 @@ def status(told: Told) -> str:
             numbers.append(("expected", duration(told.expected_s)))
     else:
         words, share = (
-            f"Fitting the network: step {p.iteration} of {p.iterations}",
+            f"Fitting the network: iteration {p.iteration} of {p.iterations}",
             p.iteration / p.iterations,
         )
         numbers = [

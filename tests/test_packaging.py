@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
+NO_PYTHONPATH = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+"""The package is found only where it is installed."""
 CONSUMER = """
 from PIL import Image
 
@@ -25,7 +27,10 @@ seconds: float = pranc_codec.estimate_seconds(pixels)
 
 
 def run(*command: str | Path, **options) -> str:
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
+    """What a command prints."""
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, env=NO_PYTHONPATH, **options
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -78,12 +83,13 @@ def test_an_image_goes_through_the_installed_command(environment, tmp_path):
 
 
 def test_a_consumer_is_type_checked(environment, tmp_path):
-    """The right lines pass, and a wrong one is found."""
+    """The right lines pass, and a wrong one is found. The cache is that of `make test`."""
     (tmp_path / "consumer.py").write_text(CONSUMER + "wrong: int = pranc_codec.decode(data)\n")
     checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"),
+        [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"),
+         "--cache-dir", str(ROOT / ".mypy_cache"),
          "--python-executable", str(environment / "python"), "consumer.py"],
-        cwd=tmp_path, capture_output=True, text=True,
+        cwd=tmp_path, capture_output=True, text=True, env=NO_PYTHONPATH,
     )  # fmt: skip
     found, total = checked.stdout.strip().splitlines()
     assert found.startswith(

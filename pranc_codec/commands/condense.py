@@ -102,24 +102,24 @@ def condense(
         from pranc_codec.condense.command import run_condense
     except ImportError as error:
         raise PrancError(f"{error}: the plot needs pip install 'pranc-codec[eval]'") from error
+    from pranc_codec.condense.options import CondenseOptions
 
-    Console().print(
-        run_condense(
-            dataset,
-            data,
-            output,
-            coefficients=coefficients or [],
-            bases=basis or ["dct"],
-            epochs=epochs,
-            learning_rate=learning_rate,
-            shift=shift,
-            start=start,
-            teacher=teacher,
-            full=full,
-            pruning=pruning,
-            prune_to=prune_to or [],
-            tune_epochs=tune_epochs,
-            threads=threads,
-            device=device_of(device),
-        )
+    options = CondenseOptions(
+        kind=dataset,
+        data=data,
+        output=output,
+        coefficients=coefficients or (),
+        bases=basis or ("dct",),
+        epochs=epochs,
+        learning_rate=learning_rate,
+        shift=shift,
+        start=start,
+        teacher=teacher,
+        full=full,
+        pruning=pruning,
+        prune_to=prune_to or (),
+        tune_epochs=tune_epochs,
+        threads=threads,
+        device=device_of(device),
     )
+    Console().print(run_condense(options))

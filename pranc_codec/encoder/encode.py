@@ -45,10 +45,10 @@ def encode(
     profile: "grid" (wavelet latents and a small network, with the best rate-distortion) or "mlp"
         (one coordinate network whose weights are the file, for very low rates).
     effort: 0 .. 7, or "fast" (2), "default" (4), "max" (7). From 3 on, and in the mlp profile
-        always, each takes two to three times as long as the one before.
-        In the grid profile, 0 fits nothing and takes about a second for 768x512 pixels; 1 and 2
-        fit only the network's coefficients; from 3 on (from 5 on for images of more than three
-        megapixels) the latents are fitted too.
+        always, each takes two to three times as long as the one before. In the grid profile, 0 fits
+        nothing and takes about a second for 768x512 pixels; 1 and 2 fit only the network's
+        coefficients; from 3 on (from 5 on for images of more than three megapixels) the latents are
+        fitted, too.
     seed: 0 .. 2**32 - 1; key of the basis and of all random numbers. The same input, settings, seed
         and number of threads give the same bytes on the same processor.
     progress: callback that is called 20 to 150 times during a fit, so never at effort 0 of the grid
