@@ -46,7 +46,7 @@ def run_condense(options: CondenseOptions) -> str:
 
 
 def _task_of(options: CondenseOptions) -> ClassifierTask:
-    """The task with the settings that the options change."""
+    """Return the task with the settings that the options change."""
     task = task_of(options.kind)
     if options.epochs is not None:
         task = task.with_epochs(options.epochs)
