@@ -1,4 +1,4 @@
-"""`python -m app`, which does the same as `pranc demo`."""
+"""The entry point of `python -m app`, which does the same as `pranc demo`."""
 
 import runpy
 import sys

@@ -1,4 +1,4 @@
-"""What the beginning of a file already shows: the coarsest levels of its wavelet."""
+"""A part of the Decode tab that decodes only the beginning of a file: its coarsest levels."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +12,7 @@ from .errors import told
 
 
 def build(server: Server, file: gr.File) -> None:
-    """Lay out the part of the Decode tab and wire it."""
+    """Lay out this part of the Decode tab and connect its events."""
     with gr.Accordion("Only the beginning of the file", open=False, elem_id="beginning"):
         levels = gr.Slider(0, 7, 4, step=1, label="Levels, from the coarsest", elem_id="levels")
         show = gr.Button("Show what these levels hold", elem_id="show-levels")
@@ -28,7 +28,7 @@ def build(server: Server, file: gr.File) -> None:
 
 
 def _show(server: Server, path: Path | None, levels: float) -> Iterator[Any]:
-    """The picture of some levels, and how much of the file they take."""
+    """Show the picture of the coarsest levels, and how much of the file they take."""
     with told():
         found = yield from server.result("beginning", path, int(levels))
     png = found["png"]

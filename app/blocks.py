@@ -1,8 +1,8 @@
-"""Gradio's Blocks, in which clients know files by issued names only.
+"""Gradio's Blocks, in which clients know files only by issued names.
 
-Every call, on whatever route it comes, passes `process_api`, `preprocess_data` and
-`postprocess_data`. Here a name becomes the server's own path before Gradio looks at an input, and
-the path of an output becomes a name. Gradio never sees a path or a URL that a client sent.
+Every call, on whatever route it arrives, passes `process_api`, `preprocess_data` and
+`postprocess_data`. Here, a name is replaced by the server's own path before Gradio sees an input,
+and the path of an output is replaced by a name. Gradio never sees a path or a URL from a client.
 """
 
 import logging
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 
 class Page(gr.Blocks):
-    """Blocks whose files are in a vault."""
+    """Blocks whose files are kept in a vault."""
 
     def __init__(self, vault: Vault, **options: Any) -> None:
         self.vault = vault
         super().__init__(**options)
 
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
-        """Run a call as its visitor; an error that was not meant for visitors is told in words."""
+        """Run a call as its visitor. An error that is not meant for visitors becomes a message."""
         token = visitors.current.set(_visitor(named))
         try:
             return await super().process_api(*arguments, **named)
@@ -44,14 +44,14 @@ class Page(gr.Blocks):
             raise
         except Exception as error:
             log.exception("a call failed")
-            raise _refusal("Something went wrong on the server; its log tells what") from error
+            raise _refusal("Something went wrong on the server; see its log") from error
         finally:
             visitors.current.reset(token)
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
     ) -> list[Any]:
-        """Files come from the vault, past Gradio, which does the rest of the inputs."""
+        """Take files from the vault, without Gradio; Gradio prepares the other inputs."""
         if len(inputs) != len(block_fn.inputs):
             raise _refusal(UNUSABLE)
         files: dict[int, Path] = {}
@@ -69,7 +69,7 @@ class Page(gr.Blocks):
         return [files.get(number, value) for number, value in enumerate(ready)]
 
     def _file(self, value: Any) -> Path:
-        """The file that an input names."""
+        """Return the path of the file that an input names."""
         name = value.get("path") if is_file_obj_with_meta(value) else None
         if not isinstance(name, str):
             raise _refusal(UNKNOWN)
@@ -79,18 +79,18 @@ class Page(gr.Blocks):
             raise _refusal(str(error)) from error
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
-        """Outputs, with names instead of paths."""
+        """Return the outputs, with names instead of paths."""
         return [
             self._named(value)
             for value in await super().postprocess_data(block_fn, predictions, state)
         ]
 
     def get_config_file(self) -> Any:
-        """The page's configuration, with names instead of paths."""
+        """Return the page's configuration, with names instead of paths."""
         return self._named(super().get_config_file())
 
     def get_api_info(self, *arguments: Any, **named: Any) -> Any:
-        """The description of the API, with names instead of paths."""
+        """Return the description of the API, with names instead of paths."""
         return self._named(super().get_api_info(*arguments, **named))
 
     def _named(self, value: Any) -> Any:
@@ -99,18 +99,18 @@ class Page(gr.Blocks):
     def _name(self, file: dict[str, Any]) -> dict[str, Any]:
         path = Path(file["path"])
         if not path.is_absolute():
-            return file  # has its name already
+            return file  # it already has its name
         name = self.vault.name_of(path)
         return file | {"path": name, "url": f"{API_PREFIX}/file={quote(name)}"}
 
 
 def takes_files(block: Any) -> bool:
-    """Whether a component's value is or holds files."""
+    """Return whether a component's value is or contains files."""
     return getattr(block, "data_model", None) is not None
 
 
 def holds_mapping(value: Any) -> bool:
-    """Whether there is a mapping in a value: only files are sent as such."""
+    """Return whether a value contains a mapping. Only files may be sent as mappings."""
     if isinstance(value, list):
         return any(holds_mapping(item) for item in value)
     return isinstance(value, dict)
@@ -121,7 +121,7 @@ def _refusal(text: str) -> gr.Error:
 
 
 def _visitor(named: dict[str, Any]) -> Visitor:
-    """Who makes a call, from the arguments of `process_api`."""
+    """Return the visitor that makes a call, from the arguments of `process_api`."""
     request = named.get("request")
     client = getattr(request, "client", None)
     return Visitor(

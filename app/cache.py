@@ -1,4 +1,4 @@
-"""The folder of all files of one run of the demo, private and gone after it."""
+"""A private folder for all files of one run of the demo, which is removed at its end."""
 
 import os
 import shutil
@@ -11,12 +11,13 @@ from typing import IO, Final
 
 PREFIX: Final = "pranc-demo-"
 LOCK: Final = "in-use.lock"
-"""Held by the run whose folder it is; the system lets go of it however the run ends."""
+"""Name of the file that a run locks in its folder. The system releases the lock when the run ends,
+however it ends."""
 
 
 @contextmanager
 def private_cache() -> Iterator[Path]:
-    """A folder that only this user's processes can read. Removes those of runs that were killed."""
+    """Make a folder that only this user can read, and remove the folders of killed runs."""
     remove_abandoned(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "files")
@@ -31,7 +32,7 @@ def private_cache() -> Iterator[Path]:
 
 
 def remove_abandoned(temporary: Path) -> None:
-    """Remove this user's folders whose run has ended. Where files cannot be locked, none is."""
+    """Remove this user's folders of runs that have ended, except on systems without file locks."""
     if sys.platform == "win32":
         return
     for folder in temporary.glob(f"{PREFIX}*"):
@@ -44,7 +45,7 @@ def remove_abandoned(temporary: Path) -> None:
 
 
 def _try_lock(file: IO[str]) -> bool:
-    """Lock a file until it is closed; False if another process has."""
+    """Lock a file until it is closed. Return False if another process has locked it."""
     if sys.platform == "win32":
         return True
     import fcntl

@@ -1,4 +1,4 @@
-"""Plotly figures, and arrays drawn as pictures."""
+"""Draw plotly figures, and arrays as pictures."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,9 +16,9 @@ COLOURS: Final = (
 )  # fmt: skip
 INK: Final = "#748094"
 GRID: Final = "rgba(128, 128, 128, 0.25)"
-"""Can be seen on a light and on a dark page."""
+"""A colour that is visible on a light and on a dark page."""
 FINEST_SIDE: Final = 256
-"""Pictures of latents are enlarged to about this many pixels a side."""
+"""Pictures of latents are enlarged to about this many pixels on their longest side."""
 
 
 def _styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
@@ -51,8 +51,11 @@ def _cycled(count: int) -> list[str]:
 
 
 def rate_distortion(curves: Sequence[tuple[Curve, bool]], title: str) -> go.Figure:
-    """Plot PSNR over rate. curves: each with whether it was measured with this package, which is
-    drawn thick, or published elsewhere, which is dotted."""
+    """Plot PSNR over rate.
+
+    curves: pairs of a curve and whether it was measured with this package. Measured curves are
+    thick, published ones are dotted.
+    """
     figure = go.Figure()
     for (curve, measured), colour in zip(curves, _cycled(len(curves)), strict=True):
         figure.add_scatter(
@@ -85,8 +88,10 @@ def heat_map(bits: np.ndarray) -> np.ndarray:
 
 
 def latents_picture(level: LevelInfo) -> np.ndarray:
-    """Draw a level's bands side by side, uint8 (h, w, 3): red above zero, blue below, white at
-    zero."""
+    """Draw a level's bands side by side, uint8 (h, w, 3).
+
+    Positive values are red, negative ones blue, and zeros white.
+    """
     largest = max(1, int(np.abs(level.symbols).max()))
     size = 0.4 + 0.6 * np.log1p(np.abs(level.symbols)) / np.log1p(largest)
     bands = coloured(0.5 - 0.5 * np.sign(level.symbols) * size, "RdBu")

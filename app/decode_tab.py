@@ -1,4 +1,4 @@
-"""The Decode tab: a file in; its picture, whole, at any size, in any window."""
+"""The Decode tab, which shows a file's picture as a whole, or a window of it at any size."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +13,7 @@ from .errors import told
 
 
 def build(server: Server) -> gr.File:
-    """Lay out the tab and wire it; returns the component that takes a file."""
+    """Lay out the tab and connect its events; return the component that takes a file."""
     size = gr.State((1, 1))
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
@@ -52,7 +52,7 @@ def build(server: Server) -> gr.File:
 
 
 def _decode(server: Server, path: Path | None) -> Iterator[Any]:
-    """The picture of a file, and its header."""
+    """Show the picture of a file, and its header."""
     yield None, "", None, "", (1, 1)
     if path is None:
         return
@@ -63,7 +63,7 @@ def _decode(server: Server, path: Path | None) -> Iterator[Any]:
 
 
 def _place(size: tuple[int, int], event: gr.SelectData) -> tuple[int, int]:
-    """Where the picture was clicked, in percent."""
+    """Return where the picture was clicked, in percent of its width and height."""
     x, y = (min(max(round(100 * float(at) / side), 0), 100)
             for at, side in zip(event.index, size, strict=True))  # fmt: skip
     return x, y
@@ -72,7 +72,7 @@ def _place(size: tuple[int, int], event: gr.SelectData) -> tuple[int, int]:
 def _render(
     server: Server, path: Path | None, zoom: float, across: float, down: float
 ) -> Iterator[Any]:
-    """A window at a larger size, beside the decoded pixels enlarged."""
+    """Show a window rendered at a larger size, beside the enlarged decoded pixels."""
     with told():
         found = yield from server.result("window", path, zoom, across / 100, down / 100)
     sides = [server.file(found[side], f"{side}.png") for side in ("bicubic", "rendered")]

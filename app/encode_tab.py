@@ -1,4 +1,4 @@
-"""The Encode tab: a picture in; live, a network; then its file beside others of its size."""
+"""The Encode tab, which fits a network to a picture live, and compares its file with others."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from .results import Results, Update
 
 RATES: Final = {"quality": "Quality", "bpp": "bpp", "kB": "kB", "psnr": "PSNR"}
 LATEST: Final = 1.5
-"""An encoding is ended after this many times the longest expected duration."""
+"""An encoding is stopped after this many times the longest expected duration."""
 SCROLL: Final = """() => {
   document.getElementById("status").scrollIntoView({behavior: "smooth", block: "center"});
   return [];
 }"""
-"""A phone shows the results under the settings."""
+"""A script that scrolls to the results, because a phone shows them below the settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The controls at the left."""
+    """The controls on the left."""
 
     picture: gr.Image
     profile: gr.Radio
@@ -41,13 +41,13 @@ class Settings:
 
     @property
     def inputs(self) -> list[Any]:
-        """In the order of `_encode`'s arguments."""
+        """The inputs, in the order of `_encode`'s arguments."""
         rates = self.rates.values()
         return [self.picture, self.profile, self.rate_by, *rates, self.effort, self.side]
 
 
 def build(server: Server) -> Results:
-    """Lay out the tab and wire it."""
+    """Lay out the tab and connect its events; return the components of the results."""
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
             settings = _settings(server)
@@ -120,7 +120,7 @@ def _estimate(
     server: Server, picture: Path | None, profile: str, rate_by: str, quality: float, bpp: float,
     kilobytes: float, psnr: float, effort: float, side: str,
 ) -> Iterator[Any]:  # fmt: skip
-    """What the button will cost."""
+    """Show how long the encoding will take."""
     if picture is None:
         yield fragments.message("Choose a picture.")
         return
@@ -133,7 +133,7 @@ def _estimate(
 
 
 def _wish(profile: str, rate_by: str, rates: tuple[float, ...], effort: float) -> dict[str, Any]:
-    """What is asked of the encoder."""
+    """Collect the settings of an encoding, from which `tasks.options_of` makes arguments."""
     rate = dict(zip(RATES, rates, strict=True))[rate_by]
     return {"profile": profile, "rate_by": rate_by, "rate": rate, "effort": effort}
 
@@ -142,7 +142,7 @@ def _encode(
     server: Server, r: Results, picture: Path | None, profile: str, rate_by: str, quality: float,
     bpp: float, kilobytes: float, psnr: float, effort: float, side: str,
 ) -> Iterator[Update]:  # fmt: skip
-    """Live updates of the page, then the results."""
+    """Encode a picture; yield live updates of the page, then the results."""
     wish = _wish(profile, rate_by, (quality, bpp, kilobytes, psnr), effort)
     longest_s = server.allowance.encode_seconds
     with told():

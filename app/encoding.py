@@ -1,4 +1,4 @@
-"""One encoding in a worker, followed by the page."""
+"""Report the state of an encoding, which runs in a worker, to the page."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from .pool import TICK_S, Pool
 
 @dataclass(frozen=True, kw_only=True)
 class FitProgress:
-    """How far a fit is."""
+    """The numbers of `pranc_codec.Progress`, without its preview."""
 
     iteration: int
     iterations: int
@@ -21,8 +21,12 @@ class FitProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """How an encoding stands. preview: a new one as PNG, or None. expected_s: None until the
-    picture has been read. result: one of the task's results, if there is a new one."""
+    """The state of an encoding.
+
+    seconds: time since its start. expected_s: its expected duration; None until the picture has
+    been read. losses: loss at each report so far. preview: a new preview as PNG, or None. result: a
+    new result of the task, or None.
+    """
 
     seconds: float
     expected_s: float | None = None
@@ -34,7 +38,7 @@ class Told:
 
 @dataclass
 class Follower:
-    """Collects what an encoding says, and tells it no more often than a page can show."""
+    """Collects the messages of an encoding, so that they are passed on at a lower rate."""
 
     begin: float = field(default_factory=time.monotonic)
     next_s: float = 0.0
@@ -44,7 +48,7 @@ class Follower:
     preview: bytes | None = None
 
     def hear(self, said: dict[str, Any]) -> None:
-        """Take a message of the fit."""
+        """Record a message of the fit."""
         self.expected_s = said.get("expected_s", self.expected_s)
         self.preview = said.get("preview") or self.preview
         if "progress" in said:
@@ -52,7 +56,7 @@ class Follower:
             self.losses.append(self.progress.loss)
 
     def tell(self, result: Any = None) -> Told:
-        """How the encoding stands."""
+        """Return the state of the encoding, and forget the preview that it contains."""
         preview, self.preview = self.preview, None
         self.next_s = time.monotonic() + TICK_S
         return Told(
@@ -62,10 +66,10 @@ class Follower:
 
 
 def encode_live(pool: Pool, task: str, *arguments: Any, seconds: float) -> Iterator[Told]:
-    """Run the task "encode" or "fit"; tell how it stands twice a second, and each result at once.
+    """Run the task "encode" or "fit"; yield its state twice a second, and each result at once.
 
-    Closing the iterator stops the encoding. It is ended after `seconds`. Raises InvalidArgument
-    with the words of what went wrong, EncodingCancelled when the pool is closed.
+    Closing the iterator stops the encoding, and it is stopped after `seconds` in any case. Raises
+    InvalidArgument with a message for the visitor, and EncodingCancelled if the pool is closed.
     """
     follower = Follower()
     for said in pool.run(task, *arguments, seconds=seconds):

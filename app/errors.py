@@ -1,4 +1,4 @@
-"""Errors of the package are told in a toast; nothing else of an error leaves the server."""
+"""Show errors of the package in a toast. No other details of an error leave the server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from pranc_codec import EncodingCancelled, PrancError
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show errors of the package as a toast."""
+    """Show errors of the package in a toast."""
     try:
         yield
     except EncodingCancelled:

@@ -1,4 +1,4 @@
-"""Pictures to begin with, which scikit-image ships."""
+"""Example pictures, which come with scikit-image."""
 
 from pathlib import Path
 from typing import Final
@@ -16,13 +16,16 @@ NAMES: Final = (
 
 
 def published_examples(vault: Vault) -> list[str]:
-    """Paths of copies in the vault of those pictures that this release of scikit-image has."""
+    """Copy the example pictures that this release of scikit-image has to the vault.
+
+    Returns the paths of the copies.
+    """
     folder = Path(skimage.data.__file__).parent
     return [vault.publish(folder / name) for name in NAMES if (folder / name).is_file()]
 
 
 def build(paths: list[str], picture: gr.Image) -> None:
-    """Lay out the examples; a click puts one into the picture."""
+    """Lay out the examples. A click on one makes it the picture to encode."""
     shown = gr.Dataset(
         components=[picture], samples=[[path] for path in paths], type="index",
         label="or one of these", samples_per_page=12, elem_id="examples",

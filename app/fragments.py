@@ -1,4 +1,4 @@
-"""Pieces of HTML. Texts from visitors and files are escaped."""
+"""Make pieces of HTML. Texts from visitors and files are escaped."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ MLP_WORDS: Final = (
 
 
 def headline() -> str:
-    """The page's headline: what it shows, in four steps."""
+    """Return the page's headline, which explains the page in four steps."""
     steps = (
         ("Your picture", "pixels in"),
         ("A network is fitted to it", "watch it sharpen"),
@@ -42,7 +42,7 @@ def headline() -> str:
 
 
 def invitation() -> str:
-    """What stands in place of the results before there are any."""
+    """Return the text that is shown before there are any results."""
     return (
         "<div class='invitation'><b>Choose a picture, then press Encode.</b><span>It appears here "
         "as the network sees it and gets sharper; then its file is held against JPEG, WebP and "
@@ -51,7 +51,7 @@ def invitation() -> str:
 
 
 def status(told: Told) -> str:
-    """How an encoding stands: a progress bar, numbers, and the loss so far."""
+    """Show the state of an encoding: a progress bar, numbers, and the loss so far."""
     p = told.progress
     if p is None:
         words, share = "Measuring the picture", None
@@ -76,7 +76,7 @@ def status(told: Told) -> str:
 
 
 def curve(values: Sequence[float]) -> str:
-    """A small drawing of the loss over the iterations."""
+    """Draw a small curve of the loss over the iterations."""
     if len(values) < 2:
         return ""
     width, height = CURVE_SIZE
@@ -94,7 +94,7 @@ def curve(values: Sequence[float]) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """A list of numbers with their names. pairs: name, formatted number."""
+    """Return a list of numbers with their names. pairs: (name, formatted number)."""
     return "".join(
         ["<dl class='facts'>"]
         + [f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in pairs]
@@ -103,18 +103,21 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def message(text: str) -> str:
-    """A sentence in place of a result."""
+    """Return a sentence that is shown in place of a result."""
     return f"<p class='message'>{escape(text)}</p>"
 
 
 def note(lines: Sequence[str]) -> str:
-    """A line of small print."""
+    """Return a line of small print."""
     return f"<p class='note'>{escape('; '.join(lines))}</p>" if lines else ""
 
 
 def ranking(rows: Sequence[tuple[str, int, float, float, bool]], notes: Sequence[str]) -> str:
-    """A table of formats, sorted by PSNR. rows: name, bytes, bits per pixel, PSNR in dB and whether
-    the file is as small as wanted; ours comes first. Bars begin 10 dB below the lowest PSNR."""
+    """Return a table of formats, sorted by PSNR. Bars begin 10 dB below the lowest PSNR.
+
+    rows: name, bytes, bits per pixel, PSNR in dB, and whether the file is as small as wanted. Our
+    format is the first row.
+    """
     best, worst = max(row[3] for row in rows), min(row[3] for row in rows)
     ours = rows[0][0]
     lines = []
@@ -131,8 +134,10 @@ def ranking(rows: Sequence[tuple[str, int, float, float, bool]], notes: Sequence
 
 
 def parts_of(analysis: Analysis) -> dict[str, float]:
-    """The bytes of a file's parts in the order of the file, with latents by level and coefficients
-    by layer."""
+    """Return the bytes of a file's parts, in the order of the file.
+
+    Latents are listed by level, and coefficients by layer.
+    """
     fixed = {"header": float(analysis.part_bytes["header"] + analysis.part_bytes["framing"])}
     fine: dict[str, float] = defaultdict(float)
     for layer in analysis.layers:
@@ -145,7 +150,7 @@ def parts_of(analysis: Analysis) -> dict[str, float]:
 
 
 def bytes_bar(analysis: Analysis) -> str:
-    """The parts of a file as one bar and as a list."""
+    """Show the parts of a file as one bar and as a list."""
     parts = [(name, count) for name, count in parts_of(analysis).items() if count >= 0.5]
     segments, items = [], []
     for number, (name, count) in enumerate(parts):
@@ -161,7 +166,7 @@ def bytes_bar(analysis: Analysis) -> str:
 
 
 def inside(analysis: Analysis) -> str:
-    """The main numbers of a file, and what they mean."""
+    """Show the main numbers of a file, and explain them."""
     coefficients = sum(layer.coefficients for layer in analysis.layers)
     symbols = [level.symbols for level in analysis.levels]
     latents = sum(s.size for s in symbols)
@@ -178,7 +183,7 @@ def inside(analysis: Analysis) -> str:
 
 
 def header_table(header: Header, file_bytes: int, seconds: float) -> str:
-    """A table of what a file's header says. seconds: the time that decoding took."""
+    """Return a table of a file's header. seconds: the time that decoding took."""
     rows = {
         "profile": header.profile,
         "picture": f"{header.width} x {header.height}, {header.mode}, {header.samples}",
@@ -209,9 +214,9 @@ def _grid_rows(header: Header) -> dict[str, str]:
 
 
 HEADER_ROWS: Final = {"mlp": _mlp_rows, "grid": _grid_rows}
-"""By profile."""
+"""Functions that make the rows of the header's table, by profile."""
 
 
 def duration(seconds: float) -> str:
-    """A duration in seconds, or in minutes from 90 seconds on."""
+    """Format a duration in seconds, or in minutes from 90 seconds on."""
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{seconds / 60:.0f} min"

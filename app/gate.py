@@ -1,6 +1,6 @@
-"""What stands between the network and Gradio.
+"""Middleware between the network and Gradio.
 
-Only the routes that the page and Gradio's clients use are open. Requests are bounded in size, time
+Only the routes that the page and Gradio's clients use are open. Requests are limited in size, time
 and number. Uploads and downloads are served here, under the vault's names.
 """
 
@@ -34,30 +34,30 @@ OPEN: Final = {
     ),
     "POST": re.compile(rf"{API_PREFIX}/(queue/join|call/(v2/)?\w+/?|upload|cancel|reset/?)"),
 }
-"""Routes by method; HEAD is as GET. Not among them: `run` and `api`, which go around the queue,
-the proxy, component functions, streams, deep links, run history and Gradio's tools."""
+"""Open routes by method; HEAD is treated as GET. These are not open: `run` and `api`, which bypass
+the queue, the proxy, component functions, streams, deep links, run history and Gradio's tools."""
 JOIN: Final = re.compile(rf"{API_PREFIX}/(queue/join|call/.+)")
 FILE: Final = f"{API_PREFIX}/file="
 UPLOAD: Final = f"{API_PREFIX}/upload"
 LARGEST_BODY_BYTES: Final = 2**16
-"""Of requests that are no uploads."""
+"""Largest body of requests that are not uploads."""
 UPLOAD_EXTRA_BYTES: Final = 2**14
-"""What an upload request may have around its file."""
+"""How much larger than its files an upload request may be."""
 FORGET_UPLOAD_S: Final = 10
 SHOWN: Final = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
     ".webp": "image/webp", ".avif": "image/avif", ".bmp": "image/bmp",
 }  # fmt: skip
-"""Files that a browser may show; others are downloaded."""
+"""Suffixes of files that a browser may show, with their media types; others are downloaded."""
 log = logging.getLogger(__name__)
 
 
 class Refused(HTTPException):
-    """A request is not answered, for a reason in words."""
+    """A request is refused; `detail` gives the reason in words."""
 
 
 class Gate:
-    """ASGI middleware in front of a page."""
+    """ASGI middleware in front of a page, with the limits of an allowance."""
 
     def __init__(self, app: ASGIApp, page: Page, allowance: Allowance) -> None:
         self._app = app
@@ -89,7 +89,7 @@ class Gate:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         path, method = scope["path"], scope["method"].replace("HEAD", "GET")
         if not (method in OPEN and OPEN[method].fullmatch(path)):
-            raise Refused(404, "There is nothing here that is for visitors")
+            raise Refused(404, "There is nothing here for visitors")
         if self._open[address] > self._allowance.requests_per_visitor:
             raise Refused(429, "Too many requests of yours are open: close some and try again")
         if path.startswith(FILE):
@@ -103,10 +103,10 @@ class Gate:
             await self._app(scope, self._bounded(receive, scope), send)
 
     def _file(self, name: str) -> Response:
-        """Somebody fetches a file by its name."""
+        """Return the file with a name."""
         path = self._page.vault.find(name)
         if path is None:
-            raise Refused(404, "There is no such file, or no longer")
+            raise Refused(404, "There is no such file, or it was deleted")
         shown = SHOWN.get(path.suffix.lower())
         return FileResponse(
             path, filename=path.name, media_type=shown or "application/octet-stream",
@@ -114,7 +114,7 @@ class Gate:
         )  # fmt: skip
 
     async def _upload(self, request: Request, address: str) -> Response:
-        """Take files in; answer with their names."""
+        """Store the uploaded files; answer with their names."""
         vault = self._page.vault
         if not vault.has_room():
             raise Refused(507, "This server keeps no more files at the moment: try again later")
@@ -136,11 +136,11 @@ class Gate:
                 )
 
     async def _join(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
-        """Let a call into the queue, unless its visitor has enough there."""
+        """Let a call into the queue, unless its visitor already has too many calls there."""
         calls = self._joining[address] + calls_of(self._page, address)
         if calls >= self._allowance.calls_per_visitor:
             raise Refused(
-                429, f"{calls} calls of yours run or wait already: wait until one has ended"
+                429, f"{calls} of your calls already run or wait: wait until one has ended"
             )
         self._joining[address] += 1
         try:
@@ -151,7 +151,7 @@ class Gate:
                 del self._joining[address]
 
     def _bounded(self, receive: Receive, scope: Scope) -> Receive:
-        """A request's body, which has to arrive in time and may not be too large."""
+        """Limit the size of a request's body, and the time in which it must arrive."""
         limits = self._allowance
         is_upload = scope["path"] == UPLOAD
         left = limits.upload_bytes + UPLOAD_EXTRA_BYTES if is_upload else LARGEST_BODY_BYTES
@@ -160,7 +160,7 @@ class Gate:
 
         async def bounded() -> Message:
             nonlocal left, complete
-            if complete:  # what still comes is the end of the connection
+            if complete:  # all that can follow is the end of the connection
                 return await receive()
             try:
                 wait_s = min(limits.stall_seconds, end - loop.time())
@@ -170,14 +170,14 @@ class Gate:
             left -= len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if left < 0:
-                raise Refused(413, "The request exceeds the size that this server takes")
+                raise Refused(413, "The request exceeds the size that this server accepts")
             return message
 
         return bounded
 
 
 class _Started:
-    """Sends a response, and knows whether it has begun."""
+    """Sends a response, and records whether it has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -189,7 +189,7 @@ class _Started:
 
 
 def calls_of(page: Page, address: str) -> int:
-    """Calls of a visitor that run or wait."""
+    """Return the number of a visitor's calls that run or wait."""
     queue = page._queue
     events: list[Any] = [event for job in queue.active_jobs if job for event in job]
     for waiting in queue.event_queue_per_concurrency_id.values():
@@ -199,7 +199,10 @@ def calls_of(page: Page, address: str) -> int:
 
 
 def _refusal(error: Exception, scope: Scope) -> Response:
-    """An error as an answer. Gradio's page shows the text of an upload's, the detail of others."""
+    """Turn an error into a response.
+
+    Gradio's page shows the text of a response to an upload, and the detail of others.
+    """
     if isinstance(error, Refused):
         status, text = error.status_code, error.detail
     elif isinstance(error, MultiPartException):

@@ -1,4 +1,4 @@
-"""Headers of every answer that tell browsers what the page may do."""
+"""Security headers of all responses, which tell browsers what the page may do."""
 
 from typing import Final
 
@@ -7,8 +7,8 @@ from starlette.types import Message, Send
 
 POLICY: Final = (
     "default-src 'self'",
-    # Gradio's page holds its configuration in a script, and its HTML component and ours for
-    # scrolling are compiled in the browser.
+    # Gradio's page has its configuration in a script. Gradio's HTML component and our scrolling
+    # script are compiled in the browser.
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data: blob:",
@@ -20,11 +20,11 @@ POLICY: Final = (
     "base-uri 'self'",
     "form-action 'self'",
 )
-"""The content security policy, without who may show the page in a frame."""
+"""The content security policy, except for the sites that may show the page in a frame."""
 
 
 def with_headers(send: Send, *, embed: bool) -> Send:
-    """Add the headers to a response. embed: other sites may show the page in a frame."""
+    """Add the headers to a response. embed: whether other sites may show the page in a frame."""
     policy = [*POLICY, "frame-ancestors *" if embed else "frame-ancestors 'none'"]
 
     async def sender(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The Look inside tab: a file's numbers made visible."""
+"""The Inside tab, which makes the numbers in a file visible."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +15,7 @@ COLOURS: Final = ("luminance", "red - blue", "green")
 
 
 def build(server: Server) -> gr.File:
-    """Lay out the tab and wire it; returns the component that takes a file."""
+    """Lay out the tab and connect its events; return the component that takes a file."""
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
             file = gr.File(
@@ -46,7 +46,7 @@ def build(server: Server) -> gr.File:
 
 
 def _look(server: Server, path: Path | None) -> Iterator[Any]:
-    """What is in a file; parts that it does not have are hidden."""
+    """Show the contents of a file; hide parts that it does not have."""
     hidden = gr.update(visible=False)
     yield "", hidden, "", hidden, hidden, hidden
     if path is None:
@@ -69,12 +69,12 @@ def _look(server: Server, path: Path | None) -> Iterator[Any]:
 
 
 def _show_latents(server: Server, path: Path | None, colour: str) -> Iterator[Any]:
-    """The latents of another colour."""
+    """Show the latents of another colour."""
     with told():
         found = yield from server.result("latents", path, COLOURS.index(colour))
     yield _pictures(server, found)
 
 
 def _pictures(server: Server, latents: list[tuple[str, bytes, str]]) -> list[tuple[str, str]]:
-    """Pictures of latents with their captions."""
+    """Write pictures of latents to files; return these with their captions."""
     return [(server.file(png, f"{name}.png"), caption) for name, png, caption in latents]

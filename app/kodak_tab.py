@@ -1,4 +1,4 @@
-"""The Kodak tab: the committed rate-distortion results, as a mean and for each image."""
+"""The Kodak tab, which plots the committed rate-distortion results, as a mean or by image."""
 
 import json
 from functools import lru_cache
@@ -28,14 +28,14 @@ TITLES: Final = {
     "results/jpeg-444": "JPEG 4:4:4",
     "results/jpeg-420": "JPEG 4:2:0",
 }
-"""Titles of our measurements by their place in the data set. Others have the name that is in their
-file."""
+"""Titles of our measurements by their path in the data set. Other curves have the name that their
+file states."""
 SHOWN: Final = (
     *("results/grid-effort-0", "results/grid-effort-default", "results/grid-effort-max"),
     *("results/mlp-default", "results/mlp-max-five-images", "results/avif-444", "results/jpeg-420"),
     *("baselines/bpg-444", "baselines/vtm", "baselines/coin"),
 )
-"""The curves that are drawn at first."""
+"""Curves that are drawn when the page is opened."""
 WORDS: Final = (
     "PSNR of whole files on 8-bit RGB. Thick lines were measured with this package "
     "(datasets/kodak/results), dotted ones are published points (datasets/kodak/baselines)."
@@ -43,7 +43,7 @@ WORDS: Final = (
 
 
 def build() -> None:
-    """Lay out the tab and wire it."""
+    """Lay out the tab and connect its events."""
     names = [(_title(path), _key(path)) for path in _paths()]
     shown = [key for _, key in names if key in SHOWN]
     image = gr.Dropdown([MEAN, *_images()], value=MEAN, label="Image", elem_id="kodak-image")
@@ -60,15 +60,17 @@ def build() -> None:
 
 
 def _folder() -> Path:
-    """The folder of the Kodak data: in a wheel, else in the source tree."""
+    """Return the folder of the Kodak data, in a wheel or in the source tree."""
     above = Path(__file__).parent.parent
     places = (above / "_datasets" / "kodak", above / "datasets" / "kodak")
     return next(place for place in places if place.is_dir())
 
 
 def _paths() -> list[Path]:
-    """The files of all curves: those with a title in their order, other measurements, then
-    published ones."""
+    """Return the files of all curves.
+
+    Those in `TITLES` come first, in that order, then other measurements, then published points.
+    """
     order = list(TITLES)
     results = sorted(
         (_folder() / "results").glob("*.json"),
@@ -81,7 +83,7 @@ def _paths() -> list[Path]:
 
 
 def _key(path: Path) -> str:
-    """A file's place in the data set, such as results/webp."""
+    """Return a file's path in the data set without its suffix, such as results/webp."""
     return f"{path.parent.name}/{path.stem}"
 
 
@@ -91,7 +93,7 @@ def _title(path: Path) -> str:
 
 @lru_cache
 def _images_of(path: Path) -> tuple[str, ...]:
-    """The images that a file has curves of their own for."""
+    """Return the names of the images for which a file has a curve."""
     return tuple(json.loads(path.read_bytes()).get("per_image", ()))
 
 
@@ -100,10 +102,10 @@ def _images() -> list[str]:
 
 
 def _curve(path: Path, image: str) -> Curve | None:
-    """A file's curve for an image or for the mean, or None if it has none."""
+    """Return a file's curve for an image or for the mean; None if it has none."""
     covered = _images_of(path)
     if image == MEAN and covered and len(covered) < len(_images()):
-        return None  # the mean of a part is another thing
+        return None  # a mean over fewer images cannot be compared
     try:
         curve = load_curve(path, image=None if image == MEAN else image)
     except PrancError:
@@ -112,7 +114,7 @@ def _curve(path: Path, image: str) -> Curve | None:
 
 
 def _figure(image: str, codecs: list[str]) -> go.Figure:
-    """Draw the curves for an image. codecs: files, by their places in the data set."""
+    """Draw the curves for an image. codecs: paths of files in the data set."""
     curves = [
         (curve, path.parent.name == "results")
         for path in _paths()

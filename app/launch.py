@@ -1,4 +1,4 @@
-"""A server that is safe to publish; docs/publishing-the-demo.md says what it holds to."""
+"""Start a server that is safe to publish; see docs/publishing-the-demo.md."""
 
 import signal
 import threading
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .vault import Vault
 
 SPARE_WORKERS: Final = 2
-"""Beside those that encode: one decodes and analyses, one reads pictures' headers."""
+"""Number of workers that do not encode: one decodes and analyses, one reads pictures' headers."""
 SWEEP_EVERY_S: Final = 60.0
 SESSIONS: Final = 1000
 
 
 def work(connection: Connection, memory_bytes: int) -> None:
     """Run a worker process."""
-    from .worker import work  # here, because it imports what the page does not need to start
+    from .worker import work  # here, because it imports modules that the page does not need
 
     work(connection, memory_bytes)
 
@@ -34,13 +34,13 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve the page until interrupted.
 
-    allowance: what visitors may cost. host: to listen on; None: what GRADIO_SERVER_NAME says, or
-    this host only. port: None: what GRADIO_SERVER_PORT says, or the first free one from 7860 on.
-    browser: open the page in one. worker: runs a worker process; a fresh interpreter imports it by
-    its name.
+    allowance: limits for visitors. host: address to listen on; None for that in the environment
+    variable GRADIO_SERVER_NAME, or else only this host. port: None for that in GRADIO_SERVER_PORT,
+    or else the first free one from 7860 on. browser: whether to open the page in a browser. worker:
+    function that runs a worker process; a fresh interpreter imports it by its name.
     """
     if parent_process() is not None:
-        return  # a worker, which runs an unguarded main script again
+        return  # this is a worker, which runs an unguarded main script again
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     allowance = allowance or Allowance()
     pool = Pool(worker, allowance.jobs + SPARE_WORKERS, allowance.memory_bytes)
@@ -58,7 +58,7 @@ def serve(
         with swept(vault):
             blocks = page.build(Server(allowance=allowance, pool=pool, vault=vault))
             blocks.queue(max_size=allowance.waiting, api_open=False)
-            warming.join()  # who opens the page at once does not wait
+            warming.join()  # so that the first visitor does not have to wait
             blocks.launch(
                 server_name=host,
                 server_port=port,
@@ -81,7 +81,7 @@ def serve(
 
 @contextmanager
 def swept(vault: "Vault") -> Iterator[None]:
-    """Delete old files now and then."""
+    """Delete old files regularly until the block ends."""
     ended = threading.Event()
 
     def sweep() -> None:

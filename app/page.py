@@ -14,13 +14,13 @@ THEME: Final = gr.themes.Default(
     primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=SYSTEM_FONTS,
     font_mono=("ui-monospace", "Consolas", "monospace"),
 )  # fmt: skip
-"""Fonts of the visitor's own system: nothing is loaded from anywhere."""
+"""The theme. It uses the fonts of the visitor's system, so nothing is loaded from other sites."""
 STYLE: Final = Path(__file__).parent / "style.css"
 TITLE: Final = "pranc_codec: the network is the file"
 
 
 def build(server: Server) -> Page:
-    """The whole page."""
+    """Lay out the whole page and connect its events."""
     page: Page
     with Page(server.vault, title=TITLE, analytics_enabled=False) as page:
         gr.HTML(fragments.headline())

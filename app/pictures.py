@@ -1,4 +1,4 @@
-"""Opens uploaded pictures: which ones the page accepts, and how it prepares them."""
+"""Open uploaded pictures: decide which ones the page accepts, and prepare them."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,14 +16,17 @@ LARGEST_PIXELS: Final = 16_000_000
 SIDES: Final = {"768 px": 768, "1536 px": 1536, "as it is": 65535}
 """Choices for a picture's longest side, in pixels."""
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
-"""Told apart by content. Pillow's other readers are not used: some of them start programs."""
+"""Accepted formats, which are recognized by content. Pillow's other readers are not used, because
+some of them start programs."""
 GREYS: Final = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture as the page encodes it: 8 bits a sample, mode L or RGB, upright. notes: what was
-    changed, for the visitor."""
+    """A picture as the page encodes it: 8 bits per sample, mode L or RGB, upright.
+
+    notes: descriptions of what was changed, for the visitor.
+    """
 
     image: Image.Image
     notes: tuple[str, ...]
@@ -39,14 +42,14 @@ class Picture:
 
 
 def open_picture(path: Path, side: str) -> Picture:
-    """Read an upload. side: one of `SIDES`. Raises InvalidArgument, which says what to try."""
+    """Read an upload. side: a key of `SIDES`. Raises InvalidArgument, which says what to try."""
     with _opened(path) as image:
         image.load()
         return _prepared(image, SIDES[side])
 
 
 def size_of(path: Path, side: str) -> tuple[int, int]:
-    """Width and height at which a picture will be encoded. Only its header is read."""
+    """Return the width and height at which a picture will be encoded. Only its header is read."""
     with _opened(path) as image:
         scale = min(1.0, SIDES[side] / max(image.size))
         return max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -54,10 +57,10 @@ def size_of(path: Path, side: str) -> tuple[int, int]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
-    """An upload's image, not larger than allowed; whatever Pillow raises becomes ours."""
+    """Open an upload, if it is not too large. Pillow's exceptions become InvalidArgument."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd but readable files; the size is checked here
+            warnings.simplefilter("ignore")  # about odd but readable files; the size is checked
             with Image.open(path, formats=FORMATS) as image:
                 _check_size(image.width, image.height)
                 yield image
@@ -76,7 +79,7 @@ def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, unless it says more than a visitor needs to know."""
+    """Return an error's message, unless it could contain a path of the server."""
     text = str(error)
     return text if text and "/" not in text else "it could not be read to its end"
 
@@ -103,7 +106,7 @@ def _prepared(opened: Image.Image, side: int) -> Picture:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Convert to mode L or RGB, and lay transparent parts on white."""
+    """Convert to mode L or RGB, with transparent parts on a white background."""
     if image.mode == "F":
         raise InvalidArgument(
             "this picture has float samples, which have no fixed range: save it with 8 or 16 bits"
@@ -124,5 +127,5 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def rgb_pixels(image: Image.Image) -> np.ndarray:
-    """RGB samples, uint8 (h, w, 3), of a decoded picture of any mode, laid on white."""
+    """Return a picture of any mode on a white background as RGB samples, uint8 (h, w, 3)."""
     return np.asarray(_eight_bit(image).convert("RGB"))

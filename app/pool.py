@@ -1,7 +1,7 @@
-"""Processes that do the heavy work, each with a deadline and bounded memory.
+"""A pool of worker processes, each with bounded memory, whose tasks have deadlines.
 
-A worker that is told to stop and does not within a second, takes too long or ends by itself is
-killed, and another one started in its place. So nothing that a file contains holds the page up.
+A worker is killed and replaced if it takes too long, if it ends by itself, or if it does not stop
+within a second after it is told to. So no file can block the page.
 """
 
 import multiprocessing
@@ -18,11 +18,11 @@ from pranc_codec import EncodingCancelled, InvalidArgument
 
 STOP: Final = "stop"
 TICK_S: Final = 0.5
-"""Time after which a caller hears that the work goes on."""
+"""Interval at which a caller gets control while a task runs."""
 GRACE_S: Final = 1.0
-"""Time that a worker has to stop by itself."""
+"""Time in which a worker must stop by itself."""
 START_S: Final = 300.0
-"""Time that a worker has to start."""
+"""Time in which a worker must start."""
 
 Entry = Callable[[Connection, int], None]
 
@@ -34,13 +34,13 @@ class Worker:
 
 
 class Pool:
-    """Worker processes, started when they are needed and used again.
+    """Worker processes, which are started when they are needed and are reused.
 
-    A worker says (kind, value, whether it is ready for the next task); the kinds are in `_result`,
-    and "said" is what a task says before its end.
+    A worker sends messages (kind, value, whether it is ready for the next task). `_result` lists
+    the kinds of a final message; a message before the end of a task has the kind "said".
 
-    entry: what a process runs, in an importable module. most: how many there are at most.
-    memory_bytes: how much each may allocate.
+    entry: function that a process runs, in an importable module. most: largest number of processes.
+    memory_bytes: how much memory each may allocate.
     """
 
     def __init__(self, entry: Entry, most: int, memory_bytes: int) -> None:
@@ -68,10 +68,12 @@ class Pool:
             self._end(worker)
 
     def run(self, task: str, *arguments: Any, seconds: float) -> Iterator[Any]:
-        """Run a function of `tasks`; yield what it says, its result last, and None about twice a
-        second meanwhile. Closing the iterator stops the work. Raises InvalidArgument in words
-        where the task raises an error of the package, takes longer than `seconds` or needs too
-        much memory."""
+        """Run a function of `tasks`; yield its messages, then its result.
+
+        Also yields None about twice a second while there is no message. Closing the iterator stops
+        the task. Raises InvalidArgument, with a message for the visitor, if the task raises an
+        error of the package, takes longer than `seconds` or needs too much memory.
+        """
         worker = self._acquire()
         ready = False
         timer = threading.Timer(seconds, worker.process.kill)
@@ -116,8 +118,10 @@ class Pool:
         )
 
     def _acquire(self) -> Worker:
-        """A worker that is free, when there is one. A worker that is stopping is waited for before
-        another one is started, which takes longer."""
+        """Wait for a free worker, or start one.
+
+        It waits for a worker that is stopping before it starts another, which takes longer.
+        """
         end = time.monotonic() + GRACE_S
         with self._changed:
             while not self._closed:
@@ -147,7 +151,7 @@ class Pool:
         return worker
 
     def _leave(self, worker: Worker, ready: bool) -> None:
-        """Return a worker, without waiting for one that is still at work."""
+        """Give a worker back, without waiting until it has stopped."""
         if ready and worker.process.is_alive():
             self._release(worker)
         else:
@@ -183,7 +187,7 @@ class Pool:
 
 
 def _stopped(worker: Worker) -> bool:
-    """Tell a worker to stop; whether it is soon ready for the next task."""
+    """Tell a worker to stop; return whether it is ready for the next task within `GRACE_S`."""
     end = time.monotonic() + GRACE_S
     with suppress(EOFError, OSError):
         worker.connection.send(STOP)
@@ -197,5 +201,5 @@ def _stopped(worker: Worker) -> bool:
 def _too_long(seconds: float) -> str:
     return (
         f"this took longer than the {seconds:.0f} seconds that this page gives to one file, and "
-        "was ended: use `pranc` on your own machine"
+        "was stopped: use `pranc` on your own machine"
     )

@@ -1,4 +1,4 @@
-"""What is shown of an encoded picture: the file beside other formats of its size."""
+"""Show the results of an encoding: the file, compared with other formats of its size."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,7 +17,7 @@ Update = dict[Any, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """The components at the right of the Encode tab, from top to bottom."""
+    """The components on the right of the Encode tab, from top to bottom."""
 
     status: gr.HTML
     preview: gr.Image
@@ -33,7 +33,7 @@ class Results:
     made: gr.State
     """The path of the session's file."""
     pictures: gr.State
-    """Paths of the session's pictures, by the names that they are compared under."""
+    """Paths of the session's pictures, by the names of the formats that are compared."""
 
     @property
     def outputs(self) -> list[Any]:
@@ -41,7 +41,7 @@ class Results:
 
 
 def layout() -> Results:
-    """Place the components; all but the status are hidden until there is something to see."""
+    """Lay out the components. All but the status are hidden until there is something to see."""
     status = gr.HTML(fragments.invitation(), elem_id="status")
     preview = gr.Image(label="The network so far", format="png", visible=False, height=420,
                        buttons=[], elem_id="preview")  # fmt: skip
@@ -72,10 +72,10 @@ def layout() -> Results:
 
 @dataclass(kw_only=True)
 class Shown:
-    """The results of one encoding as they become known. found: what the encoding said first.
+    """The results of one encoding as they become known. found: the first result of the encoding.
 
-    Each update holds all of it: the page draws the last of updates that come close together, and a
-    component that this one leaves out has neither an earlier one's value nor its visibility.
+    Each update contains everything: of updates that arrive close together, the page draws only the
+    last, and components missing from that one would lose the values of the earlier ones.
     """
 
     server: Server
@@ -92,7 +92,7 @@ class Shown:
         self.add(self.found["rival"])
 
     def add(self, rival: dict[str, Any]) -> None:
-        """Take in another format's file."""
+        """Add the file of another format."""
         self.rivals.append(rival)
         self._picture(rival["name"], rival["png"], f"{rival['name']}: {rival['psnr_db']:.2f} dB")
 
@@ -101,7 +101,7 @@ class Shown:
         self.gallery.append((self.pictures[name], caption))
 
     def update(self) -> Update:
-        """All that is known. The last update is what a program that calls this page gets."""
+        """Return all results so far. A program that calls this page gets the last update."""
         r = self.components
         return {
             r.status: self.found["facts"], r.parts: self.found["parts"], r.against: ORIGINAL,
@@ -112,7 +112,7 @@ class Shown:
         }  # fmt: skip
 
     def _ranking(self) -> str:
-        """The table of ours and of the formats so far."""
+        """Return the table of our format and of the others so far."""
         rows = [
             (v["name"], v["bytes"], 8 * v["bytes"] / self.found["pixels"], v["psnr_db"], v["fits"])
             for v in self.rivals
@@ -121,7 +121,7 @@ class Shown:
 
 
 def compare(left: str, pictures: dict[str, str]) -> tuple[str, str]:
-    """Another picture at the left of the slider. pictures: those of this session, by name."""
+    """Show another picture on the left of the slider. pictures: this session's, by name."""
     if left not in pictures:
         raise gr.Error(f"{left} is still being made", print_exception=False)
     return pictures[left], pictures[OURS]

@@ -1,4 +1,4 @@
-"""The same picture in other formats, at the same bytes."""
+"""Encode the same picture in other formats, at the same number of bytes."""
 
 import io
 from collections.abc import Callable
@@ -20,7 +20,10 @@ QUALITIES: Final = range(1, 101)
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """A picture coded in a format. pixels: as decoded. fits: the file is not larger than wanted."""
+    """A picture in one format.
+
+    pixels: the decoded samples. fits: whether the file is not larger than wanted.
+    """
 
     name: str
     file_bytes: int
@@ -30,8 +33,10 @@ class Rival:
 
 
 def rival(image: Image.Image, name: str, most_bytes: int) -> Rival:
-    """Code a picture in one of `FORMATS`, at the highest quality whose file is not larger than
-    `most_bytes`. If every file is larger, the lowest quality is taken."""
+    """Encode a picture in one of `FORMATS`, at the highest quality that fits in `most_bytes`.
+
+    If no quality fits, the lowest one is used.
+    """
     data = largest_file(lambda quality: encode(image, name, quality), most_bytes)
     decoded = Image.open(io.BytesIO(data)).convert("RGB")
     return Rival(
@@ -44,8 +49,10 @@ def rival(image: Image.Image, name: str, most_bytes: int) -> Rival:
 
 
 def largest_file(encode: Callable[[int], bytes], most_bytes: int) -> bytes:
-    """Find the largest file of at most `most_bytes`, or else that of the lowest quality. Bisects
-    `QUALITIES`, as files grow with quality."""
+    """Find the largest file of at most `most_bytes`, or else that of the lowest quality.
+
+    Files grow with quality, so this is a bisection of `QUALITIES`.
+    """
     low, high = QUALITIES.start, QUALITIES.stop
     best = encode(low)
     while high - low > 1:
@@ -59,7 +66,7 @@ def largest_file(encode: Callable[[int], bytes], most_bytes: int) -> bytes:
 
 
 def encode(image: Image.Image, name: str, quality: int) -> bytes:
-    """Code a picture in one of `FORMATS` with Pillow."""
+    """Encode a picture in one of `FORMATS` with Pillow."""
     file = io.BytesIO()
     image.save(file, quality=quality, **FORMATS[name])
     return file.getvalue()

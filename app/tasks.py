@@ -1,7 +1,7 @@
-"""What worker processes do. Each function is a task; its first parameter says how it stands.
+"""The tasks of worker processes. Each public function with the parameter `say` is a task.
 
-Results are bytes, numbers, HTML, plotly figures and mappings of these: the page's process neither
-opens a picture nor decodes a file.
+`say` sends a message to the page while the task runs. Results are bytes, numbers, HTML, plotly
+figures and mappings of these, so the page's process neither opens a picture nor decodes a file.
 """
 
 import io
@@ -22,7 +22,7 @@ from .pictures import Picture, open_picture, rgb_pixels, size_of
 from .rivals import FORMATS, Rival, rival
 
 LIMITS: Final = Limits(max_pixels=2**24, max_weights=2**20, max_macs=2**41)
-"""What a file may ask for: 16 megapixels, and networks that take about half a minute."""
+"""Limits of files: 16 megapixels, and networks that take about half a minute."""
 PREVIEW_EVERY_S: Final = 1.0
 WINDOW: Final = (640, 480)
 """Largest window that is rendered, in pixels."""
@@ -37,13 +37,13 @@ Say = Callable[[Any], None]
 
 
 def ready(say: Say) -> bool:
-    """Import what tasks need; a worker that answers can begin at once."""
+    """Import all modules that tasks need. After that, a worker can begin tasks at once."""
     expected_seconds(1, {"effort": 0})
     return all(callable(f) for f in (pranc_codec.encode, pranc_codec.decode, pranc_codec.analyze))
 
 
 def estimate(say: Say, path: Path, side: str, wish: dict[str, Any]) -> tuple[int, int, float]:
-    """Width and height at which a picture will be encoded, and about how many seconds it takes."""
+    """Return width and height at which a picture will be encoded, and the expected seconds."""
     width, height = size_of(path, side)
     return width, height, expected_seconds(width * height, options_of(width * height, wish))
 
@@ -51,8 +51,12 @@ def estimate(say: Say, path: Path, side: str, wish: dict[str, Any]) -> tuple[int
 def encode(
     say: Say, path: Path, name: str, side: str, wish: dict[str, Any], longest_s: float
 ) -> dict[str, Any]:
-    """Encode a picture; say the expected seconds, then how the fit stands, then the results as
-    they become known. wish: profile, effort, and the rate by its name."""
+    """Encode a picture.
+
+    The messages are the expected seconds, then the progress of the fit, then the results as they
+    become known. name: name of the file. side: a key of `pictures.SIDES`. wish: profile, effort,
+    rate, and what the rate is given by. longest_s: longest expected duration that is accepted.
+    """
     source = open_picture(path, side)
     options = options_of(source.pixel_count, wish)
     expected_s = expected_seconds(source.pixel_count, options)
@@ -93,7 +97,7 @@ def fit(say: Say, image: Image.Image, options: dict[str, Any]) -> bytes:
 
 
 def options_of(pixels: int, wish: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `pranc_codec.encode` for a wish."""
+    """Return the arguments of `pranc_codec.encode` for a wish."""
     rate_by, rate = wish["rate_by"], wish["rate"]
     if rate is None:
         raise InvalidArgument(f"{rate_by} is empty: type a number")
@@ -102,13 +106,13 @@ def options_of(pixels: int, wish: dict[str, Any]) -> dict[str, Any]:
 
 
 def expected_seconds(pixels: int, options: dict[str, Any]) -> float:
-    """About how long an encoding takes on two cores."""
+    """Estimate how many seconds an encoding takes on two cores."""
     known = {name: value for name, value in options.items() if name != "psnr"}
     return pranc_codec.estimate_seconds(pixels, **known)
 
 
 def _encoded(source: Picture, data: bytes, seconds: float, name: str) -> dict[str, Any]:
-    """What is known about the file as soon as it is there."""
+    """Return the first results, which need only our own file."""
     analysis = pranc_codec.analyze(data)
     decoded = rgb_pixels(pranc_codec.decode(data))
     ours = Rival(
@@ -134,7 +138,7 @@ def _rival(made: Rival) -> dict[str, Any]:
 
 
 def decode(say: Say, path: Path) -> dict[str, Any]:
-    """The picture of a file, and its header."""
+    """Return the picture of a file, and its header."""
     data = path.read_bytes()
     header = pranc_codec.inspect(data)
     start = time.perf_counter()
@@ -147,8 +151,10 @@ def decode(say: Say, path: Path) -> dict[str, Any]:
 
 
 def window(say: Say, path: Path, zoom: float, across: float, down: float) -> dict[str, Any]:
-    """A window at a larger size, and the decoded pixels enlarged. across, down: its center, as a
-    share of the picture's width and height."""
+    """Return a window rendered at a larger size, and the enlarged decoded pixels.
+
+    across, down: centre of the window, as fractions of the picture's width and height.
+    """
     data = path.read_bytes()
     header = pranc_codec.inspect(data)
     size = (round(header.width * zoom), round(header.height * zoom))
@@ -169,7 +175,7 @@ def window(say: Say, path: Path, zoom: float, across: float, down: float) -> dic
 
 
 def window_at(size: tuple[int, int], across: float, down: float) -> tuple[int, int, int, int]:
-    """The window of at most `WINDOW` pixels around a place, inside the picture."""
+    """Return the window of at most `WINDOW` pixels around a position, inside the picture."""
     corners = []
     for side, most, part in zip(size, WINDOW, (across, down), strict=True):
         length = min(side, most)
@@ -180,7 +186,7 @@ def window_at(size: tuple[int, int], across: float, down: float) -> tuple[int, i
 
 
 def beginning(say: Say, path: Path, levels: int) -> dict[str, Any]:
-    """The picture of the coarsest levels, and how much of the file they take."""
+    """Return the picture of the coarsest levels, and how much of the file they take."""
     data = path.read_bytes()
     ends = pranc_codec.analyze(data, limits=LIMITS).prefix_bytes
     if not ends:
@@ -196,7 +202,7 @@ def beginning(say: Say, path: Path, levels: int) -> dict[str, Any]:
 
 
 def inside(say: Say, path: Path) -> dict[str, Any]:
-    """What is in a file: numbers, parts, pictures."""
+    """Return the contents of a file: numbers, parts and pictures."""
     data = path.read_bytes()
     analysis = pranc_codec.analyze(data, limits=LIMITS)
     picture = rgb_pixels(pranc_codec.decode(data, limits=LIMITS))
@@ -213,7 +219,7 @@ def inside(say: Say, path: Path) -> dict[str, Any]:
 
 
 def latents(say: Say, path: Path, colour: int) -> list[tuple[str, bytes, str]]:
-    """The latents of one colour: their level's name, picture and caption, fine to coarse."""
+    """Return the latents of one colour as (name of the level, PNG, caption), fine to coarse."""
     return _latents(pranc_codec.analyze(path.read_bytes(), limits=LIMITS), colour)
 
 
@@ -230,7 +236,7 @@ def _latents(analysis: pranc_codec.Analysis, colour: int) -> list[tuple[str, byt
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A picture, lossless."""
+    """Return a picture as the bytes of a PNG file."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()

@@ -1,8 +1,8 @@
-"""Files that came from visitors and files that go to them, under names that the server issued.
+"""Files that visitors uploaded and files made for them, under names that the server issued.
 
-A client never sends a path: it sends a name, which is only looked up. Names hold 128 random bits,
-so that a file can be fetched by whoever was told its name and by nobody else. Only the session that
-a file was made for, or that used an upload first, can give it to a function.
+A client never sends a path. It sends a name, which is only looked up. Names contain 128 random
+bits, so only clients that were told a name can fetch the file. Only the session that a file was
+made for, or that first used an upload, can give it to a function.
 """
 
 import secrets
@@ -24,8 +24,12 @@ UNKNOWN: Final = "This is not a file of yours on this server: upload it again"
 
 @dataclass(frozen=True, kw_only=True)
 class Issued:
-    """A file that clients know by name. session: the only one that may use it as an input; empty
-    for all, None until an upload has been used. address: the visitor whose share it counts in."""
+    """A file that clients know by name.
+
+    session: the only session that may use it as an input; empty if all may use it, None for an
+    upload that was not used yet. address: the visitor whose limit it counts towards. size: in
+    bytes. time: when its name was issued (`time.monotonic`).
+    """
 
     name: str
     path: Path
@@ -46,7 +50,7 @@ class Vault:
         self._names: dict[Path, str] = {}
 
     def new_folder(self) -> Path:
-        """An empty folder for an upload, whose name nobody can guess."""
+        """Make an empty folder whose name nobody can guess."""
         folder = self._folder / secrets.token_hex(16)
         folder.mkdir()
         return folder
@@ -59,24 +63,27 @@ class Vault:
         return str(path)
 
     def admit(self, path: Path, address: str) -> str:
-        """Issue the name of an upload; it belongs to the first session that uses it."""
+        """Issue a name for an upload. The file belongs to the first session that uses it."""
         return self._issue(path, None, address, path.stat().st_size)
 
     def publish(self, source: Path) -> str:
-        """Copy a file for everybody's use; return the path of the copy."""
+        """Copy a file for all visitors; return the path of the copy."""
         path = self.new_folder() / clean(source.name)
         shutil.copyfile(source, path)
         self._issue(path, SERVER.session, SERVER.address, path.stat().st_size)
         return str(path)
 
     def name_of(self, path: Path) -> str:
-        """The name of a file that the server made."""
+        """Return the name of a file in the vault."""
         with self._lock:
             return self._names[path]
 
     def path_for(self, name: str, visitor: Visitor) -> Path:
-        """The file of this name as an input of a visitor's call. Raises InvalidArgument, with the
-        same words whether there is no such file or it is another's."""
+        """Return the path of a file that a visitor names as an input.
+
+        Raises InvalidArgument, with the same text if there is no such file and if it belongs to
+        another session.
+        """
         with self._lock:
             file = self._files.get(name)
             if file is None or file.session not in (None, SERVER.session, visitor.session):
@@ -86,18 +93,18 @@ class Vault:
             return file.path
 
     def find(self, name: str) -> Path | None:
-        """The file that somebody wants to fetch by its name."""
+        """Return the path of a file to download; None if there is no such file."""
         with self._lock:
             file = self._files.get(name)
         return file.path if file and file.path.is_file() else None
 
     def has_room(self) -> bool:
-        """Whether all visitors' files together leave room for another."""
+        """Return whether all files together leave room for another."""
         self.sweep()
         return sum(file.size for file in self._files.values()) < self._allowance.total_bytes
 
     def sweep(self) -> None:
-        """Delete what is older than files are kept."""
+        """Delete files that are older than `Allowance.keep_seconds`."""
         end = time.monotonic() - self._allowance.keep_seconds
         with self._lock:
             for file in list(self._files.values()):
@@ -117,7 +124,7 @@ class Vault:
         return name
 
     def _bound(self, address: str) -> None:
-        """Delete a visitor's oldest files, as many as are above the share."""
+        """Delete a visitor's oldest files until the rest is within the limit."""
         files = [file for file in self._files.values() if file.address == address]
         above = sum(file.size for file in files) - self._allowance.visitor_bytes
         for file in files[:-1]:
@@ -136,7 +143,7 @@ class Vault:
 
 
 def clean(name: str) -> str:
-    """A file name without characters that mean something to anyone, and of bounded length."""
+    """Return a file name without special characters and of bounded length."""
     kept = "".join(c if c.isalnum() or c in " ._-" else "_" for c in name)
     stem, dot, suffix = kept.rpartition(".")
     short = f"{stem[: NAME_LENGTH - len(suffix) - 1]}{dot}{suffix[: NAME_LENGTH // 2]}"

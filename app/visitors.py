@@ -1,4 +1,4 @@
-"""Who is asking: the session and the network address of the call that runs."""
+"""The visitor of the current call: its session and its network address."""
 
 import ipaddress
 from contextvars import ContextVar
@@ -8,7 +8,11 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """session: a random name that the visitor's page chose. address: what limits are counted by."""
+    """A visitor of the page.
+
+    session: a random name that the visitor's page chose. address: the address for which limits are
+    counted (`address_of`).
+    """
 
     session: str
     address: str
@@ -17,12 +21,15 @@ class Visitor:
 SERVER: Final = Visitor(session="", address="")
 """The owner of files that everybody may use."""
 current: ContextVar[Visitor] = ContextVar("visitor", default=SERVER)
-"""Set for each call; the threads that Gradio runs functions in inherit it."""
+"""The current visitor, set for each call. Threads in which Gradio runs functions inherit it."""
 
 
 def address_of(host: str | None) -> str:
-    """The address that limits are counted by: a host's IPv4 address or its IPv6 network of 64 bits,
-    which a single visitor usually has all of."""
+    """Return the address for which limits are counted.
+
+    This is a host's IPv4 address, or its 64-bit IPv6 network, because a single visitor usually has
+    a whole network.
+    """
     try:
         address = ipaddress.ip_address(host or "")
     except ValueError:

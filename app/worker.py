@@ -1,4 +1,4 @@
-"""The inside of a worker process: it takes tasks from the page, one at a time."""
+"""The code of a worker process, which runs tasks for the page, one at a time."""
 
 import os
 import signal
@@ -20,14 +20,14 @@ from . import tasks
 from .pool import STOP
 
 LARGEST_IDLE_BYTES: Final = 3 * 2**29
-"""A worker that has needed more memory than this is replaced, because it does not give it back."""
+"""A worker that uses more memory than this after a task is replaced, to free the memory."""
 WATCH_EVERY_S: Final = 0.2
 ADDRESS_SPACE, RESIDENT = 0, 1
 NO_MEMORY: Final = ("allocate", "memory", "bad_alloc")
 
 
 def work(connection: Connection, memory_bytes: int) -> None:
-    """Do tasks until the page is gone. memory_bytes: how much may be allocated from now on."""
+    """Run tasks until the page has ended. memory_bytes: how much memory may still be allocated."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the page ends its workers itself
     most_bytes = _used_bytes(ADDRESS_SPACE) + memory_bytes
     _bound_address_space(most_bytes)
@@ -37,7 +37,7 @@ def work(connection: Connection, memory_bytes: int) -> None:
         while True:
             request = connection.recv()
             if request == STOP:
-                continue  # it came after the end
+                continue  # it arrived after the task had ended
             name, arguments = request
             outcome = _outcome(name, arguments, _speaker(connection))
             ready = outcome[0] != "memory" and _used_bytes(RESIDENT) < LARGEST_IDLE_BYTES
@@ -47,7 +47,7 @@ def work(connection: Connection, memory_bytes: int) -> None:
 
 
 def _outcome(name: str, arguments: Any, say: Callable[[Any], None]) -> tuple[str, Any]:
-    """Run a task: what became of it, and its result or what is wrong."""
+    """Run a task; return the kind of its outcome, and its result or the error text."""
     try:
         return "done", getattr(tasks, name)(say, *arguments)
     except EncodingCancelled:
@@ -57,7 +57,7 @@ def _outcome(name: str, arguments: Any, say: Callable[[Any], None]) -> tuple[str
     except MemoryError:
         return "memory", None
     except RuntimeError as error:
-        if any(word in str(error) for word in NO_MEMORY):  # as torch says it
+        if any(word in str(error) for word in NO_MEMORY):  # words of torch's error
             return "memory", None
         return "failed", traceback.format_exc()
     except Exception:
@@ -65,7 +65,10 @@ def _outcome(name: str, arguments: Any, say: Callable[[Any], None]) -> tuple[str
 
 
 def _speaker(connection: Connection) -> Callable[[Any], None]:
-    """What a task tells its caller with; it raises EncodingCancelled once the caller is gone."""
+    """Return the function with which a task sends messages to its caller.
+
+    It raises EncodingCancelled when the caller has told the worker to stop.
+    """
 
     def say(value: Any) -> None:
         if connection.poll() and connection.recv() == STOP:
@@ -77,8 +80,11 @@ def _speaker(connection: Connection) -> Callable[[Any], None]:
 
 
 def _watch(most_bytes: int) -> None:
-    """End this process when the page has ended, or when the limit does not hold it. This is all
-    that bounds its memory where the address space cannot be bounded: CUDA reserves much of it."""
+    """End this process when the page has ended, or when it uses too much memory.
+
+    This is the only limit on memory if the address space cannot be limited, as with CUDA, which
+    reserves much of it.
+    """
     parent = parent_process()
     while parent is not None and parent.is_alive():
         parent.join(WATCH_EVERY_S)
@@ -88,7 +94,7 @@ def _watch(most_bytes: int) -> None:
 
 
 def _bound_address_space(most_bytes: int) -> None:
-    """Bound what may be allocated, on systems that can."""
+    """Limit the address space of this process, on systems that support it."""
     if sys.platform != "linux" or torch.cuda.is_available():
         return
     import resource
@@ -98,7 +104,10 @@ def _bound_address_space(most_bytes: int) -> None:
 
 
 def _used_bytes(kind: int) -> int:
-    """Memory of this process, 0 where the system does not tell it. kind: a place in the line."""
+    """Return the memory of this process in bytes; 0 if the system does not provide it.
+
+    kind: `ADDRESS_SPACE` or `RESIDENT`.
+    """
     try:
         pages = Path("/proc/self/statm").read_text().split()
     except OSError:

@@ -1,9 +1,9 @@
-"""Which basis, and how many weights per coefficient? PSNR at equal file size and equal steps.
+"""Compare bases and numbers of weights per coefficient by PSNR, at equal file size and iterations.
 
 python benchmarks/ablation_basis.py [--effort 2] [--bpp 0.3] [--output FILE.json]
 
-Three photographs of scikit-image at 192x128 (none of Kodak). "direct" is the hash basis with one
-coefficient per weight: a signed permutation, so each weight is coded by itself.
+The images are three photographs of scikit-image at 192x128, none of Kodak. "direct" is the hash
+basis with one coefficient per weight: a signed permutation, so each weight is coded by itself.
 """
 
 import json

@@ -1,10 +1,10 @@
-"""What fitting and the PRANC coefficients of the grid profile bring, net of their own bytes.
+"""Measure the gains of fitting and of the PRANC coefficients in the grid profile, net of bytes.
 
 python benchmarks/ablation_biases.py [IMAGE ...] [--effort 4] [--side 512]
 
-Three photographs of scikit-image, or the images given; three qualities. Loss is MSE + lmbda * bpp
-of the real file, lmbda as the encoder's at that step; gains are against the file without fitting at
-the same step.
+The images are three photographs of scikit-image, or those that are given, at three qualities. Loss
+is MSE + lmbda * bpp of the real file, with the encoder's lambda at that quantization step. Gains
+are relative to the file without fitting at the same step.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ def gain_percent(coded: EncodedCandidate, plain: EncodedCandidate) -> str:
 
 
 def pictures_of(paths: list[Path] | None) -> dict[str, Image.Image]:
-    """By name."""
+    """Return the pictures by name: those of the paths, or scikit-image's."""
     if paths:
         return {path.stem: Image.open(path).convert("RGB") for path in paths}
     return {name: Image.fromarray(getattr(skimage_data, name)()) for name in IMAGES}
@@ -48,13 +48,13 @@ def pictures_of(paths: list[Path] | None) -> dict[str, Image.Image]:
 def main(
     images: Annotated[
         list[Path] | None,
-        typer.Argument(help="Default: scikit-image's.", exists=True, dir_okay=False),
+        typer.Argument(help="Images. Default: three of scikit-image.", exists=True, dir_okay=False),
     ] = None,
     effort: Annotated[int, typer.Option(help="1 to 7.")] = 4,
     side: Annotated[int, typer.Option(help="Longest side of the images.")] = 512,
     output: Annotated[Path | None, typer.Option(help="Also write the table here.")] = None,
 ) -> None:
-    """Print a table of gains with and without the enhancement network's coefficients."""
+    """Print a table of the gains with and without the enhancement network's coefficients."""
     table = Table(
         "image", "quality", "bpp", "PSNR dB", "fit: loss -%", "with coefficients: loss -%",
         "their bytes", "their dB",

@@ -1,13 +1,14 @@
-"""What each part of the context model is worth: the shipped one changed in one thing, and trained.
+"""Measure the value of each part of the context model by training variants that differ in one part.
 
 python benchmarks/ablation_capacity.py PHOTOS runs/capacity [--steps 100] [--fresh]
 
-Every variant learns the density of the same symbols for the same steps. bpp: of held-out
-photographs at four quantization steps. A variant starts from the weights of the shipped prior,
-without one part of it or with more channels. What is left recovers with more steps, and more
-channels gain: so what a part is worth is at most what is shown, and what channels would bring is at
-least that. With `--fresh` all start from random weights, on equal terms, but small networks learn
-faster: short trainings flatter them. Goes on where it was interrupted.
+Every variant is trained on the same symbols for the same number of iterations. The table shows the
+bpp of held-out photographs at four quantization steps. A variant starts from the weights of the
+shipped prior, without one part of it or with more channels. With more iterations, the rest of a
+variant would recover and more channels would gain, so the table overestimates the value of a part
+and underestimates that of channels. With `--fresh`, all variants start from random weights, on
+equal terms; but small networks learn faster, so short trainings favour them. An interrupted run
+resumes.
 """
 
 import json
@@ -39,22 +40,22 @@ AS_SHIPPED: Final = "as shipped"
 CROPS: Final = 2
 SIDE: Final = 256
 LARGEST_RATE: Final = 5e-4
-"""Of the learning; the shipped weights come from the end of a training."""
+"""Learning rate from the shipped weights; it is low, because these are already trained."""
 FRESH_RATE: Final = 2e-3
-"""From random weights."""
+"""Learning rate from random weights."""
 LARGE_LOGIT: Final = 20.0
 CELL_PIXELS: Final = 16
-"""Of a cell of the finest level."""
+"""Number of pixels of a cell of the finest level."""
 HIDDEN: Final = ARCHITECTURE_1.context_hidden
 """Hidden channels of the shipped model, by colour."""
 HIDDEN_LAYERS: Final = ("first", "second", "third", "last")
-"""Each with what follows; the last one has the outputs."""
+"""Layers in order. The hidden channels of each but the last are the inputs of the next one."""
 ALL_LEVELS: Final = 4 / 3
-"""Cells of all levels over those of the finest."""
+"""Number of cells of all levels, relative to that of the finest level."""
 
 
 class WithoutThird(ColourContext):
-    """One 1x1 layer less: the third layer hands on what it gets."""
+    """Networks without the third layer, which passes its input on."""
 
     def __init__(self, layout: ContextLayout, hidden: int) -> None:
         super().__init__(layout, hidden)
@@ -67,7 +68,7 @@ class WithoutThird(ColourContext):
 
 
 class SmallWindow(ColourContext):
-    """A window of 3x3 cells instead of 5x5: the second layer sees its middle only."""
+    """Networks that see 3x3 cells instead of 5x5: the second layer uses only the middle cell."""
 
     def weights(self) -> dict[str, Tensor]:
         out = super().weights()
@@ -77,7 +78,7 @@ class SmallWindow(ColourContext):
 
 
 class WithoutGradients(ColourContext):
-    """Without the gradients of the approximation that the decoded levels give."""
+    """Networks without the gradients of the approximation that the decoded levels give."""
 
     def forward(
         self, maps: Float[Tensor, "n inputs h w"]
@@ -88,7 +89,7 @@ class WithoutGradients(ColourContext):
 
 
 class OneShape(ColourContext):
-    """One distribution instead of the mixture."""
+    """Networks with a Laplace distribution instead of the mixture."""
 
     logit = LARGE_LOGIT
 
@@ -106,13 +107,13 @@ class Logistic(OneShape):
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A context model of networks of another kind or width."""
+    """A context model whose networks are of another kind or width."""
 
     kind: Callable[[ContextLayout, int], ColourContext] = ColourContext
     hidden: tuple[int, ...] = HIDDEN
 
     def model(self, fresh: bool) -> ContextModel:
-        """With the shipped model's weights, or random ones."""
+        """Make the model, with the shipped model's weights or with random ones (fresh)."""
         torch.manual_seed(0)
         model = priors.plain().float_context()
         for networks in model.networks:
@@ -127,8 +128,11 @@ class Variant:
 
 @torch.no_grad()
 def take_over(network: nn.Module, shipped: nn.Module, more: int) -> None:
-    """Give a network the shipped one's weights. more: channels that a step's hidden layers have
-    beyond the shipped ones; if negative, the weakest are left out."""
+    """Give a network the weights of the shipped one.
+
+    more: how many hidden channels per phase the network has beyond the shipped one; if it is
+    negative, the weakest channels are left out.
+    """
     own, weights = by_step(network), by_step(shipped)
     for layer, following in pairwise(HIDDEN_LAYERS):
         if more > 0:
@@ -141,14 +145,14 @@ def take_over(network: nn.Module, shipped: nn.Module, more: int) -> None:
 
 
 def by_step(network: nn.Module) -> dict[str, Tensor]:
-    """A network's tensors, each step's part of them apart: (4, outputs, ...)."""
+    """Return a network's tensors, split by phase: (4, outputs, ...)."""
     return {name: t.clone().unflatten(0, (4, -1)) for name, t in network.state_dict().items()}
 
 
 def widen(
     weights: dict[str, Tensor], fresh: dict[str, Tensor], layer: str, following: str, more: int
 ) -> None:
-    """Add channels as a network starts with them, which bring nothing until they are trained."""
+    """Add untrained channels, which the next layer does not use before training."""
     for name in (f"{layer}.weight", f"{layer}.bias"):
         weights[name] = torch.cat([weights[name], fresh[name][:, -more:]], 1)
     after = weights[f"{following}.weight"]
@@ -156,7 +160,7 @@ def widen(
 
 
 def narrow(weights: dict[str, Tensor], layer: str, following: str, fewer: int) -> None:
-    """Leave out the channels with the smallest product of the weights before and after."""
+    """Leave out the channels with the smallest product of weight norms before and after them."""
     before, after = weights[f"{layer}.weight"], weights[f"{following}.weight"]
     strength = before.flatten(2).norm(dim=2) * after.transpose(1, 2).flatten(2).norm(dim=2)
     kept = strength.topk(strength.shape[1] - fewer, dim=1).indices
@@ -180,7 +184,7 @@ VARIANTS: Final = {
 
 
 def kmacs_per_pixel(model: ContextModel) -> float:
-    """Thousands of multiplications a pixel, weights held at zero included."""
+    """Return thousands of multiplications per pixel, including those by masked weights."""
     networks = model.networks[0]
     weights = sum(p.numel() for p in networks.parameters() if p.dim() == 4)
     return weights / CELL_PIXELS * ALL_LEVELS / 1000
@@ -189,7 +193,7 @@ def kmacs_per_pixel(model: ContextModel) -> float:
 def result_of(
     name: str, output: Path, steps: int, examples: ChosenSymbols, fresh: bool
 ) -> dict[str, Any]:
-    """A variant's costs, and bpp of held-out photographs after its training, which is done once."""
+    """Train a variant unless this was done before; return its cost and its validation bpp."""
     stem = output / f"{name.replace(' ', '-')}-{steps}{'-fresh' if fresh else ''}"
     result = stem.with_suffix(".json")
     schedule = Schedule(
@@ -218,7 +222,7 @@ def train_variant(
     examples: ChosenSymbols,
     data: dict[str, object],
 ) -> None:
-    """Train a variant on the symbols that the shipped model chooses."""
+    """Train a variant on the symbols that the shipped model decides."""
     task = TrainingTask(
         draw=examples.draw,
         loss_of=lambda drawn: loss_of(model, examples.batch(drawn)),
@@ -230,11 +234,11 @@ def train_variant(
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photographs.")],
     output: Annotated[Path, typer.Argument(help="Folder of checkpoints and results.")],
-    steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 100,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
-    fresh: Annotated[bool, typer.Option("--fresh", help="From random weights.")] = False,
+    steps: Annotated[int, typer.Option(min=1, help="Iterations of each training.")] = 100,
+    threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start from random weights.")] = False,
 ) -> None:
-    """Train all variants; a table of their rates and costs."""
+    """Train all variants, and print a table of their rates and costs."""
     torch.set_num_threads(threads)
     output.mkdir(parents=True, exist_ok=True)
     chooser = priors.plain().float_context().requires_grad_(False)

@@ -1,11 +1,11 @@
-"""What PRANC coefficients for the biases of the context model would bring, net of their own bits.
+"""Measure the possible gain of PRANC coefficients for the context model's biases, net of bits.
 
 python benchmarks/ablation_context.py PHOTOS [--iterations 25]
 
-Held-out photographs of a prior's training, two quantization steps. The biases of all
-layers or of the last ones move in sixteenths around the shipped ones, are rounded, and pay the
-ideal code length of their symbols; nothing else is changed. The format has no such coefficients:
-this says what they would be worth.
+The photographs are held out of a prior's training, at two quantization steps. The biases of all
+layers, or of the last layers, are fitted around the shipped ones, in rounded sixteenths, and the
+ideal code length of their symbols is added to the rate. Nothing else is changed. The format has no
+such coefficients; this shows what they would gain.
 """
 
 import math
@@ -36,7 +36,7 @@ LMBDA_STEPS2: Final = 0.1
 
 
 class Rate(nn.Module):
-    """bpp of a batch, as a module whose parameters may be exchanged."""
+    """A module that computes the bpp of a batch, so that `functional_call` can replace biases."""
 
     def __init__(self, model: ContextModel) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Rate(nn.Module):
 
 
 def bits_with(rate: Rate, batch: Batch, changes: Mapping[str, Tensor]) -> Tensor:
-    """Bits of the bands with changed biases."""
+    """Return the bits of the bands with changed biases."""
     own = dict(rate.named_parameters())
     changed = {name: own[name] + change for name, change in changes.items()}
     with bfloat16_products(batch.opponent.device):
@@ -56,7 +56,7 @@ def bits_with(rate: Rate, batch: Batch, changes: Mapping[str, Tensor]) -> Tensor
 
 
 def fit(rate: Rate, batch: Batch, names: list[str], iterations: int) -> tuple[float, float, int]:
-    """Bits of the bands, bits of the coefficients, and how many of them are not zero."""
+    """Fit biases; return bits of the bands, bits of the biases, and how many are not zero."""
     own = dict(rate.named_parameters())
     values = [torch.zeros_like(own[name]).requires_grad_() for name in names]
     optimizer = torch.optim.Adam(values, betas=(0.9, 0.99))
@@ -80,7 +80,7 @@ def fit(rate: Rate, batch: Batch, names: list[str], iterations: int) -> tuple[fl
 
 
 def batch_at(image: Tensor, log2_q_step: float, chooser: ContextModel) -> Batch:
-    """A whole photograph, its symbols chosen as the encoder does."""
+    """Return a whole photograph with the symbols that the encoder would decide."""
     rgb = image.permute(2, 0, 1)[None].float() / 255
     with torch.no_grad():
         return batch_of(
@@ -90,12 +90,12 @@ def batch_at(image: Tensor, log2_q_step: float, chooser: ContextModel) -> Batch:
 
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photographs.")],
-    iterations: Annotated[int, typer.Option(min=1, help="Of each fit.")] = 25,
-    count: Annotated[int, typer.Option(min=1, help="Photographs.")] = 3,
-    side: Annotated[int, typer.Option(help="Longest side.")] = 1024,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    iterations: Annotated[int, typer.Option(min=1, help="Iterations of each fit.")] = 25,
+    count: Annotated[int, typer.Option(min=1, help="Number of photographs.")] = 3,
+    side: Annotated[int, typer.Option(help="Longest side in pixels.")] = 1024,
+    threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
 ) -> None:
-    """Print a table of gains."""
+    """Print a table of the gains."""
     torch.set_num_threads(threads)
     rate = Rate(priors.plain().float_context()).requires_grad_(False)
     biases = [name for name, _ in rate.named_parameters() if name.endswith("bias")]

@@ -1,10 +1,11 @@
-"""What a fit of latents gains for its seconds, by how often it evaluates the networks.
+"""Measure the gain and the time of latent fits with different schedules.
 
 python benchmarks/ablation_fit.py PHOTOS --schedule 8x16@0.02 --schedule 12x12@0.02
 
-A schedule is EVALUATIONSxITERATIONS@RATE: network evaluations, iterations of the latents for each,
-and their learning rate. The photographs are held out of the prior's training, at three rates. Loss
-is MSE + lmbda * bpp of the real file, against the file without a fit. Seconds are of one thread.
+A schedule is EVALUATIONSxITERATIONS@RATE: number of network evaluations, number of iterations per
+evaluation, and learning rate of the latents. The photographs are held out of the prior's training,
+at three rates. Loss is MSE + lmbda * bpp of the real file; gains are relative to the file without a
+fit. Seconds are CPU seconds of one thread.
 """
 
 import re
@@ -32,7 +33,7 @@ LMBDAS: Final = (0.0118, 0.0019, 0.0003)
 
 
 def settings_of(schedule: str) -> LatentFitSettings:
-    """From EVALUATIONSxITERATIONS@RATE."""
+    """Parse EVALUATIONSxITERATIONS@RATE."""
     found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)@(\d*\.?\d+)", schedule)
     if found is None:
         raise typer.BadParameter(
@@ -49,7 +50,7 @@ def settings_of(schedule: str) -> LatentFitSettings:
 def gain_of(
     source: GridCandidates, q_step_code: int, settings: LatentFitSettings
 ) -> tuple[float, float]:
-    """Part of the loss that a fit saves, and its seconds of a processor."""
+    """Return the fraction of the loss that a fit saves, and its CPU seconds."""
     plain = source.plain(q_step_code).encoded.loss(FIT_LMBDA_STEPS2)
     start = time.process_time()
     fitted, _ = source.with_latents(q_step_code, settings)
@@ -58,7 +59,7 @@ def gain_of(
 
 
 def sources_of(photos: Path, count: int, side: int) -> Sequence[GridCandidates]:
-    """Photographs, ready to fit."""
+    """Load photographs to fit."""
     images = load_photographs(photos, side, held_out=True)[: 4 * count : 4]
     jobs = (
         EncodeRequest(picture=load_picture(Image.fromarray(image.numpy())), effort=4)
@@ -70,10 +71,10 @@ def sources_of(photos: Path, count: int, side: int) -> Sequence[GridCandidates]:
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photographs.")],
     schedule: Annotated[list[str], typer.Option(help="EVALUATIONSxITERATIONS@RATE; repeatable.")],
-    count: Annotated[int, typer.Option(min=1, help="Photographs.")] = 3,
-    side: Annotated[int, typer.Option(help="Longest side.")] = 512,
+    count: Annotated[int, typer.Option(min=1, help="Number of photographs.")] = 3,
+    side: Annotated[int, typer.Option(help="Longest side in pixels.")] = 512,
 ) -> None:
-    """Print a table of gains."""
+    """Print a table of the gains."""
     torch.set_num_threads(1)
     settings = [settings_of(one) for one in schedule]
     sources = sources_of(photos, count, side)

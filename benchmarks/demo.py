@@ -26,7 +26,7 @@ OTHERS = {"JPEG 4:2:0": "jpeg-420", "AVIF 4:4:4": "avif-444"}
 
 
 def nearest_file(codec: Codec, image: Image.Image, size_bytes: int) -> bytes:
-    """The file whose size is nearest: of the two qualities that it lies between."""
+    """Return the file whose size is nearest to `size_bytes`; sizes grow with quality."""
 
     @cache
     def encoded(quality: int) -> bytes:
@@ -46,7 +46,10 @@ def row(image: Image.Image, name: str, data: bytes, pixels: np.ndarray, *seconds
 
 
 def measure(image: Image.Image, effort: int, console: Console) -> list[dict]:
-    """For each rate a row of each of our profiles, and of the others at the bytes of the last."""
+    """Return, for each rate, a row for each of our profiles and for each other codec.
+
+    The other codecs match the size of the last profile's file.
+    """
     rows = []
     with Bars(console=console) as bars:
         for bpp in RATES_BPP:
@@ -72,7 +75,7 @@ def measure(image: Image.Image, effort: int, console: Console) -> list[dict]:
 
 
 def coefficients_of(data: bytes) -> str:
-    """Which part of a file are the network's coefficients; nothing for other formats."""
+    """Describe the network's coefficients in a file; return "" for other formats."""
     if not data.startswith(b"\x89PRN"):
         return ""
     analysis = pranc_codec.analyze(data)
@@ -103,7 +106,7 @@ def show_table(rows: list[dict], console: Console) -> None:
 
 
 def picture(image: Image.Image, rows: list[dict]) -> Image.Image:
-    """Our profiles and the others side by side, a line for each rate."""
+    """Draw our profiles and the other codecs side by side, with a line for each rate."""
     w, h = image.size
     across = len(PROFILES) + len(OTHERS)
     sheet = Image.new("RGB", (across * (w + 8) - 8, (h + 24) * (len(rows) // across)), "white")
@@ -118,7 +121,7 @@ def picture(image: Image.Image, rows: list[dict]) -> Image.Image:
 
 def main(
     image: Annotated[
-        Path | None, typer.Argument(help="Default: a photograph of scikit-image.")
+        Path | None, typer.Argument(help="Image. Default: a photograph of scikit-image.")
     ] = None,
     effort: Annotated[int, typer.Option(help="0 to 7.")] = 4,
     output: Annotated[Path, typer.Option(help="Folder for files, picture and plot.")] = Path(

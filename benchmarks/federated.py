@@ -5,8 +5,8 @@ python benchmarks/federated.py PATH_OF_MNIST [--clients 4] [--rounds 5] [-k 1000
 The server and its clients are separate processes, which send each other model files as bytes. All
 of them know one prior, a seeded network, and a file is a difference from it: a file for another
 prior is refused. Weights are linear in the coefficients, so the mean of the clients' coefficients
-gives the mean of their networks; the server checks this. Every client has an equal part of MNIST's
-training images for itself.
+gives the mean of their networks; the server checks this. The training images of MNIST are divided
+equally among the clients.
 """
 
 import multiprocessing
@@ -31,7 +31,7 @@ from pranc_codec.condense.models import lenet, parameters_of
 from pranc_codec.condense.training import accuracy
 
 STOP = b""
-"""The message after which a client ends."""
+"""The message that tells a client to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +46,12 @@ class Setting:
 
 
 def shared_prior() -> dict[str, torch.Tensor]:
-    """The model that everyone has: the weights of a seeded network."""
+    """Return the prior that all processes know: the weights of a seeded network."""
     return Pranc(lenet(), coefficients=10, seed=2024).weights()
 
 
 def receive(data: bytes) -> Pranc:
-    """The network of a file that was sent."""
+    """Read the network from the bytes of a model file."""
     return Pranc.from_bytes(data, lenet(), prior=shared_prior(), cache=True)
 
 
@@ -69,7 +69,7 @@ def train(network: Pranc, dataset: Dataset, setting: Setting, client: int, gener
 
 
 def client(number: int, server: Connection, setting: Setting) -> None:
-    """One client: train each network that arrives and send it back."""
+    """Run a client: train each network that arrives and send it back."""
     torch.set_num_threads(1)
     dataset = load_dataset("mnist", setting.data)
     generator = torch.Generator().manual_seed(number)
@@ -81,7 +81,7 @@ def client(number: int, server: Connection, setting: Setting) -> None:
 
 @torch.no_grad()
 def deviation_of_the_mean(networks: list[Pranc], mean: Pranc) -> float:
-    """Largest difference of the mean network's weights from the mean of the networks' weights."""
+    """Return the largest difference between the mean network's weights and the mean weights."""
     all_weights = [network.weights() for network in networks]
     return max(
         float((torch.stack([w[name] for w in all_weights]).mean(0) - weight).abs().max())
@@ -106,7 +106,7 @@ def one_round(shared: Pranc, clients: list[Connection]) -> tuple[int, int, float
 
 @contextmanager
 def running_clients(setting: Setting, *, processes: bool) -> Iterator[list[Connection]]:
-    """Clients that run until the block ends, and the server's end of the connection to each."""
+    """Run clients until the block ends; yield the server's end of the connection to each."""
     context = multiprocessing.get_context("spawn")
     make = context.Process if processes else Thread
     ends = [context.Pipe() for _ in range(setting.clients)]
@@ -128,10 +128,10 @@ def main(
     data: Path,
     clients: int = 4,
     rounds: int = 5,
-    iterations: Annotated[int, typer.Option(help="Of each client in each round.")] = 60,
+    iterations: Annotated[int, typer.Option(help="Iterations per client and round.")] = 60,
     k: Annotated[int, typer.Option("-k", help="Number of coefficients.")] = 1000,
     processes: Annotated[
-        bool, typer.Option(help="Clients are processes; else they are threads, which start faster.")
+        bool, typer.Option(help="Run clients as processes, not as threads, which start faster.")
     ] = True,
 ) -> None:
     """Train LeNet together and print a table of the rounds."""

@@ -1,4 +1,4 @@
-"""Seconds of each part of decoding a grid file, and multiplications per pixel of its networks.
+"""Measure the seconds of each part of decoding a grid file, and its multiplications per pixel.
 
 python benchmarks/grid_parts.py [FILE.pranc] [--threads 2]
 """
@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 
 def seconds(work: Callable[[], object], runs: int) -> float:
-    """Median of some runs after a warm-up."""
+    """Return the median seconds of some runs after a warm-up."""
     work()
     times = []
     for _ in range(runs):
@@ -44,20 +44,20 @@ def seconds(work: Callable[[], object], runs: int) -> float:
 
 
 class Recorded:
-    """A `DecodeObserver` that keeps the distributions of all phases."""
+    """A `DecodeObserver` that records the distributions of all phases."""
 
     def __init__(self) -> None:
         self.distributions: list[Distributions] = []
 
     def approximation(self, planes: Integers) -> None:
-        """Not needed."""
+        """Ignore the approximation."""
 
     def phase(self, d: Distributions, key: tuple[int, ...], symbols: Integers) -> None:
         self.distributions.append(d)
 
 
 def decode_symbols(header: Header, stream: bytes, distributions: list[Distributions]) -> None:
-    """The range decoder's part of reading latents: all symbols, their distributions given."""
+    """Decode all symbols of the latents with known distributions, as the range decoder does."""
     coder = Decoder(stream)
     size = wavelet.approximation_size(header.height, header.width)
     latent_stream.unpack_approximation(coder, size, header.grid.approximation_rows)
@@ -66,10 +66,10 @@ def decode_symbols(header: Header, stream: bytes, distributions: list[Distributi
 
 
 def kmac_per_pixel() -> tuple[float, float]:
-    """Thousands of multiplications per pixel of the context model and of the enhancement network.
+    """Return kMAC per pixel of the context model and of the enhancement network.
 
-    The context model has a third of a position per pixel and colour over all levels, the
-    enhancement network a quarter of a cell per pixel.
+    Over all levels, the context model is evaluated at a third of a position per pixel and colour,
+    the enhancement network at a quarter of a cell per pixel.
     """
     networks = ContextModel().networks[0]
     phases = [sum(p.numel() for p in one.parameters() if p.dim() == 4) / 4 for one in networks]
@@ -79,12 +79,14 @@ def kmac_per_pixel() -> tuple[float, float]:
 
 
 def main(
-    file: Annotated[Path | None, typer.Argument(help="Default: a photograph at 1 bpp.")] = None,
-    threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
+    file: Annotated[
+        Path | None, typer.Argument(help="A grid file. Default: a photograph at 1 bpp.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Number of CPU threads.")] = 2,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of each part.")] = RUNS,
-    width: Annotated[int, typer.Option(min=16, help="Of the photograph, at 3:2.")] = 768,
+    width: Annotated[int, typer.Option(min=16, help="Width of the photograph, at 3:2.")] = 768,
 ) -> None:
-    """Print where the time of a decoding goes."""
+    """Print how much time each part of decoding takes."""
     torch.set_num_threads(threads)
     size = (width, width * 2 // 3)
     photo = Image.fromarray(skimage_data.astronaut()).resize(size, Image.Resampling.LANCZOS)

@@ -1,11 +1,12 @@
-"""What an evaluation costs beyond the codecs that it measures.
+"""Measure the overhead of an evaluation beyond the codecs that it measures.
 
     OMP_NUM_THREADS=1 python benchmarks/harness_overhead.py FOLDER pranc-grid:effort=0 jpeg -n 6
 
-Prints CPU seconds, which other work on the machine does not change much: of encoding and decoding;
-of the metrics; of all else that a worker does for its units (reading images, warming up, giving
-memory back); of the process that hands the units out and stores the results, its start included.
-The last two are the harness. Workers' units are measured in this process, one after the other.
+The table shows CPU seconds, which other work on the machine hardly changes: those of encoding and
+decoding; of the metrics; of everything else that a worker does for its units (reading images,
+warming up, releasing memory); and of the process that distributes the units and stores the results,
+including its start. The last two are the overhead. The units are measured in this process, one
+after the other.
 """
 
 import resource
@@ -31,13 +32,13 @@ METRICS = (psnr_db, ssim, ms_ssim, ssimulacra2)
 
 
 def cpu_s() -> float:
-    """CPU seconds of this process."""
+    """Return the CPU seconds of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
 def counted(spent: Counter[str], name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work`, whose CPU seconds are added to spent[name]."""
+    """Return `work`, wrapped so that its CPU seconds are added to spent[name]."""
 
     def wrapper(*arguments: Any) -> Any:
         start = cpu_s()
@@ -50,7 +51,7 @@ def counted(spent: Counter[str], name: str, work: Callable[..., Any]) -> Callabl
 
 
 def in_a_worker(paths: list[Path], sweep: Sweep) -> Counter[str]:
-    """CPU seconds of the codec, of the metrics, and of measuring units as a whole.
+    """Return the CPU seconds of the codec, of the metrics, and of measuring units in total.
 
     The metrics are computed once more on the decoded images, to time them alone.
     """
@@ -75,7 +76,7 @@ def in_a_worker(paths: list[Path], sweep: Sweep) -> Counter[str]:
 
 
 def in_the_parent(paths: list[Path], sweep: Sweep) -> float:
-    """CPU seconds of the process that runs an evaluation, its workers left out."""
+    """Return the CPU seconds of the process that runs an evaluation, without its workers."""
     start = cpu_s()
     with tempfile.TemporaryDirectory() as results:
         evaluate(
@@ -87,9 +88,9 @@ def in_the_parent(paths: list[Path], sweep: Sweep) -> float:
 def main(
     folder: Path,
     codecs: list[str],
-    images: Annotated[int | None, typer.Option("-n", help="The first so many.")] = None,
+    images: Annotated[int | None, typer.Option("-n", help="Use only the first N images.")] = None,
 ) -> None:
-    """Measure and print."""
+    """Measure the overhead for some codecs, and print a table."""
     torch.set_num_threads(1)
     paths = sorted(folder.glob("*.png"))[:images]
     table = Table("codec", "units", "codec s", "metrics s", "worker s", "parent s", "harness/codec")

@@ -1,4 +1,4 @@
-"""What a 64x64 picture costs in each format at the same PSNR: overhead shows on small images.
+"""Compare the file sizes of formats for 64x64 pictures at the same PSNR, where overhead matters.
 
 python benchmarks/icon.py [--psnr 35] [--effort 4]
 """
@@ -31,7 +31,7 @@ def saved(image: Image.Image, **options: object) -> bytes:
 
 
 def smallest(image: Image.Image, wanted_db: float, options: dict[str, object]) -> bytes:
-    """The file of the lowest quality that reaches a PSNR."""
+    """Return the file of the lowest quality that reaches a PSNR."""
     for quality in range(1, 101):
         data = saved(image, quality=quality, **options)
         pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
@@ -44,7 +44,7 @@ def main(
     psnr: Annotated[float, typer.Option(help="PSNR in dB that each file reaches.")] = 35,
     effort: Annotated[int, typer.Option(help="0 to 7.")] = 4,
 ) -> None:
-    """Print bytes of each format."""
+    """Print the bytes of each format."""
     table = Table("image", "pranc", "its header and framing", *FORMATS, "PNG (lossless)")
     for name in ("astronaut", "coffee", "chelsea"):
         image = Image.fromarray(getattr(skimage_data, name)()).resize(

@@ -60,7 +60,7 @@ def add_row(
 
 
 def compare_efforts(table: Table) -> None:
-    """Effort max against the default effort on its images, and against AVIF on each of them."""
+    """Compare effort max with the default effort on its images, and with AVIF on each of them."""
     for names in MAX_AND_DEFAULT.values():
         best, default = (replace(load(f"results/{name}"), name=name) for name in names)
         images = sorted(best.per_image)
@@ -72,7 +72,7 @@ def compare_efforts(table: Table) -> None:
 
 
 def main() -> None:
-    """Plot all curves; compare ours with each of the others."""
+    """Plot all curves, and compare ours with each of the others."""
     table = Table("curve", "against", "BD-rate", "interval")
     for picture, (names, most_bpp, published_names) in PLOTS.items():
         limits = PSNR_RANGE_DB if picture == "kodak" else None

@@ -5,7 +5,7 @@
     python benchmarks/kodak_tables.py --check            change nothing; exit with 1 if one is stale
     python benchmarks/kodak_tables.py --list             print every table
 
-A document says where a table stands with two comments, and everything between them is replaced:
+Two comments in a document mark the place of a table, and everything between them is replaced:
 
     <!-- table: grid-results -->
     <!-- end -->

@@ -1,11 +1,11 @@
-"""Seconds and memory that a layer's weights and their gradient take, for each basis.
+"""Measure the seconds and the memory of a layer's weights and their gradient, for each basis.
 
 python benchmarks/pranc_basis.py [--weights 36864] [--k 1370] [--threads 1]
 
-The default is the largest layer of ResNet-20 with its share of 10,000 coefficients in proportion
-to its weights. For comparison the last rows store the whole matrix of the dense basis. Each figure
-is the best of five. `cpu s` is the CPU time of all threads of the process; other work on the
-machine disturbs it least.
+The default is the largest layer of ResNet-20, with its share of 10,000 coefficients in proportion
+to its weights. For comparison, the last rows store the whole matrix of the dense basis. Each figure
+is the best of five. `cpu s` is the CPU time of all threads of the process, which other work on the
+machine disturbs least.
 """
 
 import time
@@ -21,7 +21,7 @@ from pranc_codec.basis.dense import DenseBasis
 
 
 def best(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall-clock seconds and CPU seconds of the best of five calls."""
+    """Return the wall-clock seconds and the CPU seconds of the best of five calls."""
     walls, cpus = [], []
     for _ in range(5):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -32,7 +32,7 @@ def best(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def stored(basis: DenseBasis) -> torch.Tensor:
-    """The whole matrix in memory, as PRANC's authors keep it."""
+    """Return the whole matrix, which PRANC's authors keep in memory."""
     blocks = basis.blocks(0, basis.weights, torch.device("cpu"), torch.float32)
     return torch.cat([block for *_, block in blocks]) / basis.coefficients**0.5
 

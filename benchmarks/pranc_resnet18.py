@@ -1,4 +1,4 @@
-"""Peak memory and seconds of a ResNet-18 whose weights are generated, beside the plain network.
+"""Compare peak memory and seconds of a ResNet-18 with generated weights and of the plain network.
 
 python benchmarks/pranc_resnet18.py [--batch 4] [--size 64] [--coefficients 20000]
 
@@ -9,9 +9,10 @@ Two cases are measured for each network:
     infer       a saved model is loaded and classifies a batch; the plain network comes from
                 safetensors, PRANC from its own file, onto a module on the meta device
 
-Each case runs in its own process, on one thread. The peak is the largest resident set above that
-after the imports (Linux only); it includes what malloc keeps. For 4 images of 64x64 pixels some 10
-MiB of it are activations; the rest is weights, gradients and the convolutions' copies of them.
+Each case runs in its own process, on one thread. The peak is the largest resident set minus that
+after the imports (Linux only); it includes memory that malloc keeps. For 4 images of 64x64 pixels,
+about 10 MiB of it are activations; the rest is weights, gradients and the convolutions' copies of
+them.
 """
 
 import multiprocessing
@@ -38,7 +39,7 @@ CASES = ("plain train", "pranc train", "plain infer", "pranc infer")
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is measured, and the folder of the saved models."""
+    """The settings of a measurement, and the folder of the saved models."""
 
     network: str
     batch: int
@@ -47,12 +48,12 @@ class Setting:
     folder: Path
 
     def empty(self) -> nn.Module:
-        """The architecture without memory for its weights."""
+        """Make the architecture without memory for its weights."""
         with torch.device("meta"):
             return MODELS[self.network]()
 
     def condensed(self) -> Pranc:
-        """The PRANC network, made without ever having its weights in memory."""
+        """Make the PRANC network without ever having all its weights in memory."""
         module = self.empty()
         network = Pranc(
             module, coefficients=self.coefficients, exclude=normalization(module), device="cpu"
@@ -63,7 +64,7 @@ class Setting:
         return network
 
     def make(self, case: str) -> nn.Module:
-        """The network of a case: new to train, or from its file to classify."""
+        """Make the network of a case: a new one to train, or one from its file to classify."""
         kind, use = case.split()
         if use == "train":
             return MODELS[self.network]() if kind == "plain" else self.condensed()
@@ -97,7 +98,7 @@ def measure(case: str, setting: Setting, report: Callable[[tuple[float, ...]], N
 
 
 def measured(case: str, setting: Setting, *, processes: bool) -> tuple[float, ...]:
-    """What `measure` reports, from a process of its own or from this one."""
+    """Return the report of `measure`, which runs in its own process or in this one."""
     if not processes:
         reports: list[tuple[float, ...]] = []
         measure(case, setting, reports.append)
@@ -117,7 +118,7 @@ def main(
     coefficients: int = 20000,
     network: Annotated[str, typer.Option(help="resnet18 or resnet20.")] = "resnet18",
     processes: Annotated[
-        bool, typer.Option(help="A process for each case; else peaks include the cases before.")
+        bool, typer.Option(help="Use a process per case; else peaks include earlier cases.")
     ] = True,
 ) -> None:
     """Measure both networks in training and in use, and print a table."""

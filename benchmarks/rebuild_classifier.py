@@ -1,9 +1,9 @@
-"""Rebuild a condensed classifier from its file and compare its class for every test image.
+"""Rebuild a condensed classifier from its file, and compare its predicted classes.
 
 python benchmarks/rebuild_classifier.py mnist PATH_OF_MNIST runs/lenet/hash-1000.prw
 
-The result beside the file (.json, written by `pranc condense`) has the SHA-256 of the classes.
-The script needs nothing but pranc_codec and a torch that it supports, so that it can also run in
+The result beside the file (.json, written by `pranc condense`) has the SHA-256 of the classes of
+all test images. The script needs only pranc_codec and a torch that it supports, so it can run in
 another environment than the one that wrote the file.
 """
 
@@ -30,7 +30,7 @@ def main(kind: str, data: Path, file: Path) -> None:
     same = found == json.loads(file.with_suffix(".json").read_text())["predictions_sha256"]
     correct = float((classes == dataset.test.labels).double().mean())
     print(f"torch {torch.__version__}, {dataset.name}: {len(classes)} images, {correct:.2%} right,")
-    print("every class is the same" if same else "classes differ")
+    print("every class is the same" if same else "the classes differ")
     sys.exit(0 if same else 1)
 
 

@@ -44,7 +44,7 @@ NAMES: Final = {
     "pranc.model": ["Counts", "Pranc"],
     "profile": ["LayerInfo", "LevelInfo"],
 }
-"""The public names by their modules, which are imported with the first name that is used."""
+"""The public names by module. A module is imported when one of its names is first used."""
 
 RENAMED: Final = {"Rule": "MlpRule"}
 """Former public names, which work until the next version."""
@@ -53,7 +53,7 @@ _attribute, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=NAMES)
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first used; a former name with a warning."""
+    """Import and return a public name; a former name also gives a DeprecationWarning."""
     if name in RENAMED:
         warn_renamed(f"pranc_codec.{name}", RENAMED[name])
     return _attribute(RENAMED.get(name, name))

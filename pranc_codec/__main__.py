@@ -1,6 +1,6 @@
-"""Where the `pranc` command starts; `python -m pranc_codec` does the same.
+"""The entry point of the `pranc` command; `python -m pranc_codec` does the same.
 
-Nothing heavy is imported before the allocator is tuned, because that may start the process again.
+Nothing heavy is imported before the allocator is tuned, because tuning may restart the process.
 """
 
 import os
@@ -17,7 +17,7 @@ ALLOCATOR: Final = (
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Run the command."""
     _tune_allocator()
     from pranc_codec.commands.cli import main as run
 
@@ -25,13 +25,14 @@ def main() -> None:
 
 
 def _tune_allocator() -> None:
-    """Start the process again with glibc's malloc set to keep large blocks, if the work is long.
+    """For long work, restart the process with glibc's malloc set to keep large blocks.
 
-    By default glibc returns every large tensor to the system and faults it in again, which takes
-    half of the time of a fit's element-wise operations. It reads its settings only at the start.
+    By default glibc returns the memory of every large tensor to the system and faults it in again,
+    which takes half the time of a fit's element-wise operations. glibc reads its settings only when
+    a process starts.
     """
     long_work = sys.argv[1:2] and sys.argv[1] in LONG_WORK
-    can_restart = sys.platform == "linux" and sys.executable  # embedded Pythons have none
+    can_restart = sys.platform == "linux" and sys.executable  # empty in an embedded Python
     if long_work and can_restart and "GLIBC_TUNABLES" not in os.environ:
         os.environ["GLIBC_TUNABLES"] = ALLOCATOR
         os.execv(sys.executable, sys.orig_argv)

@@ -1,4 +1,4 @@
-"""What a viewer shows of a file: its header, where its bytes go, network and latents."""
+"""Take a file apart for a viewer: its header, where its bytes go, its network and latents."""
 
 from dataclasses import dataclass
 
@@ -23,14 +23,14 @@ class Analysis:
     layers: tuple[LayerInfo, ...]
     levels: tuple[LevelInfo, ...] = ()
     prefix_bytes: tuple[int, ...] = ()
-    """How many of the first bytes of a grid file hold the approximation and 0, 1, 2 ... levels.
-    Empty for a file with alpha, which stands behind the levels, and for an mlp file."""
+    """Lengths of the prefixes of a grid file that hold the approximation and 0, 1, 2 ... levels.
+    Empty for an mlp file, and for a file with alpha, because alpha follows the levels."""
 
     def bits_per_pixel(self) -> Float[np.ndarray, "h w"]:
-        """Where in the picture the bits of the latents are.
+        """Return how many bits of the latents each pixel of the picture takes.
 
-        The bits of each symbol are spread evenly over the pixels of its place, so the sum is that
-        of the levels' bits. Without latents all are zero.
+        The bits of each symbol are spread evenly over the pixels that it stands for, so the sum
+        over the picture is the sum of the levels' bits. A file without latents gives zeros.
         """
         size = (self.header.height, self.header.width)
         out = np.zeros(size)
@@ -40,7 +40,7 @@ class Analysis:
 
 
 def inspect(data: bytes) -> Header:
-    """What the header says. The rest of the file is neither needed nor checked."""
+    """Return the header of a file. The rest of the file is neither needed nor checked."""
     return read_header(data)
 
 
@@ -65,7 +65,7 @@ def analyze(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Analysis:
 def _spread(
     bits: Float[np.ndarray, "rows columns"], cell: int, size: tuple[int, int]
 ) -> Float[np.ndarray, "h w"]:
-    """Bits of the places of a grid, divided among the pixels that each place stands for."""
+    """Divide the bits of each position of a grid among the pixels that it stands for."""
     counts = [np.diff(np.append(np.arange(0, side, cell), side)) for side in size]
     share = bits / np.outer(*counts)
     return share.repeat(counts[0], axis=0).repeat(counts[1], axis=1)

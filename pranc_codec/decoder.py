@@ -1,4 +1,4 @@
-"""From the bytes of a file to the pixels of an image."""
+"""Decode the bytes of a file to the pixels of an image."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ PROFILES: Final[dict[str, DecoderProfile]] = {"mlp": MlpDecoder(), "grid": GridD
 
 
 def profile_of(header: Header) -> DecoderProfile:
-    """What decodes a file of this header."""
+    """Return the decoder of the profile that a header states."""
     return PROFILES[header.profile]
 
 
@@ -39,7 +39,7 @@ def decode(
     reduce: int = 0,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Image.Image:
-    """Decode a file to a PIL image of its mode, with ICC profile, EXIF and XMP in `info`.
+    """Decode a file to a PIL image, with ICC profile, EXIF and XMP in `info`.
 
     size: (width, height) to render at, instead of the image's own. In the mlp profile the network
         is evaluated at these pixels and nothing is resampled. In the grid profile the decoded image
@@ -48,17 +48,18 @@ def decode(
         (mlp), or synthesized (grid, at its own size).
     reduce: show the image at 1/2 (1), 1/4 (2) ... of its own size, rounded up.
     levels: use only the N coarsest wavelet levels of a grid file, which makes a softer picture.
-    limits: what the file may cost.
+    limits: bounds on the pixels, weights, multiplications and bytes that the file may ask for.
 
     16-bit colour and float samples become 8-bit samples, because Pillow has no others: use
     `decode_array` to get them as they were encoded.
 
-    With `reduce` or `levels`, `data` may be the beginning of a grid file without alpha, as far as
-    it is needed (`Analysis.prefix_bytes`). Then ICC profile, EXIF and XMP are missing, and damage
-    within the latents may show as a wrong picture, because no checksum covers a part of them.
+    With `reduce` or `levels`, `data` may be a prefix of a grid file without alpha, if it is long
+    enough (`Analysis.prefix_bytes`). Then ICC profile, EXIF and XMP are missing, and damaged
+    latents may decode to a wrong picture without an error, because the checksum can only be
+    verified for all latents together.
 
-    Raises BitstreamError for wrong bytes, and LimitExceeded (which is one) if the file asks for
-    more than `limits`.
+    Raises BitstreamError for bytes that cannot be decoded, and LimitExceeded (a BitstreamError) if
+    the file asks for more than `limits`.
     """
     header, sections, metadata, view = _open_view(data, size, region, levels, reduce, limits)
     image = to_pil(_decode_samples(header, sections, view, device))
@@ -76,24 +77,24 @@ def decode_array(
     reduce: int = 0,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Shaped[np.ndarray, "h w *c"]:
-    """Decode to samples as they were encoded: uint8, uint16 or float32; (h, w) for grey.
+    """Decode a file to samples of the type that was encoded: uint8, uint16 or float32.
 
-    Arguments and errors are those of `decode`.
+    The array has the shape (h, w) for grey images. Arguments and errors are those of `decode`.
     """
     header, sections, _, view = _open_view(data, size, region, levels, reduce, limits)
     return _decode_samples(header, sections, view, device)
 
 
 def open_file(data: bytes, limits: Limits) -> tuple[Header, dict[int, bytes]]:
-    """Header and sections of a whole file. Checksums and limits are checked."""
+    """Return the header and sections of a whole file. Checksums and limits are checked."""
     header = _open_header(data, limits)
     sections = unpack_sections(bytes(data), header)
-    read_metadata(sections, limits)  # damaged ones are met before pixels are computed
+    read_metadata(sections, limits)  # finds damage before pixels are computed
     return header, sections
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a file; limits are not checked."""
+    """Return the header of a file; limits are not checked."""
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidArgument(
             f"the bytes of a file are needed, not a {type(data).__name__}: read it first, as "
@@ -121,13 +122,13 @@ def _open_view(
     data: bytes, size: Size | None, region: Region | None, levels: int | None, reduce: int,
     limits: Limits,
 ) -> tuple[Header, dict[int, bytes], Metadata, View]:  # fmt: skip
-    """The header, sections and metadata of a file, or of the part that a view needs; the view."""
+    """Return header, sections and metadata of a file, or of a sufficient prefix, and the view."""
     header, whole = _open_header(data, limits), True
     if profile_of(header).progressive and (levels is not None or reduce):
         sections, whole = unpack_prefix(bytes(data), header)
     else:
         sections = unpack_sections(bytes(data), header)
-    metadata = read_metadata(sections, limits)  # damage is met before pixels are computed
+    metadata = read_metadata(sections, limits)  # finds damage before pixels are computed
     view = _view_of(header, size, region, levels, reduce, prefix=not whole)
     left, top, right, bottom = view.region
     check_limits(header, limits, (right - left) * (bottom - top))
@@ -138,7 +139,7 @@ def _view_of(
     header: Header, size: Size | None, region: Region | None, levels: int | None, reduce: int,
     *, prefix: bool,
 ) -> View:  # fmt: skip
-    """A view, in which defaults are filled in. Raises InvalidArgument for an impossible one."""
+    """Return a view with defaults filled in. Raises InvalidArgument for an impossible view."""
     if reduce < 0 or (levels is not None and levels < 0):
         raise InvalidArgument(f"levels {levels} and reduce {reduce} must not be negative")
     size = (-(-header.width >> reduce), -(-header.height >> reduce)) if size is None else size

@@ -1,9 +1,9 @@
-"""Every error that this package raises on purpose, and the warning of names that have changed.
+"""Every error that this package raises on purpose, and the warning about renamed names.
 
 PrancError
-|-- InvalidArgument        (also ValueError)   the caller asked for something that has no meaning
+|-- InvalidArgument        (also ValueError)   an argument is wrong, or arguments contradict
 |   |-- ModelMismatch                          the file belongs to another module or prior
-|   `-- TargetUnreachable                      this image cannot meet the bpp or PSNR in its profile
+|   `-- TargetUnreachable                      no file of this image meets the bpp or PSNR
 |-- BitstreamError         (also ValueError)   the bytes cannot be decoded
 |   |-- NotPranc                               they are of another format
 |   |-- UnsupportedVersion                     a newer release wrote them
@@ -34,7 +34,7 @@ class ModelMismatch(InvalidArgument):
 
 
 class BitstreamError(PrancError, ValueError):
-    """The bytes cannot be decoded. Nothing else leaves a decoder for wrong bytes."""
+    """The bytes cannot be decoded. For wrong bytes, decoders raise nothing but this."""
 
 
 class NotPranc(BitstreamError):
@@ -62,16 +62,17 @@ class EncodingCancelled(PrancError):
 
 
 def warn_renamed(old: str, new: str, *, stacklevel: int = 2) -> None:
-    """Warn the caller of the function that calls this: a name has changed and works once more.
+    """Give a DeprecationWarning for a former name that still works.
 
-    stacklevel: 2 for that caller, 3 for the one above.
+    The warning points at the caller of the function that calls this. stacklevel: 2 for that
+    caller, 3 for the one above it.
     """
     text = f"{old} is now called {new}: use that name"
     warnings.warn(text, DeprecationWarning, stacklevel=stacklevel + 1)
 
 
 def renamed_attribute(old: str, new: str) -> Any:
-    """A property that gives the attribute `new` under its former name, with a warning."""
+    """Return a property that gives the attribute `new` under its former name, with a warning."""
 
     def get(self: object) -> Any:
         warn_renamed(f"{type(self).__name__}.{old}", new)

@@ -37,6 +37,6 @@ def _umask() -> int:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's contents, in hexadecimal."""
+    """Return SHA-256 of a file's contents, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

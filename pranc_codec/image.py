@@ -1,8 +1,8 @@
-"""Images as users have them, and the colours in [0, 1] that are encoded.
+"""Convert between users' images and the colours in [0, 1] that are encoded.
 
-`load_picture` takes a path, a PIL image or an array and splits it into what the network is fitted
-to (colours, 1 or 3 channels) and what the file carries unchanged (alpha, metadata). `to_samples`
-and `to_pil` go the other way. EXIF orientation is neither applied nor removed.
+`load_picture` takes a path, a PIL image or an array and splits it into the colours that are encoded
+(1 or 3 channels) and the data that the file carries unchanged (alpha, metadata). `to_samples` and
+`to_pil` go the other way. EXIF orientation is neither applied nor removed.
 """
 
 import os
@@ -22,7 +22,7 @@ from pranc_codec.format.metadata import Metadata
 ImageLike = Image.Image | npt.NDArray[Any] | str | os.PathLike[str]
 MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 STARTS_PROGRAMS: Final = ("EPS", "WMF")
-"""Formats whose pixels Pillow gets from Ghostscript and from Windows."""
+"""Formats whose pixels Pillow gets from another program: Ghostscript or Windows."""
 LARGEST_SAMPLE: Final = {"uint8": 255, "uint16": 65535, "float32": 1}
 
 
@@ -75,14 +75,14 @@ def _refuse_programs(opened: ImageFile.ImageFile, name: str) -> None:
     """Refuse a format that Pillow hands to another program, whatever the file is called."""
     if opened.format in STARTS_PROGRAMS:
         raise InvalidArgument(
-            f"{name}: an {opened.format} file is drawn by another program, which is not started: "
-            "convert it first, or open it with Pillow and pass the image"
+            f"{name}: an {opened.format} file is drawn by another program, which is not started "
+            "here: convert the file first, or open it with Pillow and pass the image"
         )
 
 
 def _from_pil(image: Image.Image) -> Picture:
     _warn_of_lost_bits(image)
-    image.load()  # a PNG's metadata may stand behind its pixels
+    image.load()  # a PNG's metadata may follow its pixels
     metadata = Metadata(
         icc_profile=image.info.get("icc_profile"),
         exif=image.info.get("exif") or None,  # the block itself; tags of a TIFF are left out
@@ -111,24 +111,24 @@ def _from_pil(image: Image.Image) -> Picture:
 
 
 def _warn_of_lost_bits(image: Image.Image) -> None:
-    """Warn if Pillow reads 16-bit colour as 8 bits a sample. Call it before they are read."""
+    """Warn if Pillow reads 16-bit colour as 8 bits per sample. Call it before `image.load`."""
     kinds = [tile[3] for tile in getattr(image, "tile", ())]
     raw = {str(kind[0] if isinstance(kind, tuple) else kind) for kind in kinds}
     if not image.mode.startswith("I") and any(";16" in name for name in raw):
         warnings.warn(
-            "Pillow reads 16-bit colour as 8 bits a sample: encode a uint16 array to keep all bits",
+            "Pillow reads 16-bit colour as 8 bits per sample: encode a uint16 array instead",
             stacklevel=4,
         )
 
 
 def _profile_for(image: Image.Image, profile: bytes | None) -> bytes | None:
-    """An ICC profile, or None if it describes other channels than the converted image has."""
+    """Return an ICC profile, or None if its channels are not those of the converted image."""
     wanted = b"GRAY" if image.mode in ("L", "LA") else b"RGB "
     return profile if profile and profile[16:20] == wanted else None
 
 
 def _mode_for(image: Image.Image) -> str:
-    """The mode of L, LA, RGB and RGBA that keeps all that an image of another mode shows."""
+    """Return the mode (L, LA, RGB or RGBA) that an image of another mode converts to."""
     if image.mode == "1":
         return "L"
     if image.mode == "La":
@@ -172,16 +172,19 @@ def _from_array(array: npt.NDArray[Any], metadata: Metadata) -> Picture:
 
 
 def to_samples(colours: Float[np.ndarray, "h w c"], samples: str) -> Shaped[np.ndarray, "h w c"]:
-    """Colours as samples of a type: clipped to [0, 1], scaled, rounded unless they are float32."""
+    """Convert colours to a sample type: clip to [0, 1], scale, and round unless it is float32."""
     out = np.empty(colours.shape, samples)
-    for row, own in zip(out, colours, strict=True):  # row by row, which takes little memory
+    for row, own in zip(out, colours, strict=True):  # row by row, to save memory
         scaled = np.clip(own, 0, 1).astype(np.float32) * np.float32(LARGEST_SAMPLE[samples])
         row[:] = scaled if samples == "float32" else np.rint(scaled)
     return out
 
 
 def to_pil(array: Shaped[np.ndarray, "h w *c"]) -> Image.Image:
-    """Samples as a PIL image. All but 16-bit grey become 8 bit: Pillow has no 16-bit colour."""
+    """Convert samples to a PIL image.
+
+    Everything but 16-bit grey becomes 8-bit, because Pillow has no 16-bit colour.
+    """
     if array.dtype == np.uint16:
         if array.ndim == 2:
             return Image.fromarray(array)
@@ -192,5 +195,5 @@ def to_pil(array: Shaped[np.ndarray, "h w *c"]) -> Image.Image:
 
 
 def metadata_info(metadata: Metadata) -> dict[str, bytes]:
-    """The metadata that is present, under Pillow's keys of `Image.info`."""
+    """Return the metadata that is present, under Pillow's keys of `Image.info`."""
     return {name: blob for name, blob in vars(metadata).items() if blob is not None}

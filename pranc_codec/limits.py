@@ -10,9 +10,9 @@ from pranc_codec.errors import LimitExceeded
 class Limits:
     """Bounds on what a file may ask for; nothing beyond them is allocated.
 
-    max_pixels: of the image, and of the part that is computed. max_weights: of an mlp file's
-    network. max_macs: multiplications that decoding takes. max_metadata_bytes: of each of ICC
-    profile, EXIF and XMP after decompression.
+    max_pixels: pixels of the image, and of the part that is computed. max_weights: weights of an
+    mlp file's network. max_macs: multiplications that decoding takes. max_metadata_bytes: size of
+    the ICC profile, of EXIF and of XMP, each after decompression.
     """
 
     max_pixels: int = 2**27

@@ -9,7 +9,7 @@
                equal images, 90 visually lossless, 50 medium; needs the package of that name
 
 Colours are compared as RGB. The same metrics with other settings give other numbers (many libraries
-use a uniform 7x7 window), so the settings should accompany every number.
+use a uniform 7x7 window), so report the settings with every number.
 """
 
 import io
@@ -41,7 +41,7 @@ def psnr_db(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) ->
 def ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float | None:
     """Return the SSIM of two images (h, w) or (h, w, c), with the paper's 11x11 Gaussian window.
 
-    None if a side has fewer than 11 pixels, because the window does not fit.
+    Returns None if a side has fewer than 11 pixels, because the window does not fit.
     """
     _check_pair(a, b)
     if min(a.shape[:2]) < SSIM_WINDOW:
@@ -64,8 +64,8 @@ def ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> fl
 def ms_ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float | None:
     """Return the MS-SSIM of two images (h, w) or (h, w, c), from pytorch_msssim in float32.
 
-    None if a side has 160 pixels or fewer: the five scales halve the image four times, and then the
-    11x11 window must still fit. (Padding would give a number, but it would be another metric.)
+    Returns None if a side has 160 pixels or fewer: the five scales halve the image four times, and
+    the 11x11 window must still fit. (With padding, the number would be another metric.)
     """
     _check_pair(a, b)
     if min(a.shape[:2]) < MS_SSIM_SMALLEST_SIDE:
@@ -83,8 +83,8 @@ def ms_ssim(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) ->
 def ssimulacra2(a: UInt8[np.ndarray, "_ _ ..."], b: UInt8[np.ndarray, "_ _ ..."]) -> float | None:
     """Return SSIMULACRA 2.1 of the original `a` and the decoded `b`, both (h, w) or (h, w, 3).
 
-    The package ssimulacra2 computes it. None if a side has fewer than 8 pixels, or if the package
-    is not installed.
+    The package ssimulacra2 computes it. Returns None if a side has fewer than 8 pixels, or if the
+    package is not installed.
     """
     _check_pair(a, b)
     if min(a.shape[:2]) < SSIMULACRA2_SMALLEST_SIDE:

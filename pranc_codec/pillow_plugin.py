@@ -1,4 +1,4 @@
-"""Pillow reads and writes .pranc files once this module is imported.
+"""Importing this module makes Pillow read and write .pranc files.
 
 >>> import pranc_codec.pillow_plugin
 >>> from PIL import Image
@@ -6,9 +6,9 @@
 >>> Image.open("photo.pranc").show()
 
 `save` takes these arguments of `encode`: profile, quality, lmbda, bpp, psnr, effort, seed, device
-and progress; and those of other formats of Pillow: icc_profile, exif and xmp. `open` reads the
-header and the metadata; the pixels are computed by `load`, on `DEVICE`. Files with more pixels than
-Pillow's `MAX_IMAGE_PIXELS` allows raise Pillow's DecompressionBombError.
+and progress. Like Pillow's other formats it also takes icc_profile, exif and xmp. `open` reads the
+header and the metadata; `load` computes the pixels, on `DEVICE`. Files with more pixels than twice
+Pillow's `MAX_IMAGE_PIXELS` raise Pillow's DecompressionBombError.
 """
 
 from typing import Any, Final
@@ -25,7 +25,7 @@ from pranc_codec.image import load_picture, metadata_info
 from pranc_codec.limits import DEFAULT_LIMITS, Limits
 
 DEVICE: str | None = None
-"""Where pixels are computed; None takes a GPU if there is one."""
+"""Device that computes the pixels. None selects a GPU if there is one."""
 
 ENCODE_OPTIONS: Final = (
     "profile",
@@ -41,13 +41,13 @@ ENCODE_OPTIONS: Final = (
 
 
 def limits() -> Limits:
-    """Our limits with Pillow's on pixels, which is an error from twice MAX_IMAGE_PIXELS on."""
+    """Return the default limits, but with Pillow's on pixels: twice MAX_IMAGE_PIXELS."""
     allowed = Image.MAX_IMAGE_PIXELS
     return DEFAULT_LIMITS if allowed is None else Limits(max_pixels=2 * allowed)
 
 
 def accept(prefix: bytes) -> bool:
-    """Whether a file that starts with these bytes is of this format."""
+    """Return whether a file that starts with these bytes is of this format."""
     return prefix.startswith(bitstream.SIGNATURE)
 
 
@@ -71,15 +71,17 @@ class PrancImageFile(ImageFile.ImageFile):
             sections = unpack_sections(data, header)
             self.info.update(metadata_info(read_metadata(sections, limits())))
         except BitstreamError:
-            pass  # `load` meets the same error and raises it
+            pass  # `load` finds the same error and raises it
         self.tile = [ImageFile._Tile("pranc", (0, 0, *self.size), 0, (0,))]
         self._most_halvings = decoder.profile_of(header).most_halvings(header)
 
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Pillow's hook behind `thumbnail`: decode at half the size, a quarter and so on, as long
-        as that is not smaller than `size`."""
+        """Choose a reduced size to decode at; Pillow calls this for `thumbnail`.
+
+        The size is halved as long as it does not become smaller than `size`.
+        """
         if size is None or not self.tile or self.tile[0].args != (0,):
             return None
         width, height = self.size
@@ -96,7 +98,7 @@ class PrancDecoder(ImageFile.PyDecoder):
     _pulls_fd = True
 
     def decode(self, buffer: Any) -> tuple[int, int]:
-        """Pillow's hook behind `load`: the whole file is read, so `buffer` is not used."""
+        """Compute the pixels; Pillow calls this for `load`. `buffer` is not used."""
         assert self.fd is not None
         self.fd.seek(0)
         try:
@@ -111,7 +113,7 @@ class PrancDecoder(ImageFile.PyDecoder):
 
 
 def save(image: Image.Image, fp: Any, filename: str | bytes) -> None:
-    """Pillow's hook behind `Image.save`: write `image` to the open file `fp`."""
+    """Write `image` to the open file `fp`; Pillow calls this for `Image.save`."""
     info: dict[str, Any] = getattr(image, "encoderinfo", {})
     own = load_picture(image).metadata
     metadata = Metadata(

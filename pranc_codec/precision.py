@@ -1,4 +1,4 @@
-"""The arithmetic of the codec, which does not depend on what the caller has set for torch."""
+"""Make the codec's arithmetic independent of the caller's torch settings."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,8 +9,8 @@ from typing import Any, Final
 import torch
 
 HAS_PARTS: Final = hasattr(torch.backends.cuda.matmul, "fp32_precision")
-"""Newer releases of torch have one setting for each kind of product, and refuse to mix these with
-the older settings."""
+"""Newer releases of torch have one setting for each kind of product and do not allow mixing these
+with the older settings."""
 _lock: Final = Lock()
 _saved: list[Any] = []
 _inside = 0
@@ -20,8 +20,8 @@ _inside = 0
 def float32_everywhere() -> Iterator[None]:
     """Shield computations from the caller's autocast, TF32, default type and default device.
 
-    Settings of the whole process are saved by the first thread that enters and restored by the last
-    one that leaves, so threads may enter in any order.
+    The first thread that enters saves the settings of the process, and the last thread that leaves
+    restores them, so threads may enter and leave in any order.
     """
     _enter()
     try:
@@ -36,9 +36,9 @@ def float32_everywhere() -> Iterator[None]:
 
 
 def bfloat16_products(device: torch.device) -> torch.autocast:
-    """Matrix products and convolutions in bfloat16, where the hardware has it.
+    """Return a context that computes products and convolutions in bfloat16 if the hardware can.
 
-    Elsewhere it would be emulated, which takes several times as long as float32.
+    Other hardware would emulate bfloat16, which takes several times as long as float32.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=_computes_in_bfloat16(device.type))
 

@@ -1,8 +1,8 @@
-"""What a profile of the codec has to do for a decoder.
+"""The interface between a profile of the codec and the decoder.
 
-A profile is a package (`mlp`, `grid`) with a class that has these methods, in its module `profile`,
-and one line in the registry `decoder.PROFILES`. Its encoder has an interface and a registry of its
-own (`encoder.profiles`), so that decoding imports no encoder code.
+A profile is a package (`mlp`, `grid`). Its module `profile` has a class with the methods of
+`DecoderProfile`, and the registry `decoder.PROFILES` has one line for it. Encoders have their own
+interface and registry (`encoder.profiles`), so that decoding imports no encoder code.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,16 @@ from pranc_codec.limits import Limits
 from pranc_codec.view import View
 
 Sections = dict[int, bytes]
-"""Payloads of a file's sections, by id."""
+"""The payloads of a file's sections, by section id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerInfo:
     """One layer of a file's network that has coefficients.
 
-    weights: numbers that the coefficients generate. q_step: quantization step of the coefficients.
-    row: row of the probability tables. bits: ideal code length of the symbols.
+    weights: how many weights the coefficients generate. q_step: quantization step of the
+    coefficients. row: index of the row of the probability tables that codes the symbols. bits:
+    ideal code length of the symbols.
     """
 
     name: str
@@ -47,7 +48,8 @@ class LevelInfo:
     """The symbols of one colour at one level of a grid file.
 
     symbols: (bands, h, w) with 3 bands, or 1 for the approximation. symbol_bits: ideal code length
-    of each symbol. cell: side, in pixels, of the square that a place of the grid stands for.
+    in bits of each symbol. cell: side in pixels of the square that one position of the level's grid
+    stands for.
     """
 
     name: str
@@ -58,16 +60,17 @@ class LevelInfo:
 
     @property
     def bits(self) -> float:
-        """Ideal code length of all symbols."""
+        """Ideal code length of all symbols, in bits."""
         return float(self.symbol_bits.sum(dtype=np.float64))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a profile says of a file's sections.
+    """The contents of a file's sections, as its profile reads them.
 
-    layers: of its network. levels: of its latents. prefix_bytes: how many of the file's first bytes
-    hold the approximation and 0, 1, 2 ... levels; empty where a prefix cannot be decoded.
+    layers: the layers of its network. levels: the levels of its latents. prefix_bytes: lengths of
+    the file's prefixes that hold the approximation and 0, 1, 2 ... levels; empty if prefixes cannot
+    be decoded.
     """
 
     layers: tuple[LayerInfo, ...]
@@ -87,16 +90,16 @@ class DecoderProfile(Protocol):
         """Refuse a file that would cost too much, before anything is allocated.
 
         pixels: number of pixels that are shown. Raises LimitExceeded, or CorruptBitstream for a
-        header that states what cannot be.
+        header with impossible values.
         """
 
     def most_halvings(self, header: Header) -> int:
-        """How often `decode(reduce=)` may halve the image."""
+        """Return how often `decode(reduce=)` may halve the image."""
 
     def render(
         self, header: Header, sections: Sections, view: View, device: torch.device
     ) -> Float[Tensor, "h w colours"]:
-        """Samples of a view, about [0, 1], not clipped."""
+        """Return the samples of a view. They lie near [0, 1] and are not clipped."""
 
     def contents(self, header: Header, sections: Sections) -> Contents:
-        """The symbols of networks and latents, with their ideal code lengths."""
+        """Return the symbols of networks and latents, with their ideal code lengths."""

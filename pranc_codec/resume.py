@@ -1,4 +1,4 @@
-"""Continuing long work from what an earlier run left."""
+"""Resume long work from the files of an earlier run."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from pranc_codec.errors import InvalidArgument
 def check_settings(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Refuse to resume from a file that was made with other settings.
 
-    path: the file, for the text of the error. found: settings by name that the file holds. wanted:
-    those of this run. Raises InvalidArgument that lists all differences.
+    path: the file, for the error message. found: the file's settings, by name. wanted: the settings
+    of this run. Raises InvalidArgument, whose message lists all differences.
     """
     others = {n: v for n, v in found.items() if wanted.get(n) != v}
     others |= {n: None for n in wanted if n not in found}

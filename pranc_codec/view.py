@@ -16,9 +16,9 @@ class View:
     """Which part of an image is shown, at which size and in how much detail.
 
     size: (width, height) of the whole image as it is rendered. region: the window (left, top,
-    right, bottom) of it that is shown, in pixels of that size. levels: how many wavelet levels are
-    used at most, from the coarsest on; None for all. reduce: how often the image's own size is
-    halved. prefix: whether the file may end after what the view needs.
+    right, bottom) of it that is shown, in pixels of that size. levels: use at most the N coarsest
+    wavelet levels; None for all. reduce: how often the image's own size is halved. prefix: whether
+    the file may be cut off after the bytes that the view needs.
     """
 
     size: Size
@@ -31,16 +31,16 @@ class View:
 def alpha_window(
     alpha: npt.NDArray[Any], own: Size, size: Size, region: Region
 ) -> npt.NDArray[Any]:
-    """Alpha of a window: a crop at the image's own size, else resampled as by `window_of`.
+    """Return the alpha of a window: a crop at the image's own size, else resampled by `window_of`.
 
-    alpha: (h, w) of the whole image. own: the image's (width, height).
+    alpha: (h, w), that of the whole image. own: the image's own (width, height).
     """
     left, top, right, bottom = region
     return alpha[top:bottom, left:right] if size == own else window_of(alpha, size, region)
 
 
 def window_of(plane: npt.NDArray[Any], size: Size, region: Region) -> npt.NDArray[Any]:
-    """A window of a plane (h, w) that is resampled to `size` with a bicubic filter.
+    """Return a window of a plane (h, w) that is resampled to `size` with a bicubic filter.
 
     Only the part of the plane that the window shows is read.
     """

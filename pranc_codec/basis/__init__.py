@@ -3,7 +3,7 @@
 The basis of a layer is a matrix with one row for each of D weights and one column for each of k
 coefficients. There are three kinds:
 
-    hash    one entry +-1 a row: weight i belongs to coefficient `position(i) % k`, where
+    hash    one entry +-1 per row: weight i belongs to coefficient `position(i) % k`, where
             `position` is a pseudo-random permutation. Each coefficient has floor(D / k) or
             ceil(D / k) weights, columns are orthogonal, and both products cost O(D). It is
             PRANC's `pranc_bin` with signs; see also HashedNets (Chen et al., ICML 2015) and
@@ -21,7 +21,7 @@ random numbers are integers (`basis.prng`), so every machine has the same basis.
 
 prng          the generator                      permutation   pseudo-random permutations
 signs         pseudo-random signs                allocation    coefficients for each layer
-hash, dense, dct   the bases                     threads       work in pieces on several threads
+hash, dense, dct   the bases                     threads       pieces of work on several threads
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ KINDS: Final = ("hash", "dense", "dct")
 
 @runtime_checkable
 class Basis(Protocol):
-    """A (weights, coefficients) matrix that is applied without being stored."""
+    """A matrix of shape (weights, coefficients) that is applied without being stored."""
 
     weights: int
     coefficients: int
@@ -49,10 +49,10 @@ class Basis(Protocol):
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int
     ) -> Float[Tensor, " rows"]:
-        """Rows start .. stop - 1 of basis @ coefficients."""
+        """Return rows start .. stop - 1 of basis @ coefficients."""
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """The part of basis.T @ gradient from rows start .. start + len(gradient) - 1.
+        """Return the part of basis.T @ gradient that rows start .. start + len(gradient) - 1 give.
 
         This is the gradient of `expand` with respect to the coefficients.
         """
@@ -62,13 +62,14 @@ def make_basis(
     kind: str, weights: int, coefficients: int, *, seed: int, layer: int, cache: bool = False,
     first_shape: Sequence[int] = (),
 ) -> Basis:  # fmt: skip
-    """The basis of one layer.
+    """Return the basis of one layer.
 
-    kind: one of `KINDS`. weights: of the layer. coefficients: 1 to that number. seed, layer: key
-    and stream of the random numbers. cache: keep the basis in memory (`hash` and `dct` only, 12
-    bytes a weight). first_shape: shape of the layer's first tensor; its dimensions from the third
-    on are taken for those of convolution kernels. Raises InvalidArgument for another kind or
-    number.
+    kind: one of `KINDS`. weights: number of weights in the layer. coefficients: number of
+    coefficients, from 1 to the number of weights. seed, layer: key and substream of the random
+    numbers. cache: keep the basis in memory (`hash` and `dct` only, 12 bytes per weight).
+    first_shape: shape of the layer's first tensor; from the third on, its dimensions are taken as
+    those of convolution kernels. Raises InvalidArgument for an unknown kind or an impossible
+    number of coefficients.
     """
     if kind not in KINDS:
         raise InvalidArgument(f"unknown basis {kind!r}: use {', '.join(KINDS)}")

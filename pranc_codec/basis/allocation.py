@@ -13,10 +13,10 @@ from pranc_codec.errors import InvalidArgument
 def apportion(total: int, sizes: Sequence[int]) -> list[int]:
     """Share out `total` coefficients in proportion to the layers' weights (the mlp profile).
 
-    sizes: weights of each layer. Every layer gets one coefficient. The others are shared out in
-    proportion to the layers' weights but one, by largest remainders (ties go to the earlier layer),
-    so that no layer gets more coefficients than it has weights. Raises InvalidArgument for fewer
-    coefficients than layers or more than weights.
+    sizes: number of weights of each layer. Every layer gets one coefficient first. The others are
+    shared out in proportion to the number of weights minus one, by the method of largest remainders
+    (ties go to the earlier layer), so that no layer gets more coefficients than it has weights.
+    Raises InvalidArgument for fewer coefficients than layers, or more coefficients than weights.
     """
     _check_total(total, sizes)
     rooms = [size - 1 for size in sizes]
@@ -28,18 +28,19 @@ def apportion_by_roots(total: int, sizes: Sequence[int]) -> list[int]:
     """Share out `total` coefficients in proportion to the square roots of the layers' weights.
 
     This suits classifiers: their last layers have most of the weights and need the fewest
-    coefficients for each. No layer gets more coefficients than it has weights, or none; what is too
-    much for a small layer goes to the others. Raises InvalidArgument as `apportion` does.
+    coefficients per weight. Every layer gets at least one coefficient and at most as many as it
+    has weights; what a small layer cannot take goes to the others. Raises InvalidArgument as
+    `apportion` does.
     """
     _check_total(total, sizes)
     return _at_least_one(apportion_capped(total, sizes, [math.isqrt(size << 32) for size in sizes]))
 
 
 def apportion_capped(total: int, caps: Sequence[int], priorities: Sequence[int]) -> list[int]:
-    """Share out `total` in proportion to priorities, to no part more than its cap.
+    """Share out `total` in proportion to the priorities, giving no part more than its cap.
 
-    What a part cannot take goes to the others, in proportion to their priorities. total: at most
-    the sum of the caps.
+    What a part cannot take goes to the others, in proportion to their priorities. `total` must not
+    exceed the sum of the caps.
     """
     shares, below_cap = list(caps), list(range(len(caps)))
     while below_cap:
@@ -63,7 +64,7 @@ def _check_total(total: int, sizes: Sequence[int]) -> None:
 
 
 def _largest_remainders(total: int, parts: Sequence[int]) -> list[int]:
-    """`total` in proportion to `parts`, rounded down.
+    """Divide `total` in proportion to `parts`, rounded down.
 
     What rounding leaves over goes to the parts with the largest remainders, one each; ties go to
     the earlier part.
@@ -77,7 +78,7 @@ def _largest_remainders(total: int, parts: Sequence[int]) -> list[int]:
 
 
 def _at_least_one(shares: list[int]) -> list[int]:
-    """The same shares, but each that was 0 takes 1 from the largest."""
+    """Return the shares with every 0 raised to 1, which is taken from the largest share."""
     out = list(shares)
     for i, share in enumerate(shares):
         if share == 0:
@@ -90,4 +91,4 @@ ALLOCATION_RULES: Final[dict[str, Callable[[int, Sequence[int]], list[int]]]] = 
     "weights": apportion,
     "roots": apportion_by_roots,
 }
-"""Functions of the total and the layers' weights that give each layer's coefficients, by name."""
+"""Named rules: each maps (total, weights of each layer) to the coefficients of each layer."""

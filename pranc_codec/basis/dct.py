@@ -4,8 +4,8 @@ Trained kernels are smooth: most of their energy lies in low spatial frequencies
 is the inverse discrete cosine transform of its frequencies, and each frequency of a layer has a
 hash basis and coefficients of its own: many for the lowest frequency, which is the kernels' mean,
 and few for the highest. This follows FreshNets (Chen et al., "Compressing convolutional neural
-networks in the frequency domain", KDD 2016, section 3). Three things differ: there are signs, the
-columns are orthogonal, and the frequency alone decides its share of the coefficients.
+networks in the frequency domain", KDD 2016, section 3), with three differences: the hash has signs,
+its columns are orthogonal, and a frequency's share of the coefficients depends on nothing else.
 """
 
 import math
@@ -24,7 +24,7 @@ from pranc_codec.basis.hash import HashBasis
 MOST_FREQUENCIES: Final = 1 << 12
 """Layers whose kernels have more entries than this have the basis `hash`."""
 LAYER_BITS: Final = 16
-"""Frequency f of layer n has the random numbers of layer n + f * 2**16."""
+"""Frequency f of layer n uses the random numbers of layer n + f * 2**16."""
 UNIT: Final = 1 << 16
 FRACTION_BITS: Final = 32
 
@@ -32,8 +32,9 @@ FRACTION_BITS: Final = 32
 class DctBasis:
     """The basis of a layer whose weights begin with convolution kernels of one shape.
 
-    Weights that follow the kernels, such as a bias, are hashed as they are. Both products cost
-    O(weights). kernels: their number. kernel: the shape of one. cache: as for `HashBasis`.
+    Weights that follow the kernels, such as a bias, are hashed without a transform. Both products
+    cost O(weights). kernels: number of kernels. kernel: shape of one kernel. cache: as for
+    `HashBasis`.
     """
 
     def __init__(
@@ -62,7 +63,10 @@ class DctBasis:
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int
     ) -> Float[Tensor, " rows"]:
-        """Rows start .. stop - 1 of basis @ coefficients, summed in float64 in a fixed order."""
+        """Return rows start .. stop - 1 of basis @ coefficients.
+
+        They are summed in float64 in a fixed order.
+        """
         parts = torch.split(coefficients, self._shares)
         out, end = [], self._kernels * self._size
         if start < end:
@@ -75,7 +79,7 @@ class DctBasis:
         return torch.cat(out)
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """The part of basis.T @ gradient from the rows that start at `start`."""
+        """Return the part of basis.T @ gradient that the rows from `start` on give."""
         stop, end = start + gradient.numel(), self._kernels * self._size
         out = [gradient.new_zeros(k) for k in self._shares]
         if start < end:
@@ -106,7 +110,10 @@ class DctBasis:
         return out
 
     def _frequencies(self, gradient: Float[Tensor, " n"]) -> Float[Tensor, "frequencies kernels"]:
-        """Gradient of each frequency, given that of the kernels: the transposed transform."""
+        """Return the gradient of each frequency, given the gradient of the kernels.
+
+        This is the transposed transform.
+        """
         out = gradient.view(-1, *self._kernel)
         for axis, transform in enumerate(self._transforms):
             out = _along(out, axis + 1, list(zip(*transform, strict=True)))
@@ -118,18 +125,19 @@ class DctBasis:
 
 
 def importances(kernel: Sequence[int]) -> list[int]:
-    """Importance of each frequency of a kernel, in arbitrary units, in row-major order.
+    """Return the importance of each frequency of a kernel, in arbitrary units and row-major order.
 
-    A frequency's variance and its share of the coefficients are in proportion to it. It falls by a
-    factor of eight from the lowest to the highest frequency along each dimension. The energy of
-    trained kernels falls by a factor of four or five, but eight trains to a lower loss than four.
+    A frequency's variance and its share of the coefficients are proportional to its importance,
+    which falls by a factor of eight from the lowest to the highest frequency along each dimension.
+    The energy of trained kernels falls by a factor of four or five, but a factor of eight trains to
+    a lower loss than four.
     """
     relative = [[u / max(length - 1, 1) for u in range(length)] for length in kernel]
     return [max(1, round(UNIT * 8.0 ** -sum(u))) for u in product(*relative)]
 
 
 def cosines(length: int) -> list[tuple[float, ...]]:
-    """The matrix of the orthonormal cosine transform (DCT-II), one row for each frequency.
+    """Return the matrix of the orthonormal cosine transform (DCT-II), one row per frequency.
 
     Its entries are rounded to multiples of 2**-32, because mathematical libraries differ in the
     last bit.
@@ -156,9 +164,9 @@ def _expand(basis: HashBasis | None, coefficients: Tensor, start: int, stop: int
 
 
 def _along(x: Tensor, axis: int, matrix: Sequence[Sequence[float]]) -> Tensor:
-    """Sum over u of x's entry u along a dimension times row u of a small matrix.
+    """Multiply a small matrix onto one dimension of x: sum over u of entry u of x times row u.
 
-    It avoids torch's matrix product, whose order of summation depends on the machine.
+    This avoids torch's matrix product, whose order of summation depends on the machine.
     """
     rows = [torch.tensor(row, dtype=x.dtype, device=x.device) for row in matrix]
     shape = [-1 if d == axis else 1 for d in range(x.dim())]

@@ -13,9 +13,9 @@ from pranc_codec.basis.signs import random_octets, sign_table, signs_of
 from pranc_codec.basis.threads import on_threads, pieces_of
 
 BLOCK_ENTRIES: Final = 1 << 18
-"""Entries of the matrix that are generated at once."""
+"""Number of entries of the matrix that are generated at once."""
 PIECE_ENTRIES: Final = 1 << 21
-"""Entries that one thread works through before it takes the next piece."""
+"""Number of entries that one thread works through before it takes the next piece."""
 
 
 class DenseBasis:
@@ -23,8 +23,8 @@ class DenseBasis:
 
     Both products generate the matrix in blocks that fit a processor's cache, use each once and
     drop it, on as many threads as torch has. `expand` sums in float64. If the coefficients are
-    integers times one step, these sums are exact in any order, so every machine has the same
-    weights.
+    integer multiples of one quantization step, these sums are exact in any order, so every machine
+    has the same weights.
     """
 
     def __init__(self, weights: int, coefficients: int, *, seed: int, layer: int) -> None:
@@ -53,7 +53,7 @@ class DenseBasis:
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int
     ) -> Float[Tensor, " rows"]:
-        """Rows start .. stop - 1 of basis @ coefficients."""
+        """Return rows start .. stop - 1 of basis @ coefficients."""
         exact, root = coefficients.double(), math.sqrt(self.coefficients)
 
         def rows(first: int, last: int) -> Tensor:
@@ -64,7 +64,7 @@ class DenseBasis:
         return torch.cat(on_threads(rows, self._pieces(start, stop), exact.device))
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """The part of basis.T @ gradient from the rows that start at `start`.
+        """Return the part of basis.T @ gradient that the rows from `start` on give.
 
         Partial sums are added in a fixed order, whatever the number of threads.
         """
@@ -81,5 +81,5 @@ class DenseBasis:
         return torch.stack(parts).sum(0) / math.sqrt(self.coefficients)
 
     def _pieces(self, start: int, stop: int) -> list[tuple[int, int]]:
-        """Ranges of rows, each of which is the work of one thread at a time."""
+        """Split rows into ranges; one thread works on one range at a time."""
         return pieces_of(start, stop, max(1, PIECE_ENTRIES // self.coefficients))

@@ -11,13 +11,13 @@ from pranc_codec.basis.permutation import divide, permute
 from pranc_codec.basis.signs import random_signs
 
 BLOCK_ROWS: Final = 1 << 16
-"""Rows that are generated at once, and cached together."""
+"""Number of rows that are generated at once and cached together."""
 
 
 class HashBasis:
     """Each weight is one signed coefficient; see `basis`.
 
-    cache: keep the permutation and the signs in memory (12 bytes a weight) instead of generating
+    cache: keep the permutation and the signs in memory (12 bytes per weight) instead of generating
     them for every product.
     """
 
@@ -32,7 +32,7 @@ class HashBasis:
     def rows(
         self, start: int, stop: int, device: torch.device
     ) -> tuple[Int[Tensor, " rows"], Float[Tensor, " rows"]]:
-        """Permuted positions and signs of weights start .. stop - 1, which lie in one block."""
+        """Return the permuted positions and signs of weights start .. stop - 1 of one block."""
         if not self._cache:
             return self._make_rows(start, stop, device)
         first = start - start % BLOCK_ROWS
@@ -54,7 +54,7 @@ class HashBasis:
         return position, sign
 
     def _blocks(self, start: int, stop: int) -> list[tuple[int, int]]:
-        """Ranges of rows that are generated at once: the integers take more memory than weights."""
+        """Split rows into ranges to limit memory: the integers take more than the weights."""
         return [
             (max(start, first), min(first + BLOCK_ROWS, stop))
             for first in range(start - start % BLOCK_ROWS, stop, BLOCK_ROWS)
@@ -63,7 +63,7 @@ class HashBasis:
     def expand(
         self, coefficients: Float[Tensor, " k"], start: int, stop: int
     ) -> Float[Tensor, " rows"]:
-        """Rows start .. stop - 1 of basis @ coefficients: a gather."""
+        """Return rows start .. stop - 1 of basis @ coefficients, which is a gather."""
         out = coefficients.new_empty(stop - start)
         for first, last in self._blocks(start, stop):
             position, sign = self.rows(first, last, coefficients.device)
@@ -73,10 +73,10 @@ class HashBasis:
         return out
 
     def project(self, gradient: Float[Tensor, " rows"], start: int) -> Float[Tensor, " k"]:
-        """The part of basis.T @ gradient from the rows that start at `start`.
+        """Return the part of basis.T @ gradient that the rows from `start` on give.
 
-        It scatters the gradient by the permutation, then sums in a fixed order. No two weights have
-        the same position, so the result is deterministic on every device.
+        The gradient is scattered by the permutation and then summed in a fixed order. No two
+        weights have the same position, so the result is deterministic on every device.
         """
         k = self.coefficients
         places = gradient.new_zeros(-(-self.weights // k) * k)

@@ -1,4 +1,4 @@
-"""Pseudo-random permutations, any entry of which is computed alone, from integers only."""
+"""Pseudo-random permutations in integer arithmetic. Any entry can be computed alone."""
 
 import math
 from typing import Final
@@ -16,7 +16,7 @@ FEISTEL_ROUNDS: Final = 6
 def permute(
     index: Int[Tensor, " rows"], size: int, *, seed: int, layer: int
 ) -> Int[Tensor, " rows"]:
-    """The images of indices under a pseudo-random permutation of 0 .. size - 1.
+    """Return the images of indices under a pseudo-random permutation of 0 .. size - 1.
 
     The permutation is a Feistel network on pairs (i // b, i % b), with a = ceil(sqrt(size)) and
     b = ceil(size / a). Its rounds add, modulo a and modulo b in turn, a random number that the
@@ -40,7 +40,10 @@ def permute(
 def _round_tables(
     a: int, b: int, *, seed: int, layer: int, device: torch.device
 ) -> list[Int[Tensor, " _"]]:
-    """For each round the numbers to add, by the other half, already reduced modulo a or b."""
+    """Return, for each round, the number to add for each value of the other half.
+
+    The numbers are already reduced modulo a or b.
+    """
     lanes = lanes_on(device)
     rounds = layer * FEISTEL_ROUNDS + lanes(0, FEISTEL_ROUNDS).unsqueeze(1)
     index = lanes(0, max(a, b)).expand(FEISTEL_ROUNDS, -1)
@@ -59,16 +62,16 @@ def _feistel(index: Tensor, tables: list[Tensor], a: int, b: int) -> Tensor:
 
 
 def _add_modulo(x: Tensor, y: Tensor, modulus: int) -> Tensor:
-    """(x + y) % modulus of numbers below the modulus, without a division, which would be slow."""
+    """Return (x + y) % modulus for x, y < modulus, without a slow division."""
     total = x + y
     return torch.where(total >= modulus, total - modulus, total)
 
 
 def divide(x: Tensor, by: int) -> tuple[Tensor, Tensor]:
-    """x // by and x % by.
+    """Return x // by and x % by, for x below 2**40.
 
-    float64 is precise enough below 2**40, because a quotient that is not an integer differs from
-    the next integer by at least 1 / by.
+    The division in float64 is precise enough: a quotient that is not an integer differs from the
+    nearest integer by at least 1 / by.
     """
     quotient = (x.double() / by).floor_().long()
     return quotient, x - quotient * by

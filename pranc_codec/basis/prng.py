@@ -1,13 +1,13 @@
-"""Philox4x32-10, a counter-based pseudo-random generator on integers.
+"""Philox4x32-10, a counter-based pseudo-random number generator in integer arithmetic.
 
 J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3. A counter of
 four 32-bit words and a key of two give four random 32-bit words. There is no state, so every index
 of every stream can be computed alone, and all machines, libraries and devices give the same
 numbers.
 
-The code computes in signed 64-bit integers. NumPy arrays and torch tensors of any device have the
-same operators for them, with products that wrap around and arithmetic shifts, so the same functions
-work on both.
+The code computes in signed 64-bit integers, for which NumPy arrays and torch tensors on any device
+have the same operators: products wrap around, and shifts are arithmetic. So the same functions work
+on both.
 """
 
 from typing import Any, Final
@@ -20,7 +20,7 @@ ROUNDS: Final = 10
 MULTIPLIERS: Final = (0xD2511F53, 0xCD9E8D57)
 WEYL: Final = (0x9E3779B9, 0xBB67AE85)
 
-# The numbers of one seed are split into streams, so that no two uses share a number.
+# The numbers of one seed are split into streams, so that two purposes never share a number.
 STREAM_PRIOR: Final = 0
 STREAM_SIGN: Final = 1
 STREAM_ORDER: Final = 2
@@ -29,10 +29,10 @@ STREAM_FEATURES: Final = 4
 
 
 def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, ...]:
-    """The four random words of each counter under a key.
+    """Return the four random words of each counter under a key.
 
-    The words of the counters are int64 NumPy arrays or torch tensors of one shape, with values in
-    [0, 2**32). The first must have that shape; the others may be plain integers.
+    The four words of the counters are int64 NumPy arrays or torch tensors of one shape, with values
+    in [0, 2**32). All but the first may also be plain integers.
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
@@ -50,10 +50,11 @@ def philox4x32(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tupl
 
 
 def random_words(index: Any, *, seed: int, stream: int, substream: Any = 0) -> tuple[Any, ...]:
-    """Four random 32-bit words for each element of `index` (int64, 0 <= index < 2**63).
+    """Return four random 32-bit words for each element of `index` (int64, 0 <= index < 2**63).
 
-    seed: the key, 64 bits. stream: what the numbers are for. substream: for which layer, an integer
-    or an array of them. The counter has the index as its lower half, then stream and substream.
+    seed: the key, 64 bits. stream: the purpose of the numbers, a `STREAM_` constant. substream: the
+    layer, an integer or an array of integers. The counter consists of the index (two words), the
+    stream and the substream.
     """
     zeros = index & 0
     counter = (index & MASK, index >> 32, zeros + stream, zeros + substream)
@@ -61,7 +62,7 @@ def random_words(index: Any, *, seed: int, stream: int, substream: Any = 0) -> t
 
 
 def uniform(count: int, *, seed: int, stream: int, substream: int = 0) -> npt.NDArray[np.float64]:
-    """`count` numbers strictly inside (-1, 1): odd multiples of 2**-32, exact in float64.
+    """Return `count` numbers strictly inside (-1, 1): odd multiples of 2**-32, exact in float64.
 
     Number i is word i % 4 of index i // 4.
     """

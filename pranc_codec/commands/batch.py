@@ -1,4 +1,4 @@
-"""Running a command on many inputs, with one output each."""
+"""Run a command on many inputs, with one output each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,12 +37,13 @@ def process_all(
 ) -> None:
     """Run `work` on every input and write each result, whole or not at all.
 
-    output: file or folder to write to; None for beside each input. suffix: of outputs that
-    `output` does not name. force: whether outputs are overwritten. work: takes an input's path and
-    a function that updates its progress bar; returns a file's bytes or a PIL image.
+    output: file or folder to write to; None to write beside each input. suffix: suffix of outputs
+    that `output` does not name. force: whether outputs are overwritten. work: function of an
+    input's path and of a function that updates its progress bar; it returns the bytes of a file or
+    a PIL image.
 
-    An input that fails is reported in one line, and the others go on; the command then exits with
-    code 1. Raises typer.BadParameter for wrong usage, before any work.
+    If an input fails, this is reported in one line, and the command continues with the others and
+    exits with code 1. Raises typer.BadParameter for wrong usage, before any work.
     """
     for source in inputs:
         if source.is_dir():
@@ -69,7 +70,7 @@ def process_all(
                 bars.remove_task(task)
                 complain(f"{source}: {error}")
     if failed:
-        complain(f"{failed} of {len(inputs)} inputs not done")
+        complain(f"{failed} of {len(inputs)} inputs failed")
         raise typer.Exit(1)
 
 
@@ -107,7 +108,10 @@ def _process(
 
 
 def _saved_metadata(image: Image.Image, image_format: str | None) -> dict[str, Any]:
-    """An image's metadata as arguments of Pillow's `save`; PNG and TIFF take XMP in other ways."""
+    """Return an image's metadata as arguments of Pillow's `save`.
+
+    PNG and TIFF take XMP in their own ways.
+    """
     info: dict[Any, Any] = dict(image.info)
     if image_format == "PNG" and "xmp" in info:
         info["pnginfo"] = PngInfo()
@@ -121,7 +125,7 @@ def _saved_metadata(image: Image.Image, image_format: str | None) -> dict[str, A
 
 
 def _targets(inputs: Sequence[Path], output: Path | None, suffix: str) -> list[Path]:
-    """Where each output goes. Refuses two inputs that would share one."""
+    """Return the path of each output. Raises typer.BadParameter if two would be the same."""
     folder = output is not None and (output.is_dir() or not output.suffix)
     if output is None:
         targets = [source.with_suffix(suffix) for source in inputs]
@@ -146,16 +150,16 @@ def _format_of(target: Path) -> str:
 
 
 def _check_name(target: Path) -> None:
-    """Refuse to write a .pranc file under the suffix of another format, which would not open."""
+    """Refuse to write a .pranc file with the suffix of another format, as it would not open."""
     suffix = target.suffix.lower()
     known = Image.registered_extensions().get(suffix)
     if known not in (None, "PRANC"):
-        raise PrancError(f"{target} would be no {known} file: give the output the suffix .pranc")
+        raise PrancError(f"{target} would not be a {known} file: use the suffix .pranc")
 
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Progress bars on the error stream, one for each task."""
+    """Show progress bars on the error stream, one for each task."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -168,7 +172,7 @@ def progress_bars() -> Iterator[Progress]:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
-    """A single progress bar, as a callback that takes (done, total, what)."""
+    """Show one progress bar; yield a callback that takes (done, total, description)."""
     with progress_bars() as bars:
         task = bars.add_task("", total=None)
 

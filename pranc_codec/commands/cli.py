@@ -22,7 +22,7 @@ Start with:
 
 - `pranc encode photo.png` writes photo.pranc
 - `pranc decode photo.pranc` writes photo.png
-- `pranc info photo.pranc` shows what is in it
+- `pranc info photo.pranc` shows what is in the file
 
 `pranc COMMAND --help` explains a command, with examples.
 
@@ -47,7 +47,7 @@ def common(
         ),
     ] = False,
 ) -> None:
-    """Options that stand before a subcommand."""
+    """Handle the options that precede a subcommand."""
 
 
 for command in (encode, decode, info, evaluate, report, condense, train_prior, demo):
@@ -55,7 +55,7 @@ for command in (encode, decode, info, evaluate, report, condense, train_prior, d
 
 
 def main() -> None:
-    """Run the command: errors of the package become one line and exit code 1."""
+    """Run the command. Errors of the package become one line and exit code 1."""
     try:
         app(prog_name="pranc")
     except (PrancError, OSError) as error:

@@ -43,8 +43,8 @@ def condense(
         typer.Option(
             min=0,
             max=16,
-            help="Pixels by which training images are shifted at most. Default: 0 on MNIST; on "
-            "CIFAR-10 4 in trainings of 30 epochs and more, else 2 for weights and 0 for "
+            help="Largest random shift of training images, in pixels. Default: 0 on MNIST; on "
+            "CIFAR-10 4 in trainings of 30 epochs or more, else 2 for weights and 0 for "
             "coefficients.",
         ),
     ] = None,
@@ -53,7 +53,7 @@ def condense(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="File (.prw) from whose coefficients the training starts.",
+            help="File (.prw) whose coefficients the training starts from.",
         ),
     ] = None,
     teacher: Annotated[
@@ -61,18 +61,20 @@ def condense(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="File (full.safetensors) of a trained network, whose outputs are learnt, too.",
+            help="File (full.safetensors) of a trained network whose outputs are learned, too.",
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option(help="Train all weights, too; pruning does so in any case.")
+        bool, typer.Option(help="Also train all weights; pruning does so in any case.")
     ] = True,
     pruning: Annotated[
         bool, typer.Option(help="Prune to the sizes of the files of the first basis.")
     ] = True,
     prune_to: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Prune to this many bytes; repeatable, needs no coefficients."),
+        typer.Option(
+            min=1, help="Prune to this many bytes, even without --coefficients; repeatable."
+        ),
     ] = None,
     tune_epochs: Annotated[
         int | None,
@@ -90,8 +92,8 @@ def condense(
     It is compared, by accuracy and bytes, with the fully trained network and with a network that is
     pruned by magnitude to the same bytes.
 
-    Trains LeNet on MNIST (a minute an epoch or less) or ResNet-20 on CIFAR-10 (minutes an epoch).
-    The same command goes on where it was interrupted. Data: mnist.npz or torchvision's MNIST/raw;
+    This trains LeNet on MNIST (up to a minute per epoch) or ResNet-20 on CIFAR-10 (minutes per
+    epoch). The same command resumes an interrupted run. Data: mnist.npz or torchvision's MNIST/raw;
     torchvision's cifar-10-batches-py, or train|test/CLASS/*.jpg in a folder or a .tar.gz file.
 
     Example: `pranc condense mnist mnist.npz -o runs/lenet -k 1000 -k 3000`

@@ -1,4 +1,4 @@
-"""`pranc decode`"""
+"""The command `pranc decode`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,16 +29,16 @@ def decode(
     ] = None,
     reduce: Annotated[
         int,
-        typer.Option(help="Halve width and height so many times: 1 is half the size, 2 a quarter."),
+        typer.Option(help="Halve width and height N times: 1 is half the size, 2 a quarter."),
     ] = 0,
     levels: Annotated[
         int | None,
         typer.Option(
-            help="Use only the N coarsest wavelet levels of a grid file, which makes it softer."
+            help="Use only the N coarsest wavelet levels of a grid file, for a softer picture."
         ),
     ] = None,
     suffix: Annotated[
-        str, typer.Option(help="Suffix, and so the format, of outputs that --output does not name.")
+        str, typer.Option(help="Suffix (and format) of outputs that --output does not name.")
     ] = ".png",
     device: Device = None,
     force: Force = False,
@@ -46,7 +46,7 @@ def decode(
     """Decode .pranc files to images of any format that Pillow writes.
 
     The suffix of the output decides the format; without --output it is PNG. With --reduce or
-    --levels the first part of a grid file is enough: a download may stop early.
+    --levels, the first part of a grid file is enough, so a download may stop early.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`pranc demo`"""
+"""The command `pranc demo`."""
 
 import importlib
 import sys
@@ -17,32 +17,33 @@ MODULE: Final = "pranc_codec._app"
 
 def demo(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on; 0.0.0.0 for all. Default: this host.")
+        str | None,
+        typer.Option(help="Address to listen on; 0.0.0.0 for all. Default: only this host."),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Default: the first free one from 7860 on.")
+        int | None, typer.Option(help="Port to listen on. Default: the first free one from 7860.")
     ] = None,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Pictures that are encoded at the same time.")
+        int, typer.Option(min=1, help="Number of pictures that are encoded at the same time.")
     ] = 1,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = False,
     embed: Annotated[bool, typer.Option(help="Let other sites show the page in a frame.")] = False,
     encode_seconds: Annotated[
-        float, typer.Option(min=1, help="Longest encoding that is begun, by its estimate.")
+        float, typer.Option(min=1, help="Refuse encodings that are expected to take longer.")
     ] = 600,
     decode_seconds: Annotated[
-        float, typer.Option(min=1, help="Time after which decoding a file is ended.")
+        float, typer.Option(min=1, help="Stop decoding a file after this time.")
     ] = 60,
     memory_gb: Annotated[
-        float, typer.Option(min=0.5, help="Memory of each worker process, of which jobs + 2 run.")
+        float, typer.Option(min=0.5, help="Memory of each of the jobs + 2 worker processes.")
     ] = 4,
     calls: Annotated[
-        int, typer.Option(min=1, help="Calls of one visitor that may run or wait.")
+        int, typer.Option(min=1, help="Number of calls of one visitor that may run or wait.")
     ] = 8,
 ) -> None:
     """Serve the demo page: see a picture become a network, beside JPEG, WebP and AVIF.
 
-    Needs `pip install 'pranc-codec[app]'`. Before you publish it, read
+    It needs `pip install 'pranc-codec[app]'`. Before you publish the page, read
     docs/publishing-the-demo.md.
 
     Example: `pranc demo --browser`
@@ -59,14 +60,17 @@ def demo(
 
 
 def work(connection: Connection, memory_bytes: int) -> None:
-    """Run a worker process of the demo. A fresh interpreter can import this function by its name,
-    which it cannot do with those of the demo itself in a source tree."""
+    """Run a worker process of the demo.
+
+    A fresh interpreter can import this function by its name. In a source tree, it could not import
+    functions of the demo itself.
+    """
     load_app()
     importlib.import_module(f"{MODULE}.worker").work(connection, memory_bytes)
 
 
 def load_app() -> ModuleType:
-    """The demo: the wheel has it as `pranc_codec._app`, a source tree in its folder `app`."""
+    """Import the demo, which is `pranc_codec._app` in a wheel and `app` in a source tree."""
     folder = Path(__file__).parents[2] / "app"
     if not (folder / "launch.py").is_file():
         return importlib.import_module(MODULE)

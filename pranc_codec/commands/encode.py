@@ -1,4 +1,4 @@
-"""`pranc encode`"""
+"""The command `pranc encode`."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,9 +34,9 @@ def encode(
     effort: Annotated[
         str,
         typer.Option(
-            help="0 to 7, or fast (2), default (4), max (7). More effort makes smaller files: at 0 "
-            "a grid file is not fitted to the image and takes about a second, at 7 it takes "
-            "minutes. From 3 on each takes two to three times as long as the one before."
+            help="0 to 7, or fast (2), default (4), max (7). More effort makes smaller files. At "
+            "0, a grid file is not fitted to the image and takes about a second; at 7, it takes "
+            "minutes. From 3 on, each takes two to three times as long as the one before."
         ),
     ] = "default",
     profile: Annotated[
@@ -68,7 +68,7 @@ def encode(
         quality=quality, bpp=bpp, psnr=psnr, lmbda=lmbda, profile=profile, seed=seed, device=device
     )
     options["effort"] = effort
-    with suppress(ValueError):  # a name
+    with suppress(ValueError):  # the effort may be a name
         options["effort"] = int(effort)
     options["metadata"] = Metadata() if no_metadata else None
 

@@ -1,4 +1,4 @@
-"""`pranc info`"""
+"""The command `pranc info`."""
 
 import json
 from dataclasses import asdict
@@ -47,7 +47,7 @@ def info(
 
 
 def _plain(analysis: pranc_codec.Analysis) -> dict[str, Any]:
-    """An analysis with numbers in place of its arrays."""
+    """Return an analysis as a dictionary, with numbers in place of its arrays."""
     out = asdict(analysis)
     for part, level in zip(out["levels"], analysis.levels, strict=True):
         del part["symbol_bits"]
@@ -114,4 +114,4 @@ SHOWN: Final = {
     "mlp": (_mlp_description, _mlp_rows),
     "grid": (_grid_description, _grid_rows),
 }
-"""By profile: a line about the header, and the rows of the table."""
+"""For each profile, functions that make a line about the header and the rows of the table."""

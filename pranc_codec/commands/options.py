@@ -10,7 +10,7 @@ Output = Annotated[
     Path | None,
     typer.Option(
         "--output", "-o",
-        help="File to write; or folder, which may be new if it has no suffix. "
+        help="File or folder to write to; a new folder must have no suffix. "
         "Default: beside each input, with another suffix.",
     ),
 ]  # fmt: skip

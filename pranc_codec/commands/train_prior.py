@@ -1,4 +1,4 @@
-"""`pranc train-prior`"""
+"""The command `pranc train-prior`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pranc_codec.training.options import TrainingOptions
 
 ROUNDED_PART: Final = 10
-"""The rounded training has one part in so many of the iterations."""
+"""The rounded training has the number of iterations divided by this."""
 ROUNDED_SEEDS: Final = 1 << 20
-"""Added to the seed of the rounded training, so that no two trainings draw the same windows."""
+"""This is added to the seed of the rounded training, so that it draws other windows."""
 
 
 def train_prior(
@@ -30,12 +30,12 @@ def train_prior(
             "--iterations",
             "--steps",
             min=1,
-            help="Of each of the two networks. The first gets a tenth more, rounded to integers.",
+            help="Iterations of each of the two networks. The first gets a tenth more, rounded.",
         ),
     ] = 15000,
-    crops: Annotated[int, typer.Option(min=1, help="Windows of an iteration.")] = 4,
+    crops: Annotated[int, typer.Option(min=1, help="Number of windows per iteration.")] = 4,
     threads: Annotated[
-        int, typer.Option(help="Processor threads; beside a GPU all threads draw windows.")
+        int, typer.Option(help="Number of CPU threads; with a GPU, all threads draw windows.")
     ] = 1,
     device: Device = None,
     from_prior: Annotated[bool, typer.Option(help="Start from the shipped prior.")] = False,
@@ -43,30 +43,31 @@ def train_prior(
         int,
         typer.Option(
             min=0,
-            help="Fit this many windows first, on the processor, and train on their symbols.",
+            help="Fit this many windows first, on the CPU, and train on their symbols.",
         ),
     ] = 0,
     learning_rate: Annotated[
         float | None,
         typer.Option(
             min=1e-6,
-            help="At the start; the rounded training is not affected. By default 0.0005 to "
-            "0.002, by network and start.",
+            help="Peak learning rate; the rounded training has its own. Default: 0.0005 to "
+            "0.002, depending on the network and its initial weights.",
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Take another one, and another folder, for a further round.")
+        int,
+        typer.Option(help="Random seed. Use another one, and another folder, to train further."),
     ] = 0,
 ) -> None:
     """Train a prior of the grid profile: the context model, rounded to integers at the end, and
     then the enhancement network.
 
-    This takes hours. Validation is logged to OUTPUT/*.log. An interrupted training resumes when the
-    same command is given again.
+    This takes hours. Validation is logged to OUTPUT/*.log. The same command resumes an interrupted
+    training.
 
-    The encoder may use two priors: one for transform coefficients as they are, which is trained
-    without `--fitted`, and one for fitted latents (effort 3 and above), which is trained on from
-    the first with `--from-prior --fitted`.
+    The encoder may use two priors: one for transform coefficients without a fit, which is trained
+    without `--fitted`, and one for fitted latents (effort 3 and above), whose training continues
+    from the first prior with `--from-prior --fitted`.
 
     Examples:
 
@@ -113,7 +114,7 @@ def train_prior(
 def _with_fitted_windows(
     options: "TrainingOptions", windows: Path, count: int
 ) -> "TrainingOptions":
-    """Fit windows to train on, and some to validate; options that train on them."""
+    """Fit windows to train on, and some to validate; return options to train on them."""
     from pranc_codec.training.fitted_windows import fit_windows
 
     for number, held_out in ((count, False), (max(8, count // 20), True)):

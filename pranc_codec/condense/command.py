@@ -1,4 +1,4 @@
-"""What `pranc condense` runs, in which order, with progress bars."""
+"""The work of `pranc condense`: run trainings in order, with progress bars."""
 
 from collections.abc import Callable
 from itertools import product
@@ -46,7 +46,7 @@ def run_condense(options: CondenseOptions) -> str:
 
 
 def _task_of(options: CondenseOptions) -> ClassifierTask:
-    """The task with the settings that the options change."""
+    """Return the task with the settings that the options change."""
     task = task_of(options.kind)
     if options.epochs is not None:
         task = task.with_epochs(options.epochs)
@@ -67,7 +67,7 @@ def _bars() -> Progress:
 
 
 def _bar_of(bars: Progress) -> Callable[[str], training.Progress]:
-    """A function that adds a bar for a training and returns the callback that moves it."""
+    """Return a function that adds a bar for a training and returns the callback that moves it."""
 
     def bar_of(name: str) -> training.Progress:
         bar = bars.add_task(name, total=None, state="")

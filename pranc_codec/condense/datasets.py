@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 from a user's own copy, and their split into training and validation.
+"""Read MNIST and CIFAR-10 from a user's own copy, and split them into training and validation.
 
     mnist      mnist.npz (x_train, y_train, x_test, y_test), or torchvision's MNIST/raw with its
                idx files, compressed or not
@@ -33,7 +33,7 @@ READ_ERRORS: Final = (
     EOFError, IndexError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile,
     zlib.error,
 )  # fmt: skip
-"""What the readers of NumPy, gzip, zip and pickle raise for damaged files."""
+"""Exceptions that the readers of NumPy, gzip, zip and pickle raise for damaged files."""
 JPEG_NOTE: Final = "CIFAR-10 recompressed as JPEG"
 Arrays = dict[str, npt.NDArray[Any]]
 PICKLE_GLOBALS: Final = {
@@ -58,7 +58,8 @@ class Split:
 class Dataset:
     """A data set in three parts.
 
-    name: as it has to be quoted beside results. mean, deviation: of each channel of `train`.
+    name: the name to quote with results. mean, deviation: mean and standard deviation of each
+    channel of `train`.
     """
 
     name: str
@@ -69,7 +70,7 @@ class Dataset:
     deviation: Float[Tensor, "c 1 1"]
 
     def normalize(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Images as networks take them: float32, mean 0, deviation 1, channels last."""
+        """Return images as networks take them: float32, mean 0, deviation 1, channels last."""
         normalized = (images.float() - self.mean.to(images.device)) / self.deviation.to(
             images.device
         )
@@ -79,10 +80,11 @@ class Dataset:
 def load_dataset(kind: str, path: Path) -> Dataset:
     """Read a data set.
 
-    kind: "mnist" or "cifar10". path: a file or folder of those listed above.
+    kind: "mnist" or "cifar10". path: one of the files or folders that this module's docstring
+    lists.
 
-    `VALIDATION_IMAGES` of the training images become the validation images, the same ones every
-    time. Raises InvalidArgument if the files are missing or damaged.
+    `VALIDATION_IMAGES` of the training images become validation images, always the same ones.
+    Raises InvalidArgument if the files are missing or damaged.
     """
     readers = {"mnist": _read_mnist, "cifar10": _read_cifar10}
     if kind not in readers:
@@ -99,10 +101,11 @@ def load_dataset(kind: str, path: Path) -> Dataset:
 
 
 def split(name: str, arrays: Arrays, *, validation: int) -> Dataset:
-    """A data set from arrays.
+    """Make a data set from arrays.
 
-    arrays: x_train, y_train, x_test and y_test; images are uint8 of (n, h, w) or (n, h, w, 3),
-    labels are (n,). validation: number of training images that become validation images.
+    arrays: x_train, y_train, x_test and y_test; images are uint8 of shape (n, h, w) or
+    (n, h, w, 3), labels are (n,). validation: number of training images that become validation
+    images.
 
     Raises InvalidArgument for missing arrays or too few training images.
     """
@@ -136,7 +139,7 @@ def _split_of(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
 
 
 def _find(path: Path, names: tuple[str, ...]) -> Path | None:
-    """`path` itself if it has one of the names, else a file or folder of such a name in it."""
+    """Return `path` if it has one of the names, else a file or folder in it that has one."""
     candidates = [path, *(path / name for name in names)]
     return next((c for c in candidates if c.exists() and c.name in {Path(n).name for n in names}),
                 None)  # fmt: skip
@@ -154,7 +157,7 @@ def _read_mnist(path: Path) -> tuple[str, Arrays]:
 
 
 def _read_idx(folder: Path, name: str) -> npt.NDArray[np.uint8]:
-    """An idx file of bytes: two zeros, type 8, number of dimensions, big-endian sizes, values."""
+    """Read an idx file of bytes: 0, 0, type 8, number of dimensions, big-endian sizes, values."""
     plain = folder / f"{name}-ubyte"
     data = plain.read_bytes() if plain.exists() else gzip.decompress(
         plain.with_name(plain.name + ".gz").read_bytes()
@@ -174,7 +177,7 @@ def _read_cifar10(path: Path) -> tuple[str, Arrays]:
         found[part].append((label, np.asarray(image)))
     classes = sorted({label for label, _ in found["train"]})
     if len(classes) != 10 or not found["test"]:
-        raise InvalidArgument(f"{path} contains no train|test/CLASS/*.jpg of ten classes")
+        raise InvalidArgument(f"{path} does not contain train|test/CLASS/*.jpg of ten classes")
     arrays = {f"x_{part}": np.stack([image for _, image in found[part]]) for part in found}
     labels = {
         f"y_{part}": np.array([classes.index(label) for label, _ in found[part]]) for part in found
@@ -192,29 +195,30 @@ def _files_of_archive(path: Path) -> Iterator[tuple[str, str, bytes]]:
                 if file and len(parts) >= 3 and parts[-3] in ("train", "test"):
                     yield parts[-3], parts[-2], file.read()
     except tarfile.TarError as error:
-        raise InvalidArgument(f"{path} is no tar archive that can be read: {error}") from error
+        raise InvalidArgument(f"{path} is not a readable tar archive: {error}") from error
 
 
 def _files_of_folder(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Yield the same of each JPEG in a folder."""
+    """Yield ("train" or "test", class, bytes) of each JPEG in a folder."""
     for part in ("train", "test"):
         for file in sorted(path.glob(f"{part}/*/*.jpg")):
             yield part, file.parent.name, file.read_bytes()
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Reads torchvision's batches, which are pickles, and refuses all but NumPy arrays in them."""
+    """Reads torchvision's batches, which are pickles, and allows only NumPy arrays in them."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in PICKLE_GLOBALS:
             return super().find_class(module, name)
         raise InvalidArgument(
-            f"a batch of CIFAR-10 uses {module}.{name}: it is not read, only arrays are allowed"
+            f"a batch of CIFAR-10 uses {module}.{name}: it is not read, because only arrays are "
+            "allowed"
         )
 
 
 def _read_batches(folder: Path) -> Arrays:
-    """torchvision's cifar-10-batches-py, whose rows are 3072 bytes: red, then green, then blue."""
+    """Read torchvision's cifar-10-batches-py; a row is 3072 bytes: red, then green, then blue."""
 
     def read(names: list[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         images, labels = [], []

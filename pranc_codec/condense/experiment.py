@@ -1,7 +1,7 @@
-"""One experiment: full training, coefficients of several numbers and bases, pruning to file sizes.
+"""An experiment: train all weights, train coefficients, and prune to the sizes of their files.
 
 Every choice is made on validation images. The test images are used once, right before a result is
-written; what has a result is not run again. Trainings resume from their checkpoints.
+written; a training that has a result is not run again. Trainings resume from their checkpoints.
 """
 
 import hashlib
@@ -37,11 +37,11 @@ from pranc_codec.pranc.module_tensors import normalization
 from pranc_codec.resume import check_settings
 
 STEPS_PER_DEVIATION: Final = (2, 3, 4, 6, 8, 16, 32)
-"""Quantizations that are tried, as root mean square of the coefficients / step."""
+"""Quantizations that are tried: root mean square of the coefficients / quantization step."""
 TOLERANCE: Final = 0.001
 """Validation accuracy that a coarser quantization may lose."""
 METHOD: Final = {"statistics": "measured"}
-"""How a trained network becomes a file; results that were made in another way are refused."""
+"""How a trained network becomes a file. Results that were made in another way are refused."""
 SEED: Final = 0
 
 
@@ -49,9 +49,9 @@ SEED: Final = 0
 class Experiment:
     """A task, its data, and a folder of checkpoints, files and results.
 
-    progress: called with the name of a training, returns the callback that is told its progress.
-    start: a .prw file of the same basis and k; trainings start from its coefficients. teacher: a
-    file that `full` wrote; coefficients also learn the outputs of its network.
+    progress: function of a training's name that returns the callback for its progress. start: a
+    .prw file with the same basis and k; trainings start from its coefficients. teacher: a file that
+    `full` wrote; coefficients are also trained on the outputs of its network.
     """
 
     task: ClassifierTask
@@ -78,7 +78,7 @@ class Experiment:
         return network
 
     def pranc(self, basis: str, k: int) -> int:
-        """Train k coefficients, write their file and their result; return the bytes of the file."""
+        """Train k coefficients, write their file and their result, and return the file's size."""
         name = f"{basis}-{k}"
         path, network = self.folder / f"{name}.prw", self.new_pranc(basis, k)
         training = self.training_of(network)
@@ -95,7 +95,7 @@ class Experiment:
         return path.stat().st_size
 
     def training_of(self, network: Pranc) -> Training:
-        """The training of a network's coefficients, before its first iteration."""
+        """Return the training of a network's coefficients, before its first iteration."""
         recipe = self.task.coefficients
         return Training(
             network, adam(network, recipe), self.dataset, recipe, self._read_teacher(),
@@ -103,7 +103,7 @@ class Experiment:
         )  # fmt: skip
 
     def new_pranc(self, basis: str, k: int) -> Pranc:
-        """The network before training; everything but normalization layers is generated."""
+        """Make the network before training; all but its normalization layers are generated."""
         module = self.task.build()
         if self.start is None:
             return Pranc(
@@ -114,12 +114,12 @@ class Experiment:
         if (found.basis, found.counts.coefficients) != (basis, k):
             raise InvalidArgument(
                 f"{self.start} has {found.counts.coefficients} coefficients of basis "
-                f"{found.basis}, but {k} of {basis} are asked for"
+                f"{found.basis}, but this run is for {k} of basis {basis}"
             )
         return found
 
     def _sources(self) -> dict[str, str]:
-        """SHA-256 of the files that trainings of coefficients start from or learn from."""
+        """Return the SHA-256 of the files that trainings of coefficients start or learn from."""
         files = dict(start=self.start, teacher=self.teacher)
         return {name: sha256_of(path) for name, path in files.items() if path is not None}
 
@@ -127,18 +127,18 @@ class Experiment:
         return None if self.teacher is None else self._read_plain(self.teacher)
 
     def _read_plain(self, path: Path) -> nn.Module:
-        """The plain network of a file that `full` wrote."""
+        """Read the plain network of a file that `full` wrote."""
         network = self._new()
         try:
             network.load_state_dict(load(path.read_bytes()))
         except (SafetensorError, RuntimeError) as error:
             raise InvalidArgument(
-                f"{path} is no state dict of a {self.task.network} in safetensors: {error}"
+                f"{path} is not a state dict of a {self.task.network} in safetensors: {error}"
             ) from error
         return network
 
     def pruned(self, target_bytes: int) -> None:
-        """Prune the plain network while it is trained on; write its file and its result.
+        """Prune the plain network while its training continues; write its file and its result.
 
         target_bytes: the largest size of the file. If even a network without weights takes more
         bytes, nothing is written.
@@ -173,7 +173,7 @@ class Experiment:
         return self.task.build().to(self.device)
 
     def _is_done(self, name: str, training: Training) -> bool:
-        """Whether there is a result. Raises InvalidArgument if it is of other settings."""
+        """Return whether there is a result. Raises InvalidArgument if it has other settings."""
         path = self.folder / f"{name}.json"
         if not path.exists():
             return False
@@ -185,7 +185,7 @@ class Experiment:
         return Pranc.from_bytes(data, self.task.build(), cache=True, device=self.device)
 
     def _coarsest(self, network: Pranc) -> tuple[bytes, int]:
-        """The file with the coarsest quantization that is accurate enough.
+        """Return the file with the coarsest quantization that is accurate enough.
 
         Its validation accuracy is at most `TOLERANCE` below that of the finest quantization.
         Returns the bytes and the steps per deviation.
@@ -199,22 +199,22 @@ class Experiment:
         return finest, STEPS_PER_DEVIATION[-1]
 
     def _quantized(self, network: Pranc, steps: int) -> bytes:
-        """A file whose batch statistics are measured with its quantized coefficients."""
+        """Return a file whose batch statistics are measured with its quantized coefficients."""
         q_step = default_q_step(network.coefficients(), steps)
         quantized = self._read(network.to_bytes(q_step=q_step))
         measure_statistics(quantized, self.dataset)
         return quantized.to_bytes(q_step=q_step)
 
     def _pruned_files(self, network: nn.Module, target_bytes: int) -> list[bytes]:
-        """Files for several quantization steps, each with the density that fits the size."""
+        """Return files for several quantization steps, each with the density that fits the size."""
         files = [self._pruned_file(network, n, target_bytes) for n in STEPS_PER_DEVIATION[:4]]
         return [data for data in files if len(data) <= target_bytes] or files
 
     def _pruned_file(self, network: nn.Module, steps: int, target_bytes: int) -> bytes:
-        """The file for one quantization, with the largest density that fits.
+        """Return the file for one quantization, with the largest density that fits.
 
         The size of the batch statistics is known only after they were measured, at the end. If the
-        file is too large then, the excess is taken off the size that the weights may have.
+        file is then too large, the excess is subtracted from the size that the weights may have.
         """
         candidate, room = self._new(), target_bytes
         while True:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def lenet() -> nn.Module:
-    """LeNet-5 for grey images of 28x28, with ReLU and max pooling: 44,426 parameters.
+    """Return LeNet-5 for grey images of 28x28, with ReLU and max pooling: 44,426 parameters.
 
     After LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of
     the IEEE, 1998, section II.B.
@@ -66,7 +66,7 @@ class Block(nn.Module):
 def _stages(
     widths: list[int], blocks: int, shortcut: Callable[[int, int], nn.Module]
 ) -> list[nn.Module]:
-    """Residual blocks, `blocks` for each width; every width but the first starts with stride 2."""
+    """Return `blocks` residual blocks per width; all widths but the first start with stride 2."""
     out: list[nn.Module] = []
     inputs = widths[0]
     for stage, width in enumerate(widths):
@@ -79,14 +79,17 @@ def _stages(
 
 
 def resnet20() -> nn.Module:
-    """ResNet-20 for CIFAR-10 (He et al., CVPR 2016, section 4.2): 269,722 parameters."""
+    """Return ResNet-20 for CIFAR-10 (He et al., CVPR 2016, section 4.2): 269,722 parameters."""
     stem = [_conv3x3(3, 16, 1), nn.BatchNorm2d(16), nn.ReLU()]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
     return nn.Sequential(*stem, *_stages([16, 32, 64], 3, PaddedShortcut), *head)
 
 
 def resnet18(classes: int = 100) -> nn.Module:
-    """ResNet-18 for images of 224x224 (He et al., CVPR 2016, table 1): 11.2 million parameters."""
+    """Return ResNet-18 for images of 224x224 (He et al., CVPR 2016, table 1).
+
+    It has 11.2 million parameters.
+    """
 
     def shortcut(inputs: int, outputs: int) -> nn.Module:
         return nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
@@ -107,5 +110,5 @@ MODELS: Final[dict[str, Callable[[], nn.Module]]] = {
 
 @torch.no_grad()
 def parameters_of(module: nn.Module) -> int:
-    """Number of elements of all parameters of a module."""
+    """Return the number of elements of all parameters of a module."""
     return sum(p.numel() for p in module.parameters())

@@ -12,11 +12,11 @@ class CondenseOptions:
     """What to train and to compare. None stands for the task's own setting.
 
     kind: "mnist" or "cifar10". data: the user's copy of it. output: folder for checkpoints, files,
-    results and the plot. bases: each is trained with each number of coefficients. shift: pixels by
-    which training images are shifted at most. start: a .prw file to start from. teacher: a file of
-    a trained network whose outputs are learned too. full: train all weights for comparison.
+    results and the plot. bases: each is trained with each number of coefficients. shift: largest
+    random shift of training images, in pixels. start: a .prw file to start from. teacher: a file of
+    a trained network whose outputs are learned, too. full: train all weights for comparison.
     pruning: prune to the sizes of the files of the first basis. prune_to: prune to these sizes in
-    bytes. tune_epochs: epochs of a pruning.
+    bytes. tune_epochs: number of epochs of pruning.
     """
 
     kind: str

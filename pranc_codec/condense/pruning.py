@@ -1,8 +1,8 @@
-"""Magnitude pruning, the rival of PRANC: only the largest weights of the whole network remain.
+"""Magnitude pruning, which PRANC is compared with: only a network's largest weights remain.
 
-Its files are complete and coded with the same means as those of coefficients: the positions of the
-remaining weights under their exact frequency, weights quantized and range-coded, buffers in the
-same section.
+Its files are complete and coded in the same way as those of coefficients: the positions of the
+remaining weights are coded under their exact frequency, weights are quantized and range-coded, and
+buffers have the same section.
 
     file := for each parameter, in the order of `named_parameters`:
                 remaining varint, step u8, row u8       as in `pranc.file_format`
@@ -30,11 +30,11 @@ from pranc_codec.pranc.module_tensors import TensorInfo, tensors_of
 from pranc_codec.pranc.stored_tensors import pack_tensors, unpack_tensors
 
 VECTOR_STEPS: Final = 16
-"""Quantization steps in the root mean square of a one-dimensional parameter."""
+"""Root mean square of a one-dimensional parameter divided by its quantization step."""
 
 
 def prunable(module: nn.Module) -> Iterator[Tensor]:
-    """Weights of layers: parameters of two or more dimensions, without biases and normalization."""
+    """Return the parameters that are pruned: those with two or more dimensions."""
     return (p for p in module.parameters() if p.dim() > 1)
 
 
@@ -42,7 +42,7 @@ def prunable(module: nn.Module) -> Iterator[Tensor]:
 def prune(module: nn.Module, density: float) -> None:
     """Zero all but the largest weights, in place.
 
-    density: part of the weights that remains; at least one weight does.
+    density: fraction of the weights that remains. At least one weight remains.
     """
     weights = list(prunable(module))
     magnitudes = torch.cat([w.abs().flatten() for w in weights])
@@ -53,7 +53,7 @@ def prune(module: nn.Module, density: float) -> None:
 
 
 def density_at(done: float, final: float) -> float:
-    """Density when the part `done` of the training is over.
+    """Return the density when the fraction `done` of the training is over.
 
     It falls from 1 to `final` during the first half, as a cubic function, and stays there (Zhu &
     Gupta, "To prune, or not to prune", arXiv 1710.01878, section 3).
@@ -63,13 +63,16 @@ def density_at(done: float, final: float) -> float:
 
 @torch.no_grad()
 def pack_pruned(module: nn.Module, steps_per_deviation: int) -> bytes:
-    """The file of a pruned module; `unpack_pruned` is the inverse, up to quantization."""
+    """Return a pruned module as bytes; `unpack_pruned` is the inverse, up to quantization.
+
+    The arguments are those of `pack_weights`.
+    """
     return pack_weights(module, steps_per_deviation) + pack_buffers(module)
 
 
 @torch.no_grad()
 def pack_weights(module: nn.Module, steps_per_deviation: int) -> bytes:
-    """The file of a pruned module without its buffers.
+    """Return the bytes of a pruned module without its buffers.
 
     steps_per_deviation: root mean square of a parameter's remaining weights divided by its
     quantization step; one-dimensional parameters have `VECTOR_STEPS` instead.
@@ -91,7 +94,7 @@ def pack_weights(module: nn.Module, steps_per_deviation: int) -> bytes:
 
 
 def pack_buffers(module: nn.Module) -> bytes:
-    """The buffers of a module, as they end its file."""
+    """Return a module's buffers as bytes, which are the end of its file."""
     infos = _buffers_of(module)
     return pack_tensors(infos, module.state_dict(), {}, half=True) if infos else b""
 
@@ -117,7 +120,7 @@ def unpack_pruned(data: bytes, module: nn.Module) -> None:
 
 
 def largest_density(module: nn.Module, steps_per_deviation: int, target_bytes: int) -> float:
-    """The largest density whose file fits in `target_bytes`, by bisection; 0 if none does."""
+    """Find the largest density whose file fits in `target_bytes` by bisection; 0 if none does."""
     saved = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     low, high = 0.0, 1.0
     for _ in range(12):
@@ -134,7 +137,7 @@ def _buffers_of(module: nn.Module) -> list[TensorInfo]:
 
 
 def _mask_row(remaining: int, size: int) -> TableRow:
-    """A row for the zeros and ones of a mask, with nearly their frequencies; nothing escapes."""
+    """Return a row for the zeros and ones of a mask, with nearly their frequencies."""
     ones = min(max(remaining * TOTAL // max(size, 1), 1), TOTAL - 2)
     frequencies = np.array([TOTAL - 1 - ones, ones, 1], dtype=np.uint32)
     return TableRow(smallest=0, largest=1, frequencies=frequencies)

@@ -1,4 +1,4 @@
-"""Results of the experiments: read from a folder, as a table, and as a plot."""
+"""Read the results of experiments from a folder, and present them as a table and as a plot."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LABELS: Final = {
 
 
 def read_results(folder: Path) -> list[Result]:
-    """All results in a folder, those of small files first; other JSON files are ignored."""
+    """Read all results in a folder, in rising order of file size; ignore other JSON files."""
     read = [_read(path) for path in folder.glob("*.json")]
     found = [r for r in read if "file_bytes" in r and "network" in r]
     return sorted(found, key=lambda result: (result["file_bytes"], result["name"]))
@@ -30,13 +30,13 @@ def read_results(folder: Path) -> list[Result]:
 def _read(path: Path) -> Result:
     try:
         found = json.loads(path.read_text())
-    except ValueError:  # no JSON, or not even text
+    except ValueError:  # not JSON, or not even text
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def as_table(results: Sequence[Result]) -> str:
-    """A Markdown table after a line that names the network and the data set."""
+    """Return a Markdown table below a line that names the network and the data set."""
     if not results:
         return "no results"
     head = f"{results[0]['network']} on {results[0]['dataset']}"

@@ -1,4 +1,4 @@
-"""Statistics of batch normalization, computed again after a network has been trained."""
+"""Compute the statistics of batch normalization again after a network has been trained."""
 
 from typing import Final
 
@@ -9,17 +9,17 @@ from pranc_codec.condense.datasets import Dataset
 from pranc_codec.condense.training import EVALUATED_AT_ONCE, network_device
 
 IMAGES: Final = 10_000
-"""How many training images the statistics are computed from, always the same ones."""
+"""Number of training images that the statistics are computed from; always the same images."""
 
 
 @torch.no_grad()
 def measure_statistics(network: nn.Module, dataset: Dataset) -> None:
     """Set the means and variances of batch normalization to those of the training images.
 
-    Training leaves averages over its last batches, which are not what the finished network sees:
-    those images were shifted, and the weights changed meanwhile, were not quantized yet and may
-    have had lower precision. After Wu & Johnson, "Rethinking 'Batch' in BatchNorm", arXiv
-    2105.07576, section 3. Leaves the network in evaluation mode if it has batch normalization.
+    Training leaves averages over its last batches, which differ from the statistics of the finished
+    network: those images were shifted, and the weights were still changing, were not quantized and
+    may have had lower precision. See Wu & Johnson, "Rethinking 'Batch' in BatchNorm", arXiv
+    2105.07576, section 3. A network with batch normalization is left in evaluation mode.
     """
     layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     layers = [layer for layer in layers if layer.track_running_stats]

@@ -1,4 +1,4 @@
-"""Which network is trained on which data set, and how.
+"""The tasks: which network is trained on which data set, with which settings.
 
 The settings were chosen on validation images.
 """
@@ -18,10 +18,11 @@ from pranc_codec.errors import InvalidArgument
 class ClassifierTask:
     """A network, its data set, and how it is trained.
 
-    dataset: "mnist" or "cifar10". network: its name in results. build: makes an untrained one.
-    full, coefficients: how all weights and how coefficients are trained. tune: how a trained
-    network is trained on while it is pruned. long_shift: by up to how many pixels images are
-    shifted in trainings of `LONG_EPOCHS` epochs and more, which would otherwise overfit.
+    dataset: "mnist" or "cifar10". network: the network's name in results. build: function that
+    makes an untrained network. full, coefficients: recipes to train all weights, and to train
+    coefficients. tune: recipe to continue the training of a network while it is pruned. long_shift:
+    largest shift of images in pixels for trainings of `LONG_EPOCHS` epochs or more, which would
+    overfit without it.
     """
 
     dataset: str
@@ -33,7 +34,7 @@ class ClassifierTask:
     long_shift: int = 0
 
     def with_epochs(self, epochs: int) -> "ClassifierTask":
-        """The task with another number of epochs for weights and coefficients; a third to tune."""
+        """Return the task with a number of epochs for weights and coefficients; a third to tune."""
         task = replace(
             self,
             full=replace(self.full, epochs=epochs),
@@ -43,11 +44,11 @@ class ClassifierTask:
         return task.with_shift(self.long_shift) if epochs >= LONG_EPOCHS else task
 
     def with_tune_epochs(self, epochs: int) -> "ClassifierTask":
-        """The task with another number of epochs to train on while pruning."""
+        """Return the task with another number of epochs for pruning."""
         return replace(self, tune=replace(self.tune, epochs=epochs))
 
     def with_shift(self, shift: int) -> "ClassifierTask":
-        """The task with images shifted by up to `shift` pixels in each training."""
+        """Return the task with images shifted by up to `shift` pixels in each training."""
         return replace(
             self,
             full=replace(self.full, shift=shift),
@@ -56,7 +57,7 @@ class ClassifierTask:
         )
 
     def with_learning_rate(self, learning_rate: float) -> "ClassifierTask":
-        """The task with another peak learning rate of coefficients."""
+        """Return the task with another peak learning rate of coefficients."""
         return replace(self, coefficients=replace(self.coefficients, learning_rate=learning_rate))
 
 
@@ -87,7 +88,7 @@ TASKS: Final = {
 
 
 def task_of(dataset: str) -> ClassifierTask:
-    """The task of a data set, "mnist" or "cifar10". Raises InvalidArgument for another name."""
+    """Return the task of "mnist" or "cifar10". Raises InvalidArgument for another name."""
     if dataset not in TASKS:
         raise InvalidArgument(f"unknown data set {dataset!r}: use one of {', '.join(TASKS)}")
     return TASKS[dataset]

@@ -1,7 +1,7 @@
-"""Training of a classifier, with checkpoints from which it resumes.
+"""Train a classifier, with checkpoints from which the training resumes.
 
-The random numbers of an iteration (order of the images, mirroring, shifts) follow from its number
-alone, so a training that was interrupted ends with the same weights as one that was not.
+The random numbers of an iteration (order of the images, mirroring, shifts) depend only on its
+number, so a training that was interrupted ends with the same weights as one that was not.
 """
 
 import math
@@ -24,14 +24,15 @@ from pranc_codec.precision import bfloat16_products
 from pranc_codec.resume import check_settings
 
 EVALUATED_AT_ONCE: Final = 500
-"""Images in a batch when classes are predicted."""
+"""Number of images in a batch when classes are predicted."""
 TEMPERATURE: Final = 2.0
 """Divisor of both logits in `distillation`, chosen together with `TEACHERS_SHARE`."""
 TEACHERS_SHARE: Final = 0.5
-"""Weight of the teacher's part of the loss; the labels' part has the rest. Both were chosen with
-LeNet and 300 coefficients, on validation images of MNIST."""
+"""Weight of the teacher in the loss; the labels have the remaining weight. `TEMPERATURE` and this
+were chosen with LeNet and 300 coefficients, on validation images of MNIST."""
 Progress = Callable[[int, int, str], None]
-"""Called with the iterations done, the iterations in all, and a text to show beside the bar."""
+"""Called with the number of finished iterations, the number of all iterations, and a text to show
+beside the progress bar."""
 History = list[dict[str, float]]
 
 
@@ -39,15 +40,15 @@ History = list[dict[str, float]]
 class Recipe:
     """How a network is trained. The fields are part of every result, under these names.
 
-    learning_rate: its peak, for coefficients (Adam) or for a plain network's weights (SGD with
+    learning_rate: peak rate for coefficients (Adam) or for a plain network's weights (SGD with
         momentum).
     kept_rate: peak learning rate of excluded parameters.
-    batch: images of an iteration.
+    batch: number of images per iteration.
     decay: weight decay of a plain network.
-    warmup: part of the iterations during which the learning rates rise.
+    warmup: fraction of the iterations during which the learning rates rise.
     mirror: whether images are mirrored at random.
-    shift: by up to how many pixels images are shifted at random, in both directions.
-    bfloat16: whether convolutions and matrix products run in lower precision, as in autocast.
+    shift: largest random shift of images in pixels, in each direction.
+    bfloat16: whether convolutions and matrix products run in bfloat16 (autocast).
     save_every_s: seconds between two checkpoints.
     """
 
@@ -64,7 +65,7 @@ class Recipe:
 
 
 def adam(network: Pranc, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam for coefficients and excluded parameters, each with its peak learning rate."""
+    """Return Adam for coefficients and excluded parameters, each with its peak learning rate."""
     groups = [
         dict(params=list(network.layers.parameters()), largest=recipe.learning_rate),
         dict(params=list(network.module.parameters()), largest=recipe.kept_rate),
@@ -73,7 +74,7 @@ def adam(network: Pranc, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def momentum(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum for all weights of a plain network."""
+    """Return SGD with Nesterov momentum for all weights of a plain network."""
     group = dict(params=list(module.parameters()), largest=recipe.learning_rate)
     return torch.optim.SGD(
         [group], lr=recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=recipe.decay
@@ -81,12 +82,12 @@ def momentum(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 class Training:
-    """One training: a network, its optimizer, its data, and how far it has come.
+    """A training: a network, its optimizer, its data, and its progress.
 
-    It runs on the network's device. teacher: a trained network whose outputs are learnt too (see
-    `distillation`). sources: SHA-256 of the files that the training starts from; a checkpoint of
-    other ones is refused. The attribute `after_iteration` may be set to a function that is called
-    after each iteration, for example to zero pruned weights again.
+    It runs on the network's device. teacher: a trained network whose outputs are learned, too (see
+    `distillation`). sources: SHA-256 of the files that the training starts from; a checkpoint of a
+    training with other sources is refused. The attribute `after_iteration` may be set to a function
+    that is called after each iteration, for example to zero pruned weights again.
     """
 
     def __init__(
@@ -157,7 +158,7 @@ class Training:
         return loss if wanted is None else distillation(loss, outputs, wanted)
 
     def _batch(self) -> tuple[Float[Tensor, "b c h w"], Int[Tensor, " b"]]:
-        """Images of this iteration, mirrored and shifted, and their labels."""
+        """Return the images of this iteration, mirrored and shifted, and their labels."""
         epoch, number = divmod(self.iteration, self.iterations_per_epoch)
         train, size = self.dataset.train, self.recipe.batch
         order = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(epoch))
@@ -204,13 +205,13 @@ class Training:
 def distillation(
     loss: Float[Tensor, ""], outputs: Float[Tensor, "b classes"], wanted: Float[Tensor, "b classes"]
 ) -> Float[Tensor, ""]:
-    """The weighted sum of a loss and the divergence from a teacher's probabilities.
+    """Return the weighted sum of a loss and the divergence from a teacher's probabilities.
 
     loss: cross entropy of the labels. outputs, wanted: logits of the network and of the teacher.
 
-    After Hinton et al., "Distilling the knowledge in a neural network", arXiv 1503.02531, section
-    2: both logits are divided by the temperature, and the Kullback-Leibler divergence of the
-    probabilities is multiplied by its square.
+    Source: Hinton et al., "Distilling the knowledge in a neural network", arXiv 1503.02531, section
+    2. Both logits are divided by the temperature, and the Kullback-Leibler divergence of the
+    probabilities is multiplied by the temperature's square.
     """
     found = F.log_softmax(outputs / TEMPERATURE, 1)
     soft = F.log_softmax(wanted / TEMPERATURE, 1)
@@ -219,7 +220,7 @@ def distillation(
 
 
 def rate_factor(done: float, warmup: float) -> float:
-    """Learning rate over its peak when the part `done` of the training is over.
+    """Return the learning rate over its peak when the fraction `done` of the training is over.
 
     It rises linearly during `warmup`, then falls to zero along a cosine.
     """
@@ -231,7 +232,7 @@ def rate_factor(done: float, warmup: float) -> float:
 def vary(
     images: UInt8[Tensor, "b c h w"], recipe: Recipe, generator: torch.Generator
 ) -> UInt8[Tensor, "b c h w"]:
-    """Copies of images, mirrored and shifted as the recipe says; the border is repeated."""
+    """Mirror and shift images at random, as the recipe says; borders are repeated."""
     count, _, height, width = images.shape
     if recipe.mirror:
         mirrored = torch.rand(count, generator=generator) < 0.5
@@ -247,12 +248,12 @@ def vary(
 
 
 def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[object]:
-    """A context with products in bfloat16, if that is asked for and the device supports it."""
+    """Return a context for products in bfloat16 if that is wanted and the device supports it."""
     return bfloat16_products(device) if bfloat16 else nullcontext()
 
 
 def network_device(network: nn.Module) -> torch.device:
-    """The device of a network's first tensor."""
+    """Return the device of a network's first tensor."""
     first: Tensor = next(iter(network.state_dict().values()))
     return first.device
 
@@ -261,7 +262,7 @@ def network_device(network: nn.Module) -> torch.device:
 def predict(
     network: nn.Module, dataset: Dataset, part: Split, bfloat16: bool = False
 ) -> Int[Tensor, " n"]:
-    """The class that the network predicts for each image; it stays in evaluation mode."""
+    """Predict the class of each image. The network stays in evaluation mode."""
     network.eval()
     found, device = [], network_device(network)
     for images in torch.split(part.images, EVALUATED_AT_ONCE):
@@ -271,6 +272,6 @@ def predict(
 
 
 def accuracy(network: nn.Module, dataset: Dataset, part: Split, bfloat16: bool = False) -> float:
-    """Part of the images whose class is predicted rightly."""
+    """Return the fraction of the images whose class is predicted correctly."""
     right = predict(network, dataset, part, bfloat16) == part.labels
     return float(right.double().mean())

@@ -1,1 +1,1 @@
-"""Encoder: fits a network to an image and writes it."""
+"""The encoder: finds the symbols of an image in one of the profiles, and writes its file."""

@@ -1,4 +1,4 @@
-"""`encode`: an image, a target and an effort in, the bytes of a file out."""
+"""The public function `encode`, which turns an image into the bytes of a file."""
 
 from dataclasses import replace
 from typing import Final
@@ -38,21 +38,24 @@ def encode(
 
     image: PIL image, NumPy array (uint8, uint16, float in [0, 1]; (h, w) or (h, w, 1 to 4)) or
         path. L, LA, RGB, RGBA keep their mode; alpha is coded losslessly.
-    quality (1-100, default 50), lmbda (MSE in [0, 1] per bpp), bpp (of the whole file, met within
-        2 %) or psnr (dB on 8-bit samples, at most 0.1 dB under): one of them.
-    profile: "grid" (wavelet latents and a small network, for the best rate-distortion) or "mlp"
-        (one coordinate network and nothing else: the method itself, for very low rates).
-    effort: 0-7, each two to three times the work, or "fast" (2), "default" (4), "max" (7).
-        In the grid profile, 0 does not fit at all and takes about a second for 768x512; 1 and 2
-        fit the network's coefficients only; from 3 on (from 5 on for images of more than three
-        megapixels) the latents are fitted too.
-    seed: 0 .. 2**32 - 1, of the basis and of all random numbers. The same input, settings, seed
+    quality, lmbda, bpp, psnr: the target. Give at most one; the default is quality 50. quality is
+        1 .. 100. lmbda weighs bpp against the MSE of samples in [0, 1]. bpp is that of the whole
+        file and is met within 2 %. psnr is in dB, on 8-bit samples; the result may be up to 0.1 dB
+        below it.
+    profile: "grid" (wavelet latents and a small network, with the best rate-distortion) or "mlp"
+        (one coordinate network whose weights are the file, for very low rates).
+    effort: 0 .. 7, or "fast" (2), "default" (4), "max" (7). From 3 on, and in the mlp profile
+        always, each takes two to three times as long as the one before. In the grid profile, 0 fits
+        nothing and takes about a second for 768x512 pixels; 1 and 2 fit only the network's
+        coefficients; from 3 on (from 5 on for images of more than three megapixels) the latents are
+        fitted, too.
+    seed: 0 .. 2**32 - 1; key of the basis and of all random numbers. The same input, settings, seed
         and number of threads give the same bytes on the same processor.
-    progress: is called 20 to 150 times during a fit, so never at effort 0 of the grid profile.
-        Above two megapixels each tile is fitted for itself; then estimates and preview are of one
-        tile. Raise `EncodingCancelled` in it to stop.
+    progress: callback that is called 20 to 150 times during a fit, so never at effort 0 of the grid
+        profile. An image above two megapixels is fitted tile by tile; then estimates and preview
+        are those of one tile. The callback may raise `EncodingCancelled` to stop.
     metadata: replaces the image's own ICC profile, EXIF and XMP (`Metadata()` drops them).
-    rule: for research: how the network of the mlp profile follows from the rate.
+    rule: for research; how the network of the mlp profile follows from the rate.
 
     Raises InvalidArgument for wrong arguments, and TargetUnreachable if bpp or psnr cannot be met.
     """
@@ -78,6 +81,6 @@ def _check_size(picture: Picture) -> None:
     height, width, _ = picture.colours.shape
     if height * width > DEFAULT_LIMITS.max_pixels:
         raise InvalidArgument(
-            f"{width}x{height} is more than the {DEFAULT_LIMITS.max_pixels} pixels that "
-            "decoders accept: reduce it, or cut it into parts"
+            f"an image of {width}x{height} has more than the {DEFAULT_LIMITS.max_pixels} pixels "
+            "that decoders accept: reduce it, or cut it into parts"
         )

@@ -1,4 +1,4 @@
-"""How long an encoding takes, roughly."""
+"""Estimate how long an encoding takes."""
 
 from pranc_codec.encoder.profiles import encoder_of
 from pranc_codec.encoder.target import (
@@ -18,10 +18,10 @@ def estimate_seconds(
     quality: float | None = None,
     bpp: float | None = None,
 ) -> float:
-    """Seconds that `encode` takes on two cores, within a factor of two or so.
+    """Estimate the seconds that `encode` takes on two cores, within a factor of about two.
 
-    quality or bpp: decides how large a network the mlp profile fits. A target PSNR, or a bpp in the
-    grid profile, may take twice as long, because it may take two fits.
+    quality, bpp: they decide how large a network the mlp profile fits. A target PSNR, or a target
+    bpp in the grid profile, may take twice as long, because it may need two fits.
     """
     target: Target = QualityTarget(quality=quality or DEFAULT_QUALITY)
     if bpp is not None:

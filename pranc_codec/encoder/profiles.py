@@ -1,6 +1,6 @@
-"""The encoders of the profiles behind one interface, and their registry.
+"""The interface of the profiles' encoders, and their registry.
 
-What a decoder knows of a profile is apart from this (`pranc_codec.profile`, `decoder.PROFILES`).
+Decoders have their own interface and registry (`pranc_codec.profile`, `decoder.PROFILES`).
 """
 
 from typing import Final, Protocol, runtime_checkable
@@ -14,15 +14,15 @@ from pranc_codec.errors import InvalidArgument
 
 @runtime_checkable
 class EncoderProfile(Protocol):
-    """Planning and encoding in one profile."""
+    """The encoder of one profile."""
 
     def estimate_seconds(self, pixels: int, effort: int, target: Target) -> float:
-        """Seconds that `encode` takes on two cores, within a factor of two or so."""
+        """Estimate the seconds that `encode` takes on two cores, within a factor of about two."""
 
     def encode(self, request: EncodeRequest, target: Target) -> bytes:
-        """A whole file that meets the target.
+        """Encode an image to a whole file that meets the target.
 
-        Raises InvalidArgument for an image that the profile cannot hold, TargetUnreachable where
+        Raises InvalidArgument for an image that is too large for the profile, TargetUnreachable if
         no file meets the target, and whatever the progress callback raises.
         """
 
@@ -31,7 +31,7 @@ ENCODERS: Final[dict[str, EncoderProfile]] = {"grid": GridEncoder(), "mlp": MlpE
 
 
 def encoder_of(profile: str) -> EncoderProfile:
-    """The encoder of a profile. Raises InvalidArgument for an unknown name."""
+    """Return the encoder of a profile. Raises InvalidArgument for an unknown name."""
     if profile not in ENCODERS:
         raise InvalidArgument(f"profile {profile!r} is unknown: use {' or '.join(ENCODERS)}")
     return ENCODERS[profile]

@@ -1,4 +1,4 @@
-"""One call of `encode` with its arguments checked, and what its progress callback is told."""
+"""The checked arguments of one call of `encode`, and the value that its callback receives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from pranc_codec.image import Picture
 class Progress:
     """The state of a fit, for a progress callback.
 
-    iteration: how many iterations are done, of `iterations`. loss: MSE + lmbda * bpp_estimate.
-    bpp_estimate, psnr_db_estimate: the file may differ by a few percent. preview: renders the image
-    as it is now, uint8 (h, w, colours). Of a fit in tiles, loss, estimates and preview are those of
-    one tile.
+    iteration: number of finished iterations, out of `iterations`. loss: MSE + lmbda * bpp_estimate.
+    bpp_estimate, psnr_db_estimate: the file's values may differ by a few percent. preview: function
+    that renders the image as it is now, uint8 (h, w, colours). If an image is fitted in tiles,
+    loss, estimates and preview are those of one tile.
     """
 
     iteration: int
@@ -39,8 +39,8 @@ ProgressCallback = Callable[[Progress], None]
 class EncodeRequest:
     """What to encode, and how hard to try.
 
-    effort: 0 .. 7. seed: of the basis and of all random numbers. rule: how the network of the mlp
-    profile follows from the rate.
+    effort: 0 .. 7. seed: key of the basis and of all random numbers. rule: how the network of the
+    mlp profile follows from the rate.
     """
 
     picture: Picture

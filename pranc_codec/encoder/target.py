@@ -1,4 +1,4 @@
-"""What the caller wants: exactly one of quality, lmbda, bpp and psnr, and an effort."""
+"""The target of an encoding, which is one of quality, lmbda, bpp and psnr, and the effort."""
 
 import math
 from dataclasses import dataclass
@@ -10,40 +10,43 @@ DEFAULT_QUALITY: Final = 50
 EFFORTS: Final = {"fast": 2, "default": 4, "max": 7}
 LARGEST_EFFORT: Final = 7
 BPP_TOLERANCE: Final = 0.02
-"""A target bpp is met within this part of it, or within `BYTES_TOLERANCE`."""
+"""Largest relative error of a target bpp, unless the error is within `BYTES_TOLERANCE`."""
 BYTES_TOLERANCE: Final = 4
 PSNR_TOLERANCE_DB: Final = 0.1
-"""A target PSNR may be missed by this."""
+"""How far the result may be below a target PSNR."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QualityTarget:
-    """quality: 1 .. 100; each profile maps it to a rate or a quantization step."""
+    """A target quality of 1 .. 100, which each profile maps to a rate or a quantization step."""
 
     quality: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class LmbdaTarget:
-    """lmbda: the loss is MSE of samples in [0, 1] + lmbda * bpp."""
+    """A target lambda: the loss is MSE of samples in [0, 1] + lmbda * bpp."""
 
     lmbda: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class BppTarget:
-    """bpp: of the whole file."""
+    """A target rate in bits per pixel of the whole file."""
 
     bpp: float
 
     def is_met(self, file_bytes: int, pixels: int) -> bool:
-        """Whether a file of this size is close enough to the target."""
+        """Return whether a file of this size is close enough to the target."""
         wanted_bytes = self.bpp * pixels / 8
         within = abs(file_bytes / wanted_bytes - 1) <= BPP_TOLERANCE
         return within or abs(file_bytes - wanted_bytes) <= BYTES_TOLERANCE
 
     def unreachable(self, nearest_bytes: int | None, pixels: int) -> TargetUnreachable:
-        """The error for a target that no file meets. nearest_bytes: of the nearest file, if any."""
+        """Return the error for a target that no file meets.
+
+        nearest_bytes: size of the nearest file, or None if no file is small enough.
+        """
         nearest = "no file is small enough"
         if nearest_bytes is not None:
             nearest_bpp = 8 * nearest_bytes / pixels
@@ -55,7 +58,7 @@ class BppTarget:
 
 @dataclass(frozen=True, kw_only=True)
 class PsnrTarget:
-    """psnr_db: on 8-bit samples of the decoded file."""
+    """A target PSNR in dB, on 8-bit samples of the decoded file."""
 
     psnr_db: float
 
@@ -66,9 +69,9 @@ Target = QualityTarget | LmbdaTarget | BppTarget | PsnrTarget
 def make_target(
     quality: float | None, lmbda: float | None, bpp: float | None, psnr: float | None
 ) -> Target:
-    """The one target that is given; without any, the default quality.
+    """Return the target that is given, or the default quality if none is.
 
-    Raises InvalidArgument for more than one target and for values that make no sense.
+    Raises InvalidArgument for more than one target and for values out of range.
     """
     given = {
         name: value
@@ -92,7 +95,10 @@ def make_target(
 
 
 def level_of_effort(effort: int | str) -> int:
-    """An effort as a number 0 .. 7; names are "fast" (2), "default" (4) and "max" (7)."""
+    """Return an effort as a number 0 .. 7.
+
+    Its names are "fast" (2), "default" (4) and "max" (7). Raises InvalidArgument for others.
+    """
     if isinstance(effort, str):
         if effort not in EFFORTS:
             raise InvalidArgument(f"effort {effort!r} is unknown: use 0 .. 7, {', '.join(EFFORTS)}")

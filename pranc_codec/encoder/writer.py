@@ -1,4 +1,4 @@
-"""From coded symbols to a file: header, sections, and what travels beside the colours."""
+"""Write a file from coded symbols: header, sections, alpha and metadata."""
 
 from pranc_codec.errors import PrancError
 from pranc_codec.format import bitstream
@@ -12,7 +12,7 @@ from pranc_codec.image import Picture
 def assemble(
     picture: Picture, profile: str, seed: int, parameters: Parameters, sections: dict[int, bytes]
 ) -> bytes:
-    """A whole file: header and sections, with the alpha and the metadata of the picture."""
+    """Assemble a whole file: header and sections, with the picture's alpha and metadata."""
     height, width, _ = picture.colours.shape
     sections = sections | extra_sections(picture)
     header = Header(
@@ -29,12 +29,15 @@ def assemble(
 
 
 def extra_sections(picture: Picture) -> dict[int, bytes]:
-    """Sections for alpha and metadata."""
+    """Return the sections for the picture's alpha and metadata."""
     alpha = {} if picture.alpha is None else {bitstream.ALPHA: pack_alpha(picture.alpha)}
     return alpha | pack_metadata(picture.metadata)
 
 
 def check_own_symbols(equal: bool) -> None:
-    """Refuse to return a file that does not decode to the symbols that were coded."""
+    """Raise PrancError unless a file decodes to the symbols that were coded.
+
+    equal: whether the decoded symbols equal the coded ones.
+    """
     if not equal:
         raise PrancError("the file does not decode to its own symbols: please report this")

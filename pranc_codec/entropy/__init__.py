@@ -2,8 +2,8 @@
 
 tables          rows of integer frequencies, which ship with the package and are pinned by hashes
 range_coder     codes groups of integers under rows of the tables
-mixture_coder   codes integers that each have a mixture distribution of their own
-make_tables     makes the tables; it ran once
+mixture_coder   codes integers, each under a mixture distribution of its own
+make_tables     the script that made the tables
 """
 
 from pranc_codec.entropy.range_coder import (

@@ -22,19 +22,19 @@ from pranc_codec.files import write_atomically
 DIGITS: Final = 40
 """Decimal digits of all intermediate results."""
 LATENT_TAIL: Final = 2.0**-16
-"""A row of latents ends where less probability than this is left on a side."""
+"""A row of latents is cut off on each side where less probability than this remains."""
 SMALLEST_ESCAPE: Final = 64
-"""Frequency of a latent row's escape at least: an escaped symbol then costs about 25 bits rather
-than 34."""
+"""Smallest frequency of the escape in a row of latents. With it, an escaped symbol costs about 25
+bits rather than 34."""
 
 
 def laplace_tail(x: mpmath.mpf, scale: mpmath.mpf) -> mpmath.mpf:
-    """P(X > x) for x > 0 of a Laplace distribution with mean absolute value `scale`."""
+    """Return P(X > x) for x > 0 of a Laplace distribution with mean absolute value `scale`."""
     return mpmath.exp(-x / scale) / 2
 
 
 def gaussian_tail(x: mpmath.mpf, scale: mpmath.mpf) -> mpmath.mpf:
-    """P(X > x) for x > 0 of a normal distribution with mean absolute value `scale`."""
+    """Return P(X > x) for x > 0 of a normal distribution with mean absolute value `scale`."""
     sigma = scale * mpmath.sqrt(mpmath.pi / 2)
     return mpmath.erfc(x / (sigma * mpmath.sqrt(2))) / 2
 
@@ -49,11 +49,11 @@ def frequencies(tail: Callable[[mpmath.mpf], mpmath.mpf], largest: int) -> list[
 
 
 KINDS: Final = ((laplace_tail, 8), (gaussian_tail, 6))
-"""Tail function of the rows of coefficients, and how many scales a row reaches."""
+"""Tail function of each kind of coefficient row, and how many scales wide the row is."""
 
 
 def coefficient_row(number: int) -> list[int]:
-    """A row of coefficients as the file holds it: largest magnitude, then `frequencies`."""
+    """Return a row of coefficients as the file holds it: largest magnitude, then `frequencies`."""
     kind, index = divmod(number, tables.SCALES)
     tail, reach = KINDS[kind]
     with mpmath.workdps(DIGITS):
@@ -63,7 +63,7 @@ def coefficient_row(number: int) -> list[int]:
 
 
 def latent_cdf(x: mpmath.mpf, scale: mpmath.mpf, shape: mpmath.mpf) -> mpmath.mpf:
-    """P(X <= x) of the latents' distribution at location 0; see `tables`."""
+    """Return P(X <= x) of the latents' distribution at location 0; see `tables`."""
     logistic = 1 / (1 + mpmath.exp(-x / scale))
     tail = mpmath.exp(-abs(x) / (2 * scale)) / 2
     return (1 - shape) * logistic + shape * (tail if x < 0 else 1 - tail)
@@ -72,10 +72,10 @@ def latent_cdf(x: mpmath.mpf, scale: mpmath.mpf, shape: mpmath.mpf) -> mpmath.mp
 def latent_frequencies(
     scale: mpmath.mpf, shape: mpmath.mpf, loc: mpmath.mpf
 ) -> tuple[int, int, list[int]]:
-    """Number of integers below zero and above zero in a row, and its frequencies with the escape
-    last.
+    """Return the number of integers below zero, the number above zero, and the frequencies.
 
-    shape: 0 is logistic, 1 is Laplace. loc: location between two integers, 0 .. 1/2.
+    The last frequency is that of the escape. shape: 0 is logistic, 1 is Laplace. loc: location
+    between two integers, 0 .. 1/2.
     """
     below = above = 1
     while latent_cdf(-below - loc, scale, shape) > LATENT_TAIL:
@@ -93,8 +93,10 @@ def latent_frequencies(
 
 
 def latent_rows_of_scale(index: int) -> list[int]:
-    """All rows of latents of one scale as the file holds them: for each row the number of integers
-    below zero, the number above, then frequencies."""
+    """Return all rows of latents of one scale as the file holds them.
+
+    Each row is the number of integers below zero, the number above zero, then the frequencies.
+    """
     parts = int(tables.locs_of_scale(np.array(index)))
     flat = []
     with mpmath.workdps(DIGITS):

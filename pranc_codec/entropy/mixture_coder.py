@@ -1,14 +1,14 @@
-"""Coding integers that each have a distribution of their own, as a context model predicts them.
+"""Code integers that each have a distribution of their own, which a context model predicts.
 
-`tables` has the formula of a distribution. Three integers describe it: scale i, 0 .. 112, with
+`tables` gives the formula of a distribution. Three integers describe it: scale i, 0 .. 112, with
 s = 2**(i / 8 - 4); shape j, 0 .. 4, with w = j / 4; and the location in sixteenths of s, -64 .. 64.
 The following are computed from these, in integers only:
 
     base    the location, rounded to units of 1 / K (`tables`) and then to the nearest integer,
             halves up in both cases; symbol - base is coded
-    flip    whether the mirrored row is used, which is so for a negative fraction of the location
-    shift   how many of the lowest bits of the difference are coded with equal probabilities, if
-            s >= 16; the other bits are coded under a row of 8 <= s < 16
+    flip    -1 if the fractional part of the location is negative: the mirrored row is used; else 1
+    shift   for s >= 16, how many of the lowest bits of the difference are coded with equal
+            probabilities; the other bits are coded under a row with 8 <= s < 16
     row     index in `tables.latent_rows`
 
 The symbols of one call are sorted by row and coded row by row. Their low bits follow, sorted by
@@ -32,7 +32,7 @@ LARGEST_SCALE: Final = 112
 LARGEST_LOC: Final = 64
 OCTAVE: Final = 8
 ESCAPE_BITS: Final = 7.0
-"""Approximate code length of what follows an escape; for estimates only."""
+"""Approximate length of the bits that follow an escape. It serves estimates only."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -51,7 +51,7 @@ class Distributions:
 
 @dataclass(frozen=True)
 class _Codes:
-    """How symbols are coded under their distributions; see the module's text."""
+    """How symbols are coded under their distributions; see the module's docstring."""
 
     base: Integers
     flip: Integers
@@ -61,7 +61,7 @@ class _Codes:
 
 @lru_cache(maxsize=1)
 def _ratios() -> tuple[Indices, Indices]:
-    """For each scale: K, and s in units of 1 / K, times 2**8, rounded."""
+    """Return for each scale: K, and s in units of 1 / K, times 2**8, rounded."""
     scales = np.arange(LARGEST_SCALE + 1)
     parts = tables.locs_of_scale(scales)
     eighths = [8 * (int(k).bit_length() - 1) + i - 32 for i, k in enumerate(parts)]
@@ -69,8 +69,10 @@ def _ratios() -> tuple[Indices, Indices]:
 
 
 def _power(eighths: int) -> int:
-    """2**(eighths / 8 + 8), rounded to the nearest integer r by integer arithmetic: the largest r
-    with (r - 1/2)**8 <= 2**(eighths + 64)."""
+    """Return 2**(eighths / 8 + 8), rounded to the nearest integer r in integer arithmetic.
+
+    r is the largest integer with (r - 1/2)**8 <= 2**(eighths + 64).
+    """
     target, root = 1 << (eighths + 72), 1
     while (2 * root + 1) ** 8 <= target:  # compares root + 1/2
         root *= 2
@@ -99,8 +101,8 @@ def _codes(d: Distributions) -> _Codes:
 def encode_phase(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
     """Append symbols to a stream; `decode_phase` is the inverse.
 
-    symbols: with one distribution each. The name is that of a step of the context model, whose
-    symbols are coded in one call.
+    symbols: integers, one for each distribution. A phase is the set of symbols that one run of the
+    context model predicts; they are coded in one call.
     """
     codes = _codes(d)
     difference = (symbols - codes.base) * codes.flip + _half(codes.shift)
@@ -113,7 +115,7 @@ def encode_phase(encoder: Encoder, symbols: Integers, d: Distributions) -> None:
 
 
 def decode_phase(decoder: Decoder, d: Distributions) -> Integers:
-    """The next symbols of a stream; inverse of `encode_phase`.
+    """Return the next symbols of a stream; inverse of `encode_phase`.
 
     Raises CorruptBitstream if one is larger than the format allows.
     """
@@ -131,7 +133,7 @@ def decode_phase(decoder: Decoder, d: Distributions) -> Integers:
 
 
 def _half(shift: Integers) -> Integers:
-    """Half a unit of the part above the low bits, which centres that part at zero."""
+    """Return half a unit of the part above the low bits; adding it centres that part at zero."""
     return (1 << shift) >> 1
 
 
@@ -154,8 +156,10 @@ def _parts(places: Indices, runs: list[tuple[int, int]]) -> Iterator[tuple[int, 
 
 @lru_cache(maxsize=1)
 def _costs() -> tuple[npt.NDArray[np.float32], Indices, Indices, Indices]:
-    """Code lengths in bits of the alphabets of all rows, one after the other; where each row
-    starts; smallest and largest integer of each row."""
+    """Return the code lengths in bits of all rows' alphabets, concatenated, and three indexes.
+
+    These are: where each row starts, and the smallest and the largest integer of each row.
+    """
     rows = latent_rows()
     lengths = np.array([len(row.frequencies) for row in rows])
     flat = np.concatenate([row.frequencies for row in rows]).astype(np.float64)
@@ -166,12 +170,12 @@ def _costs() -> tuple[npt.NDArray[np.float32], Indices, Indices, Indices]:
 
 
 def code_lengths_bits(symbols: Integers, d: Distributions) -> npt.NDArray[np.float32]:
-    """Ideal code length of each symbol in bits. Escapes are counted approximately."""
+    """Return the ideal code length of each symbol in bits. Escapes are counted approximately."""
     return Costs(d).of(symbols)
 
 
 class Costs:
-    """Code lengths under fixed distributions, for one set of candidate symbols after the other."""
+    """Code lengths of several sets of candidate symbols under the same distributions."""
 
     def __init__(self, d: Distributions) -> None:
         self._codes = _codes(d)
@@ -180,7 +184,7 @@ class Costs:
         self._start, self._smallest, self._largest = starts[row], smallest[row], largest[row]
 
     def of(self, symbols: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Ideal code length in bits of one candidate symbol for each distribution."""
+        """Return ideal code length in bits of one candidate symbol for each distribution."""
         codes = self._codes
         high = ((symbols - codes.base) * codes.flip + _half(codes.shift)) >> codes.shift
         inside = (high >= self._smallest) & (high <= self._largest)

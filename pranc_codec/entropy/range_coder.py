@@ -2,16 +2,16 @@
 
 The coder is constriction's range coder (Bamler, "Understanding entropy coding with asymmetric
 numeral systems", 2022; Martin, "Range encoding", 1979): 32-bit words, 64-bit state, 24-bit
-probabilities. Symbols are coded group by group; all symbols of a group share one row. After a
-group's symbols follow its escapes, the magnitudes beyond the row, as Exp-Golomb code words of
-order `ESCAPE_ORDER` and a sign, bit by bit with equal probabilities.
+probabilities. Symbols are coded group by group; all symbols of a group share one row. The escapes
+of a group follow its symbols: each is the distance beyond the row as an Exp-Golomb code word of
+order `ESCAPE_ORDER`, then a sign, coded bit by bit with equal probabilities.
 
-An `Encoder` takes groups one by one and a `Decoder` returns them in the same order, so that decoded
-symbols may decide under which row the next group is coded, as they do for latents. `encode_symbols`
-and `decode_symbols` code groups whose rows are known beforehand, as those of coefficients are.
+An `Encoder` takes groups one by one and a `Decoder` returns them in the same order, so decoded
+symbols may decide under which row the next group is coded. Latents need this. `encode_symbols` and
+`decode_symbols` code groups whose rows are known beforehand, as they are for coefficients.
 
-The stream has no end mark, and a shortened one still decodes, though to other symbols. Whoever
-stores a stream must therefore store its length and its checksum (`format.bitstream`).
+The stream has no end mark: a shortened stream still decodes, but to other symbols. Whoever stores
+a stream must therefore store its length and its checksum (`format.bitstream`).
 """
 
 from collections import deque
@@ -34,10 +34,10 @@ MOST_ESCAPE_DIGITS: Final = 24
 
 @lru_cache(maxsize=4096)
 def exact_model(row: TableRow) -> constriction.stream.model.Categorical:
-    """constriction's model with exactly the cumulative frequencies of a row.
+    """Return constriction's model with exactly the cumulative frequencies of a row.
 
     constriction gives every symbol a frequency of one and then distributes the rest in proportion
-    to what it is given. Frequencies F arrive exactly if it is given F - 1 in float64; a test probes
+    to its input. It uses exactly the frequencies F if its input is F - 1 in float64; a test checks
     every boundary.
     """
     assert int(row.frequencies.sum(dtype=np.int64)) == TOTAL
@@ -66,8 +66,9 @@ class Encoder:
     def encode_runs(self, symbols: Integers, runs: Sequence[Run]) -> None:
         """Append groups one after the other.
 
-        symbols: of all groups. runs: the row and the number of symbols of each. An image has tens
-        of thousands of groups, so what NumPy can do for all of them is done at once.
+        symbols: those of all groups, concatenated. runs: the row and the number of symbols of each
+        group. An image has tens of thousands of groups, so NumPy processes all of them at once
+        where it can.
         """
         smallest, largest = (_of_each(runs, name) for name in ("smallest", "largest"))
         escaped = (symbols < smallest) | (symbols > largest)
@@ -92,7 +93,10 @@ class Encoder:
         return int(self._coder.num_words())
 
     def finish(self) -> bytes:
-        """The stream: 32-bit words without the zero bytes at the end, which the decoder adds."""
+        """Return the stream: 32-bit words without their trailing zero bytes.
+
+        The decoder adds these again.
+        """
         stream: bytes = self._coder.get_compressed().astype("<u4").tobytes()
         return stream.rstrip(b"\0")
 
@@ -100,7 +104,7 @@ class Encoder:
 class Decoder:
     """Decodes groups of integers from the stream of an `Encoder`.
 
-    Its methods raise CorruptBitstream for bytes that no encoder writes, as far as they notice.
+    Its methods raise CorruptBitstream where they notice bytes that no encoder writes.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -110,11 +114,11 @@ class Decoder:
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
     def decode(self, count: int, row: TableRow) -> Integers:
-        """The next group: `count` integers under one row."""
+        """Return the next group: `count` integers under one row."""
         return self.decode_runs([(row, count)])
 
     def decode_runs(self, runs: Sequence[Run]) -> Integers:
-        """The next groups, one after the other in one array."""
+        """Return the next groups, concatenated in one array."""
         groups = [np.zeros(0, dtype=np.int32)]
         try:
             for row, count in runs:
@@ -125,12 +129,12 @@ class Decoder:
                 if np.maximum.reduce(indices) == escape:
                     for place in np.flatnonzero(indices == escape):
                         indices[place] = self._decode_escape(row) - row.smallest
-        except AssertionError as error:  # constriction's word for bytes that no encoder writes
+        except AssertionError as error:  # constriction raises it for bytes that no encoder writes
             raise CorruptBitstream("the range-coded symbols are damaged") from error
         return np.concatenate(groups) + _of_each(runs, "smallest")
 
     def decode_raw(self, count: int, bits: int) -> Integers:
-        """The next `count` integers that `encode_raw` coded with so many bits."""
+        """Return the next `count` integers, which `encode_raw` coded with `bits` bits each."""
         if count == 0 or bits == 0:
             return np.zeros(count, dtype=np.int32)
         try:
@@ -142,8 +146,10 @@ class Decoder:
         return out
 
     def finish(self) -> None:
-        """Refuse a stream that ends in a zero byte, or that goes on beyond the words which the
-        decoder reads ahead."""
+        """Raise CorruptBitstream if bytes are left over, or if the stream ends in a zero byte.
+
+        The words that the decoder reads ahead do not count as left over.
+        """
         if self._ends_in_zero or not self._coder.maybe_exhausted():
             raise CorruptBitstream("bytes follow the end of the range-coded symbols")
 
@@ -164,7 +170,7 @@ class Decoder:
 
 
 def _of_each(runs: Sequence[Run], name: str) -> Integers:
-    """For each symbol the attribute `name` of its row."""
+    """Return, for each symbol, the attribute `name` of its row."""
     values = np.array([getattr(row, name) for row, _ in runs], dtype=np.int32)
     return values.repeat(np.array([count for _, count in runs], dtype=np.int64))
 
@@ -172,7 +178,7 @@ def _of_each(runs: Sequence[Run], name: str) -> Integers:
 def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
     """Range-code groups of coefficients; `decode_symbols` is the inverse.
 
-    groups: (symbols, index of a row in `tables.rows`) each.
+    groups: a pair (symbols, index of a row in `tables.rows`) for each group.
     """
     encoder = Encoder()
     for symbols, row in groups:
@@ -183,7 +189,7 @@ def encode_symbols(groups: Iterable[tuple[Integers, int]]) -> bytes:
 def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
     """Decode what `encode_symbols` returned.
 
-    groups: (number of symbols, index of a row in `tables.rows`) each.
+    groups: a pair (number of symbols, index of a row in `tables.rows`) for each group.
     """
     decoder = Decoder(data)
     return [decoder.decode(count, rows()[row]) for count, row in groups]
@@ -192,9 +198,9 @@ def decode_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integ
 def decode_canonical_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> list[Integers]:
     """Decode symbols from exactly the bytes that `encode_symbols` writes for them.
 
-    data: the stream. groups: (number of symbols, index of a row) of each group, as for
-    `decode_symbols`. Several streams decode to the same symbols; only the encoder's is legal, so
-    that a list of symbols has one representation. Any other raises CorruptBitstream.
+    data: the stream. groups: as for `decode_symbols`. Several streams decode to the same symbols,
+    but only the encoder's is legal, so that every list of symbols has one representation. Raises
+    CorruptBitstream for any other stream.
     """
     symbols = decode_symbols(data, groups)
     again = encode_symbols((s, row) for s, (_, row) in zip(symbols, groups, strict=True))
@@ -204,7 +210,7 @@ def decode_canonical_symbols(data: bytes, groups: Sequence[tuple[int, int]]) -> 
 
 
 def _escape_bits(value: int, row: TableRow) -> list[int]:
-    """Bits of a value outside of a row: unary length, Exp-Golomb digits, 1 if it is below."""
+    """Return the bits of a value outside a row: unary length, Exp-Golomb digits, 1 if below."""
     if abs(value) > LARGEST_MAGNITUDE:
         raise OverflowError(f"symbol {value} is beyond the format's +-{LARGEST_MAGNITUDE}")
     beyond = row.smallest - value if value < row.smallest else value - row.largest
@@ -222,10 +228,9 @@ def _costs_bits() -> list[npt.NDArray[np.float64]]:
 
 
 def code_lengths_bits(symbols: Integers, row: int) -> npt.NDArray[np.float64]:
-    """Ideal code length of each symbol under a row of coefficients, in bits. Escapes are counted
-    exactly.
+    """Return the ideal code length in bits of each symbol under a row of coefficients.
 
-    row: index in `tables.rows`.
+    Escapes are counted exactly. row: index in `tables.rows`.
     """
     table = rows()[row]
     magnitudes = np.abs(symbols.astype(np.int64))
@@ -245,16 +250,16 @@ def _escape_lengths_bits(
     if largest > LARGEST_MAGNITUDE:
         raise OverflowError(f"symbol {largest} is beyond the format's +-{LARGEST_MAGNITUDE}")
     excess = magnitudes - row.largest - 1 + (1 << ESCAPE_ORDER)
-    _, digits = np.frexp(excess.astype(np.float64))  # of an integer: its bit length
+    _, digits = np.frexp(excess.astype(np.float64))  # for an integer, this is its bit length
     return (2 * digits - ESCAPE_ORDER).astype(np.float64)
 
 
 def code_length_bits(symbols: Integers, row: int) -> float:
-    """Sum of `code_lengths_bits`."""
+    """Return the sum of `code_lengths_bits`."""
     return float(code_lengths_bits(symbols, row).sum())
 
 
 def cheapest_row(symbols: Integers) -> int:
-    """Index of the row of coefficients that codes `symbols` with the fewest bits."""
+    """Return the index of the row of coefficients that codes `symbols` with the fewest bits."""
     values, counts = np.unique(symbols, return_counts=True)
     return min(range(len(rows())), key=lambda row: float(code_lengths_bits(values, row) @ counts))

@@ -1,4 +1,4 @@
-"""Integer probability tables: what the encoder and the decoder must agree on to the last bit.
+"""Integer probability tables, on which encoder and decoder must agree to the last bit.
 
 A row is a probability distribution of integers, as integer frequencies that sum to 2**24.
 
@@ -14,8 +14,8 @@ K_i = max(1, 4 / 2**floor(i / 8 - 4)):
     P(X <= x) = (1 - w) logistic((x - f / K_i) / s) + w laplace((x - f / K_i) / (2 s))
 
 The numbers are read from `tables.npy` and `latent_tables.npz`, which `make_tables` made once. No
-exponential is evaluated at run time, so no mathematical library can make two machines differ.
-What a row codes is an index of its alphabet:
+exponential is evaluated at run time, so two machines cannot differ because of their mathematical
+libraries. A row codes indices of its alphabet:
 
     0 .. largest - smallest     the integers smallest .. largest
     largest - smallest + 1      the escape: an integer outside of the row follows (`range_coder`)
@@ -45,7 +45,8 @@ LATENT_SHA256: Final = "865c9ff4560026d2783de9eb221e4114b67b5ffad7218e07da1e7bda
 class TableRow:
     """One distribution of integers.
 
-    frequencies: of smallest .. largest and then of the escape; they sum to 2**24.
+    frequencies: one for each integer smallest .. largest, then that of the escape. They sum to
+    2**24.
     """
 
     smallest: int
@@ -53,12 +54,15 @@ class TableRow:
     frequencies: npt.NDArray[np.uint32]
 
     def cost_bits(self) -> npt.NDArray[np.float64]:
-        """Ideal code length in bits of each alphabet index (for estimates, never for coding)."""
+        """Return the ideal code length in bits of each alphabet index.
+
+        It serves estimates, never coding.
+        """
         return PRECISION - np.log2(self.frequencies.astype(np.float64))
 
 
 def sha256_of(flat: npt.NDArray[np.uint32]) -> str:
-    """SHA-256 of a table's numbers as little-endian bytes, in hexadecimal."""
+    """Return SHA-256 of a table's numbers as little-endian bytes, in hexadecimal."""
     return hashlib.sha256(flat.astype("<u4").tobytes()).hexdigest()
 
 
@@ -74,7 +78,7 @@ def _load(name: str, sha256: str) -> npt.NDArray[np.uint32]:
 
 @lru_cache(maxsize=1)
 def rows() -> tuple[TableRow, ...]:
-    """All rows of coefficients, by their number in the format."""
+    """Return all rows of coefficients, by their number in the format."""
     flat = _load("tables.npy", SHA256)
     out, start = [], 0
     while start < len(flat):
@@ -89,7 +93,7 @@ def rows() -> tuple[TableRow, ...]:
 
 @lru_cache(maxsize=1)
 def latent_rows() -> tuple[TableRow, ...]:
-    """All rows of latents. `latent_row_index` finds one by its scale, shape and location."""
+    """Return all rows of latents. `latent_row_index` finds one by its scale, shape and location."""
     flat = _load("latent_tables.npz", LATENT_SHA256)
     out, start = [], 0
     while start < len(flat):
@@ -101,7 +105,7 @@ def latent_rows() -> tuple[TableRow, ...]:
 
 
 def locs_of_scale(scale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """K_i of each scale: into how many parts its rows divide the distance of two integers."""
+    """Return K_i of each scale: into how many parts its rows divide the interval [0, 1]."""
     octave = scale // 8 - 4
     return np.where(octave < 2, 4 << np.clip(-octave, 0, 4) >> np.clip(octave, 0, 2), 1)
 
@@ -109,7 +113,7 @@ def locs_of_scale(scale: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def latent_row_index(
     scale: npt.NDArray[np.int64], shape: npt.NDArray[np.int64], loc: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Index in `latent_rows`, which are sorted by scale, then shape, then location.
+    """Return index in `latent_rows`, which are sorted by scale, then shape, then location.
 
     scale: i, 0 .. 63. shape: j, 0 .. 4. loc: f, 0 .. K_i / 2. Arrays of one shape.
     """

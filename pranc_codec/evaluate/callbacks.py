@@ -1,4 +1,4 @@
-"""Functions through which a caller follows a run. An exception from one of them ends the run."""
+"""Callbacks that report the progress of a run. An exception from one of them ends the run."""
 
 from collections.abc import Callable
 
@@ -8,4 +8,4 @@ ResultCallback = Callable[[int, int, Result], None]
 """Called with the number of finished units, the number of all units, and the newest result."""
 
 BarCallback = Callable[[int, int, str], None]
-"""Called with the number of finished steps, the number of all steps, and what the step is about."""
+"""Called with the number of finished steps, the number of all steps, and a text about the step."""

@@ -33,12 +33,12 @@ def run_evaluation(
 ) -> str:
     """Evaluate codecs over a folder of images; write a report for each and a plot.
 
-    codecs: texts that `parse_sweep` reads. points: replace those of every codec, if there are any.
+    codecs: texts that `parse_sweep` reads. points: points for every codec; if empty, its own ones.
     results: folder or fsspec URL to write to. anchors: files of published points for the plot and
     the BD-rates.
 
     Returns a description of what was measured. With a shard, only its part of the units is measured
-    and only their results are stored.
+    and stored, and neither reports nor a plot are written.
     """
     published = [load_report(path) for path in anchors]
     sweeps = [_at(parse_sweep(text), points) for text in codecs]
@@ -100,7 +100,7 @@ def _names(sweeps: Sequence[Sweep]) -> list[str]:
 
 
 def _describe(reports: Sequence[Report], measured: Sequence[str], title: str, out: Folder) -> str:
-    """Write the plot; returns the measured points, and BD-rates against the first curve."""
+    """Write the plot; return the measured points and BD-rates against the first curve, as text."""
     points = [
         f"{report.name}: {bpp:.4f} bpp  {'lossless' if psnr is None else f'{psnr:.2f} dB'}"
         for report in reports[: len(measured)]

@@ -1,4 +1,4 @@
-"""Data sets that are published as one zip file: downloading, checking and unpacking them."""
+"""Download, check and unpack data sets that are published as one zip file."""
 
 import shutil
 import sys

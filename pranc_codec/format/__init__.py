@@ -1,9 +1,9 @@
 """The bytes of a .pranc file: header, parameters of the profiles, sections, metadata.
 
 bitstream    the specification of the format; packs and unpacks headers
-header       the header as a value
+header       the dataclass of a header
 parameters   the profiles' parts of the header
-sections     framing and checksums of what follows the header
+sections     framing and checksums of the sections, which follow the header
 metadata     alpha, ICC profile, EXIF and XMP as sections
 fields       fixed-width integers and varints
 """

@@ -14,11 +14,11 @@ Coefficients and latents are the same integers on every machine. Pixels may diff
 8 bits, because they are computed in floating point.
 
 Versions
-    version     first release   introduced              deviation from the next version
+    version     first release   introduced              difference from the next version
     1           0.1.0           all of this text        (it is the newest)
 
 Conventions
-    Integers are unsigned and little-endian. `varint` is LEB128: seven bits a byte, lowest first,
+    Integers are unsigned and little-endian. `varint` is LEB128: seven bits per byte, lowest first,
     the top bit set on all bytes but the last; at most five bytes, value below 2**32, and never
     longer than needed. CRC is CRC-32 (zlib, as in PNG). "Illegal" means that a decoder must
     refuse the file. Magnitudes, counts and sizes are checked against the reader's `Limits` before
@@ -27,7 +27,8 @@ Conventions
     file := signature header section{sections}          nothing may follow
 
 Signature, 8 bytes
-    89 50 52 4E 0D 0A 1A 0A     as PNG's: a high bit, "PRN", and line ends that text modes damage
+    89 50 52 4E 0D 0A 1A 0A     like PNG's: a byte with its high bit set, "PRN", and line ends,
+                                which a transfer in text mode would damage
 
 Header
     version     u8      1. Another value means another format from here on.
@@ -69,55 +70,57 @@ Parameters of the grid profile (width and height are at most 65535)
         row     u8
 
 Section
-    id          u8      below; strictly rising, so that each stands at most once
+    id          u8      listed below; strictly rising, so each id occurs at most once
     length      varint  bytes of the payload
     crc         u32     of the payload
     payload
 
     id   1  symbols     The coefficients' symbols, layer by layer, as one range-coded stream of
-                        32-bit words (`range_coder`), zero bytes at the end left out. Bytes that
-                        differ from what coding the same symbols again gives are illegal.
+                        32-bit words (`range_coder`), without its trailing zero bytes. Only the
+                        bytes that the encoder writes for these symbols are legal.
                         mlp: required. grid: required if k is not 0, else illegal.
     id   2  latents     grid: required; mlp: illegal. One range-coded stream as above. The coarsest
                         approximation comes first, colour by colour, row by row from the top: each
                         symbol minus its left neighbour, the first of a row minus the one above.
-                        The bands follow (below). A symbol beyond +-(2**24 - 1) is illegal, and so
-                        are a zero byte at the end and bytes beyond what the range decoder reads
-                        ahead.
+                        The bands follow, as described below. A symbol beyond +-(2**24 - 1) is
+                        illegal, and so are a zero byte at the end and bytes beyond those that the
+                        range decoder reads ahead.
     id  16  alpha       Required if the mode has alpha, else illegal: rows from the top, each
-                        sample minus the sample above it (first row: as it is) modulo 2**8 or
-                        2**16, big-endian, then zlib.
-    id  32  ICC profile, id 33 EXIF, id 34 XMP: as they were, then zlib.
+                        sample minus the sample above it (first row: unchanged) modulo 2**8 or
+                        2**16, big-endian, compressed with zlib.
+    id  32  ICC profile, id 33 EXIF, id 34 XMP: unchanged, compressed with zlib.
     Other ids are illegal in version 1.
 
-A proper prefix of a file is never a file: the number of sections and their lengths reveal that it
-is truncated. A prefix that holds all of `symbols` and enough of `latents` is enough for the coarser
-levels: a range decoder has read at most one word more than an encoder would have written if the
-stream ended there (`grid.latent_stream`).
+A proper prefix of a file is never a valid file: the number of sections and their lengths show that
+it is truncated. A prefix that holds all of `symbols` and enough of `latents` suffices to decode the
+coarser levels: a range decoder has read at most one word more than an encoder would have written if
+the stream ended there (`grid.latent_stream`).
 
 Bands (grid)
-    Levels are coded from coarse to fine, in a level the colours 0, 1, 2, in a colour four phases of
-    the grid's 2x2 cells: (row, column) = (0, 0), (1, 1), (0, 1), (1, 0). A phase holds the symbols
-    of three bands, horizontal, vertical, diagonal, each row by row; places that an odd size leaves
-    without a coefficient are skipped (`wavelet`). One run of the context model gives the
-    distributions of a phase, and `mixture_coder` codes its symbols. Of a grey image colours 1 and
-    2 are not coded and count as zero.
+    Levels are coded from coarse to fine. Within a level the colours 0, 1, 2 are coded in this
+    order. Within a colour, four phases are coded, which are the positions (row, column) = (0, 0),
+    (1, 1), (0, 1), (1, 0) in the grid's 2x2 cells. A phase holds the symbols of three bands,
+    horizontal, vertical, diagonal, each row by row; positions that an odd size leaves without a
+    coefficient are skipped (`wavelet`). One run of the context model gives the distributions of a
+    phase, and `mixture_coder` codes its symbols. In a grey image, colours 1 and 2 are not coded and
+    count as zero.
 
 Inputs of the context model, in the order of the input channels in the prior's file. Each is a map
-on the grid of cells. "Both" means the logarithms of the magnitudes (`context_int`) with the sign,
-for all maps of a row, and then the same without the sign. Coarser levels that do not exist, and
-cells outside the image, are zero.
-    24 for each earlier colour      its bands on this level, both, band by band; of each band the
+on the grid of cells. "Both" means: first the logarithms of the magnitudes (`context_int`) with the
+sign, for all maps of the entry, then the same without the sign. Coarser levels that do not exist,
+and cells outside the image, are zero.
+    24 for each earlier colour      its bands on this level, both, band by band; for each band the
                                     four phases 2 * row + column = 0, 1, 2, 3
-    3                               16 inside the image; the step, (256 + s) >> 2 with s = 64 log2
-                                    of it; 16 * (n - 4) for the n-th level, the finest being 0
+    3                               16 inside the image; the quantization step as (256 + s) >> 2,
+                                    where s is 64 log2 of the step; 16 * (n - 4), where n is the
+                                    level, counted from 0 for the finest
     18                              parents: the next coarser level, both, colour by colour, band
                                     by band
     6                               grandparents: the level above the parents, this colour, both,
                                     each sample twice in both directions
     32                              this colour's approximation, as the coarser levels give it, with
                                     six fraction bits, both: first difference across, first down,
-                                    second across, second down; of each the four phases
+                                    second across, second down; for each the four phases
     24                              this colour's bands on this level, in the order of the earlier
                                     colours; phases that are not yet coded are not used
 Its outputs are location, scale and shape for the horizontal, the vertical and the diagonal band.
@@ -170,7 +173,7 @@ SECTION_NAMES: Final = {SYMBOLS: "symbols", LATENTS: "latents", ALPHA: "alpha"} 
 
 
 def pack_header(header: Header) -> bytes:
-    """Signature, header and its checksum; `unpack_header` is the inverse.
+    """Return the signature, the header and its checksum; `unpack_header` is the inverse.
 
     Raises InvalidArgument if a side is out of range, or if the header's version is not `VERSION`:
     older versions are read but not written.
@@ -194,7 +197,7 @@ def pack_header(header: Header) -> bytes:
 
 
 def unpack_header(data: bytes) -> Header:
-    """Read and check the signature and the header of a file, whose sections may be missing.
+    """Read and check the signature and the header of a file. Its sections may be missing.
 
     Raises NotPranc for the bytes of another format, UnsupportedVersion if the version or the
     profile is unknown, TruncatedBitstream if the header is not complete, and CorruptBitstream if
@@ -214,7 +217,7 @@ def unpack_header(data: bytes) -> Header:
 
 
 def _unpack_version_1(reader: Reader) -> Header:
-    """The header from its profile on."""
+    """Read the rest of a header, which begins with the profile."""
     profile, mode = reader.u8(), reader.u8()
     if profile not in PROFILES:
         raise UnsupportedVersion(
@@ -239,4 +242,4 @@ def _unpack_version_1(reader: Reader) -> Header:
 
 
 READERS: Final[Mapping[int, Callable[[Reader], Header]]] = {1: _unpack_version_1}
-"""What reads the rest of the header, by format version."""
+"""Functions that read the rest of a header, by format version."""

@@ -1,4 +1,4 @@
-"""Fields of a file: fixed-width integers and varints, read and written."""
+"""Read and write the fields of a file: fixed-width integers and varints."""
 
 from pranc_codec.errors import CorruptBitstream, InvalidArgument, NotPranc, TruncatedBitstream
 
@@ -14,7 +14,7 @@ class Reader:
         self.position = 0
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
+        """Return the next `count` bytes."""
         end = self.position + count
         if end > len(self.data):
             raise TruncatedBitstream(
@@ -25,15 +25,15 @@ class Reader:
         return out
 
     def u8(self) -> int:
-        """The next byte as a number."""
+        """Return the next byte as a number."""
         return self.take(1)[0]
 
     def u32(self) -> int:
-        """The next four bytes as a little-endian number."""
+        """Return the next four bytes as a little-endian number."""
         return int.from_bytes(self.take(4), "little")
 
     def varint(self) -> int:
-        """The next varint; `pack_varint` is the inverse.
+        """Return the next varint; `pack_varint` is the inverse.
 
         Raises CorruptBitstream if it is 2**32 or more, or longer than needed.
         """
@@ -52,7 +52,7 @@ class Reader:
 
 
 def pack_varint(value: int) -> bytes:
-    """A number below 2**32 as LEB128; `Reader.varint` is the inverse."""
+    """Pack a number below 2**32 as LEB128; `Reader.varint` is the inverse."""
     if not 0 <= value < 2**32:
         raise InvalidArgument(f"{value} does not fit a field of 0 .. 2**32 - 1")
     out = bytearray()
@@ -66,7 +66,7 @@ def pack_varint(value: int) -> bytes:
 def check_signature(data: bytes, signature: bytes, what: str) -> None:
     """Refuse bytes that do not begin with a format's signature.
 
-    what: name of a file of that format, for the text of the error. Raises NotPranc, or
+    what: a name for a file of that format, for the error message. Raises NotPranc, or
     TruncatedBitstream if the bytes end inside the signature.
     """
     start = data[: len(signature)]

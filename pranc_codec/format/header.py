@@ -1,4 +1,4 @@
-"""The header of a file as a value: what `bitstream` packs and unpacks."""
+"""The dataclass of a file's header, which `bitstream` packs and unpacks."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -6,20 +6,20 @@ from typing import Final
 from pranc_codec.format.parameters import GridParameters, MlpParameters, Parameters
 
 VERSION: Final = 1
-"""The format version that is written. `bitstream` lists all that are read."""
+"""The format version that is written. `bitstream` lists all versions that can be read."""
 CHANNELS: Final = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
-"""Channels of each mode, alpha included."""
+"""Number of channels of each mode, alpha included."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Everything that a file says before its sections.
+    """Everything that precedes the sections of a file.
 
-    version: of the format. profile: "mlp" or "grid". mode: the channels, as Pillow names them: L,
+    version: format version. profile: "mlp" or "grid". mode: the channels, as Pillow names them: L,
     LA, RGB or RGBA. samples: the type that `decode_array` returns: uint8, uint16 or float32. width,
-    height: in pixels. seed: key of all pseudo-random numbers. sections: how many follow.
+    height: in pixels. seed: key of all pseudo-random numbers. sections: number of sections.
     parameters: those of the profile. header_bytes: length of the header in the file that it was
-    read from, signature included; 0 for a header that was not read.
+    read from, signature included; 0 for a header that was not read from a file.
     """
 
     version: int = VERSION

@@ -16,7 +16,7 @@ from pranc_codec.limits import Limits
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """Data that a file carries unchanged beside the image; None for what is absent.
+    """Data that a file carries unchanged beside the image; an attribute is None if it is absent.
 
     icc_profile: the profile's bytes. exif: as in a JPEG's segment, "Exif" and two zero bytes
     included. xmp: an XML packet.
@@ -28,7 +28,7 @@ class Metadata:
 
 
 def pack_alpha(alpha: npt.NDArray[Any]) -> bytes:
-    """Payload of the alpha section, which is lossless; `read_alpha` is the inverse.
+    """Return the payload of the alpha section, which is lossless; `read_alpha` is the inverse.
 
     alpha: (h, w), uint8 or uint16.
     """
@@ -37,7 +37,7 @@ def pack_alpha(alpha: npt.NDArray[Any]) -> bytes:
 
 
 def read_alpha(header: Header, payload: bytes) -> npt.NDArray[Any]:
-    """Alpha samples (h, w), uint8 or uint16; inverse of `pack_alpha`.
+    """Return the alpha samples (h, w), uint8 or uint16; inverse of `pack_alpha`.
 
     Raises CorruptBitstream unless the payload has exactly the header's number of samples.
     """
@@ -66,13 +66,13 @@ def check_metadata(metadata: Metadata, limits: Limits) -> None:
 
 
 def pack_metadata(metadata: Metadata) -> dict[int, bytes]:
-    """Payloads of the metadata that is present, by section id; `read_metadata` is the inverse."""
+    """Return the payloads of the present metadata by section id; inverse of `read_metadata`."""
     blobs = {number: getattr(metadata, name) for name, number in bitstream.METADATA.items()}
     return {number: zlib.compress(blob, 9) for number, blob in blobs.items() if blob is not None}
 
 
 def read_metadata(sections: dict[int, bytes], limits: Limits) -> Metadata:
-    """ICC profile, EXIF and XMP of a file, byte for byte; inverse of `pack_metadata`.
+    """Return ICC profile, EXIF and XMP of a file, byte for byte; inverse of `pack_metadata`.
 
     Raises CorruptBitstream if a section cannot be decompressed, LimitExceeded if one has more than
     `limits.max_metadata_bytes`.

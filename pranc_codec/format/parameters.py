@@ -17,7 +17,7 @@ Q_STEP_CODES: Final = (384, 1280)
 class LayerCode:
     """How the symbols of one layer are coded.
 
-    q_step_code: 0 .. 255, from a coarse to a fine quantization step. row: of `tables.rows`.
+    q_step_code: 0 .. 255, from a coarse to a fine quantization step. row: index in `tables.rows`.
     """
 
     q_step_code: int
@@ -25,7 +25,7 @@ class LayerCode:
 
     @property
     def q_step(self) -> float:
-        """Quantization step in units of the layer's scale."""
+        """Quantization step, in units of the layer's PRANC scale."""
         return q_step_of_code(self.q_step_code)
 
     step = renamed_attribute("step", "q_step")
@@ -33,7 +33,7 @@ class LayerCode:
 
 
 def q_step_of_code(code: int) -> float:
-    """Quantization step that the header's byte stands for: 2**(2 - code / 16)."""
+    """Return the quantization step of a code in the header: 2**(2 - code / 16)."""
     return float(2.0 ** (2 - code / 16))
 
 
@@ -61,10 +61,10 @@ class MlpParameters:
 class GridParameters:
     """The grid profile's part of the header.
 
-    prior: number that names the trained networks. q_step_code: 64 log2 of the quantization step,
-    without the format's offset. approximation_rows: for each colour the row of `tables.rows` that
-    codes the coarsest approximation. k: number of PRANC coefficients of the enhancement network's
-    biases. layer: how these are coded; None if there are none.
+    prior: number that identifies the trained networks. q_step_code: 64 log2 of the quantization
+    step, without the format's offset. approximation_rows: for each colour, the index of the row of
+    `tables.rows` that codes the coarsest approximation. k: number of PRANC coefficients of the
+    enhancement network's biases. layer: how these are coded; None if there are none.
     """
 
     prior: int
@@ -75,7 +75,7 @@ class GridParameters:
 
     @property
     def q_step(self) -> float:
-        """Quantization step of the wavelet coefficients of samples in [0, 1]."""
+        """Quantization step of the wavelet coefficients, in units of samples in [0, 1]."""
         return float(2.0 ** (self.q_step_code / 64))
 
     step = renamed_attribute("step", "q_step")
@@ -88,10 +88,11 @@ Parameters = MlpParameters | GridParameters
 
 @dataclass(frozen=True, kw_only=True)
 class ParametersFormat:
-    """A profile's part of the header. `unpack` and `pack` are inverse to each other.
+    """Functions that read and write a profile's part of the header.
 
-    unpack: a reader and the number of colours -> parameters. check: refuses illegal values.
-    has_latents: whether a file of the profile has the section `latents`.
+    pack: parameters -> bytes. unpack: the inverse; a reader and the number of colours ->
+    parameters. check: raises CorruptBitstream for illegal values. has_latents: whether a file of
+    the profile has the section `latents`.
     """
 
     pack: Callable[[Any], bytes]
@@ -110,7 +111,7 @@ def pack_mlp(parameters: MlpParameters) -> bytes:
 
 
 def unpack_mlp(reader: Reader, _colours: int) -> MlpParameters:
-    """Inverse of `pack_mlp`; `check_mlp` looks for illegal values."""
+    """Read the parameters of the mlp profile, unchecked (`check_mlp`); inverse of `pack_mlp`."""
     weights = reader.u8()
     features, bandwidth = reader.varint(), reader.u8()
     width, depth, k = reader.varint(), reader.u8(), reader.varint()
@@ -146,7 +147,10 @@ def pack_grid(parameters: GridParameters) -> bytes:
 
 
 def unpack_grid(reader: Reader, colours: int) -> GridParameters:
-    """Inverse of `pack_grid`; `check_grid` looks for illegal values. colours: 1 or 3."""
+    """Read the parameters of the grid profile, unchecked (`check_grid`); inverse of `pack_grid`.
+
+    colours: 1 or 3.
+    """
     prior, q_step_code = reader.u32(), reader.varint() - Q_STEP_OFFSET
     approximation_rows = tuple(reader.u8() for _ in range(colours))
     k = reader.varint()
@@ -174,7 +178,7 @@ FORMATS: Final[dict[str, ParametersFormat]] = {
         pack=pack_grid, unpack=unpack_grid, check=check_grid, has_latents=True
     ),
 }
-"""By profile."""
+"""Format of the parameters of each profile."""
 
 
 def check(legal: bool, name: str, value: int) -> None:

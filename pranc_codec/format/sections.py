@@ -10,7 +10,7 @@ from pranc_codec.format.parameters import FORMATS
 
 
 def pack_sections(sections: Mapping[int, bytes]) -> bytes:
-    """The bytes of sections, in rising order of their ids; `unpack_sections` is the inverse.
+    """Pack sections in rising order of their ids; `unpack_sections` is the inverse.
 
     sections: payloads by id.
     """
@@ -24,17 +24,18 @@ def pack_sections(sections: Mapping[int, bytes]) -> bytes:
 
 
 def payload_start(sections: Mapping[int, bytes], header: Header, number: int) -> int:
-    """Number of bytes of a file before the payload of section `number`."""
+    """Return the number of bytes of a file before the payload of section `number`."""
     before = {n: payload for n, payload in sections.items() if n < number}
     frame = pack_sections({number: sections[number]})
     return header.header_bytes + len(pack_sections(before)) + len(frame) - len(sections[number])
 
 
 def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
-    """Payloads by id of a grid file, or of a prefix that reaches into its latents.
+    """Return payloads by id of a grid file, or of a prefix that reaches into its latents.
 
-    Also returns whether the latents are complete. A prefix yields the symbols, if the file has any,
-    and what there is of the latents. Complete sections are verified as in `unpack_sections`.
+    Also return whether the latents are complete. A prefix gives the symbols, if the file has any,
+    and the part of the latents that it contains. Complete sections are verified as in
+    `unpack_sections`.
     """
     try:
         return unpack_sections(data, header), True
@@ -55,10 +56,10 @@ def unpack_prefix(data: bytes, header: Header) -> tuple[dict[int, bytes], bool]:
 
 
 def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
-    """Payloads by id of a complete file, with their checksums verified.
+    """Return the payloads of a complete file by id, after verifying their checksums.
 
-    Raises TruncatedBitstream if the file ends too early; CorruptBitstream for wrong checksums,
-    unknown, missing or superfluous sections, and bytes after the last one.
+    Raises TruncatedBitstream if the file ends too early, and CorruptBitstream for wrong checksums,
+    for unknown, missing or superfluous sections, and for bytes after the last section.
     """
     sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
     expected = {
@@ -76,9 +77,9 @@ def unpack_sections(data: bytes, header: Header) -> dict[int, bytes]:
 def take_sections(
     data: bytes, header_bytes: int, count: int, names: Mapping[int, str]
 ) -> dict[int, bytes]:
-    """Payloads by id of the `count` sections between a header and the end of a file.
+    """Return payloads by id of the `count` sections between a header and the end of a file.
 
-    names: of the legal ids, for the texts of errors. Errors are those of `unpack_sections`.
+    names: the legal ids and their names for error messages. Errors are those of `unpack_sections`.
     """
     reader = Reader(data)
     reader.take(header_bytes)
@@ -92,9 +93,10 @@ def take_sections(
 
 
 def take_section(reader: Reader, last: int, names: Mapping[int, str]) -> tuple[int, bytes]:
-    """Id and payload of the next section, with its checksum verified.
+    """Return id and payload of the next section, after verifying its checksum.
 
-    last: id of the section before it, or a smaller number for the first. names: of the legal ids.
+    last: id of the previous section; any smaller number for the first. names: the legal ids and
+    their names for error messages.
     """
     number, length, crc = reader.u8(), reader.varint(), reader.u32()
     if number not in names or number <= last:
@@ -108,8 +110,8 @@ def take_section(reader: Reader, last: int, names: Mapping[int, str]) -> tuple[i
 def inflate(payload: bytes, limit: int, name: str) -> bytes:
     """Decompress a zlib stream to at most `limit` bytes.
 
-    name: of the section, for the texts of errors. Raises LimitExceeded if there are more bytes,
-    CorruptBitstream if the payload is not exactly one complete stream.
+    name: name of the section, for error messages. Raises LimitExceeded if there are more bytes,
+    and CorruptBitstream if the payload is not exactly one complete stream.
     """
     decompressor = zlib.decompressobj()
     try:

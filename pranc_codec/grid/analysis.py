@@ -19,7 +19,7 @@ from pranc_codec.profile import Contents, LayerInfo, LevelInfo, Sections
 
 
 def contents_of(header: Header, sections: Sections) -> Contents:
-    """Coefficients of the enhancement network, and latents level by level."""
+    """Return the enhancement network's coefficients, and the latents level by level."""
     recorder = _CodeLengths(header)
     pyramid = read_pyramid(header, sections, torch.device("cpu"), observer=recorder)
     count = len(pyramid.bands)
@@ -42,8 +42,11 @@ def contents_of(header: Header, sections: Sections) -> Contents:
 
 
 class _CodeLengths:
-    """A `DecodeObserver` that keeps the ideal code length of each symbol, and for each number of
-    levels the bytes of the stream that they need."""
+    """A `DecodeObserver` that records code lengths.
+
+    bits: the ideal code length of each symbol. bytes_needed: the bytes of the stream that the N
+    coarsest levels need, by N.
+    """
 
     def __init__(self, header: Header) -> None:
         self._guard = PrefixGuard(header)
@@ -71,7 +74,7 @@ class _CodeLengths:
 
 
 def _bias_layers(header: Header, sections: Sections) -> tuple[LayerInfo, ...]:
-    """The coefficients of the enhancement network's biases, if the file has any."""
+    """Return the coefficients of the enhancement network's biases, if the file has any."""
     p = header.grid
     if p.layer is None:
         return ()
@@ -91,8 +94,8 @@ def _bias_layers(header: Header, sections: Sections) -> tuple[LayerInfo, ...]:
 def _prefix_bytes(
     header: Header, sections: Sections, bytes_needed: dict[int, int]
 ) -> tuple[int, ...]:
-    """`Contents.prefix_bytes`. bytes_needed: of the stream, by number of levels."""
-    if header.has_alpha:  # it stands behind the latents
+    """Return `Contents.prefix_bytes`. bytes_needed: bytes of the stream, by number of levels."""
+    if header.has_alpha:  # alpha follows the latents
         return ()
     start = payload_start(sections, header, bitstream.LATENTS)
     most = len(sections[bitstream.LATENTS])
@@ -100,7 +103,7 @@ def _prefix_bytes(
 
 
 def _approximation_levels(header: Header, approximation: Integers) -> tuple[LevelInfo, ...]:
-    """The coarsest approximation, whose differences are coded."""
+    """Return the coarsest approximation, whose differences are coded, colour by colour."""
     cell = 1 << wavelet.levels_of(header.height, header.width)
     costs = [
         range_coder.code_lengths_bits(approximation_differences(approximation[colour]), row)

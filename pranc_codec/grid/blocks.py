@@ -1,7 +1,8 @@
-"""Operations that both forms of the context model and the enhancement network share.
+"""Operations that the enhancement network and both forms of the context model share.
 
-Maps lie on the grid of 2x2 cells: each cell of a level's grid holds four symbols of a band, one for
-each phase. Integers enter the networks as logarithms of their magnitudes.
+A level's grid is divided into cells of 2x2 positions. Each cell holds four symbols of a band, one
+for each phase. The networks see maps with one sample per cell. Symbols enter them as logarithms of
+their magnitudes.
 """
 
 from typing import Final
@@ -13,18 +14,18 @@ from torch.nn import functional
 
 PHASES: Final = (0, 3, 1, 2)
 """The order in which the phases of a cell are coded. Phase 2 * dy + dx is the symbol dy rows below
-and dx columns to the right of the cell's first. The diagonal neighbour comes second."""
+and dx columns to the right of the cell's first symbol. The diagonal neighbour is coded second."""
 DIFFERENCES: Final = ((1, 3), (1, 2), (2, 3), (2, 2))
-"""The gradients of the approximation that the networks see: (order, axis) of each difference."""
+"""The differences of the approximation that the networks see, each as (order, axis)."""
 
 
 def log_magnitude(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """log2(1 + |x|) / 2, the unit in which magnitudes enter the networks."""
+    """Return log2(1 + |x|) / 2, in which form magnitudes enter the networks."""
     return torch.log2(1 + x.abs()) / 2
 
 
 def signed_and_magnitude(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h w"]:
-    """Log-magnitudes with the sign of `x`, followed by log-magnitudes without a sign."""
+    """Return log-magnitudes with the sign of `x`, followed by log-magnitudes without a sign."""
     magnitude = log_magnitude(x)
     return torch.cat([magnitude * x.sign(), magnitude], dim=1)
 
@@ -32,12 +33,12 @@ def signed_and_magnitude(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h w
 def approximation_gradients(
     approximation: Shaped[Tensor, "n c h w"],
 ) -> Shaped[Tensor, "n c4 h w"]:
-    """First and second differences of each channel, across and down, as `DIFFERENCES` lists."""
+    """Return the differences of each channel that `DIFFERENCES` lists, in that order."""
     return torch.cat([difference(approximation, *which) for which in DIFFERENCES], 1)
 
 
 def difference(x: Shaped[Tensor, "n c h w"], order: int, axis: int) -> Shaped[Tensor, "n c h w"]:
-    """First or second difference along an axis; samples at the edges are repeated.
+    """Return the first or second difference along an axis; samples at the edges are repeated.
 
     A first difference is taken between the two neighbours, so it is twice the gradient.
     """
@@ -48,7 +49,7 @@ def difference(x: Shaped[Tensor, "n c h w"], order: int, axis: int) -> Shaped[Te
 
 
 def space_to_depth(x: Shaped[Tensor, "n c h w"]) -> Shaped[Tensor, "n c4 h2 w2"]:
-    """Maps on the grid of 2x2 cells: channel c becomes 4 c + phase. Odd sizes are padded with 0.
+    """Rearrange 2x2 cells into channels 4 c + phase. Odd sizes are padded with 0.
 
     `depth_to_space` is the inverse.
     """
@@ -66,10 +67,10 @@ def depth_to_space(
 def upsample_nearest(
     x: Shaped[Tensor, "n c _ _"], size: tuple[int, int]
 ) -> Shaped[Tensor, "n c h w"]:
-    """Each sample repeated twice in both directions, cropped to a size (height, width)."""
+    """Repeat each sample twice in both directions, and crop to a size (height, width)."""
     return x.repeat_interleave(2, 2).repeat_interleave(2, 3)[..., : size[0], : size[1]]
 
 
 def cells_of(size: tuple[int, int]) -> tuple[int, int]:
-    """The grid of 2x2 cells that covers a level's grid of this size (height, width)."""
+    """Return the size of the grid of 2x2 cells that covers a grid of size (height, width)."""
     return -(-size[0] // 2), -(-size[1] // 2)

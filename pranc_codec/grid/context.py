@@ -1,12 +1,12 @@
-"""The context model of the grid profile: what is decoded so far -> distributions of what follows.
+"""The context model of the grid profile: predicts distributions of symbols from decoded symbols.
 
-Levels are coded from coarse to fine. A level is coded colour by colour, and the three bands of a
-colour are coded together in four phases, one position of the grid's 2x2 cells each, in the order
-`blocks.PHASES`. `context_layout` lists what the network of a phase sees: maps on the grid of cells,
-in a window of 3x3 cells, which a second 3x3 layer widens to 5x5.
+Levels are coded from coarse to fine. A level is coded colour by colour. The three bands of a colour
+are coded together, in four phases, each of which is one position in the grid's 2x2 cells, in the
+order `blocks.PHASES`. `context_layout` lists the inputs of a phase's network: maps on the grid of
+cells. Two 3x3 layers give it a receptive field of 5x5 cells.
 
-The outputs are three numbers for each symbol: loc over scale, log2 of the scale, and the logit of
-the shape (`mixture`).
+The outputs are three numbers for each symbol: loc / scale, log2 of the scale, and the logit of the
+shape (`mixture`).
 
 This module is the model in floating point, for training and for fitting latents. Files are coded
 with `context_int`, the same model in integers.
@@ -34,9 +34,9 @@ from pranc_codec.grid.context_layout import BANDS, CONSTANTS, OF_PHASE, ContextL
 from pranc_codec.grid.wavelet import Pyramid
 
 OUTPUTS: Final = 3
-"""Numbers that describe a symbol's distribution."""
+"""How many numbers describe a symbol's distribution."""
 LAYERS: Final = ("first", "direct", "second", "third", "last")
-"""Convolutions of a network, in the order of the data; `direct` skips from the inputs to `last`."""
+"""Convolutions of a network. `direct` skips the others; its output is added to that of `last`."""
 UNIT: Final = 1 / 16
 """Activations of the integer form are multiples of this."""
 LARGEST_ACTIVATION: Final = 127 * UNIT
@@ -49,8 +49,8 @@ SHIFTS: Final = (1, 14)
 class ColourContext(nn.Module):
     """The networks of the four phases of one colour at one level, as one network of four groups.
 
-    Weights for inputs that a phase may not know are held at zero. With `rounded`, weights and
-    activations are rounded as in the integer form, and gradients pass straight through.
+    Weights for inputs that a phase may not know are masked to zero. With `rounded`, weights and
+    activations are rounded as in the integer form, with straight-through gradients.
     """
 
     known: Tensor
@@ -73,7 +73,7 @@ class ColourContext(nn.Module):
     def forward(
         self, maps: Float[Tensor, "n inputs h w"]
     ) -> Float[Tensor, "n phases 3 outputs h w"]:
-        """Outputs of all four phases, in the order of `PHASES`, for the three bands."""
+        """Compute the outputs of all four phases, in the order of `PHASES`, for the three bands."""
         x = self._inputs(maps)
         w = self.weights()
         h = self._activated(functional.conv2d(x, w["first"], self.first.bias, padding=1))
@@ -86,7 +86,7 @@ class ColourContext(nn.Module):
         return out.float().view(len(x), len(PHASES), BANDS, OUTPUTS, *x.shape[2:])
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights of each layer as the forward pass uses them: masked, and rounded if asked."""
+        """Return the weights that the forward pass uses: masked, and rounded if `rounded`."""
         out = {}
         for name in LAYERS:
             weight: Tensor = getattr(self, name).weight
@@ -105,16 +105,16 @@ class ColourContext(nn.Module):
         return x.contiguous(memory_format=torch.channels_last)
 
     def _activated(self, x: Tensor) -> Tensor:
-        """max(x, 0), clamped at `LARGEST_ACTIVATION`."""
+        """Clamp x to 0 .. `LARGEST_ACTIVATION`."""
         x = functional.hardtanh(x, 0, LARGEST_ACTIVATION)
         return _straight_through(x, (x / UNIT).round() * UNIT) if self.rounded else x
 
 
 def shifts_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Fraction bits of the integer weights, for each layer and output channel.
+    """Return the fraction bits of the integer weights, for each layer and output channel.
 
-    They are the most that `LARGEST_WEIGHT` allows. The sums of `direct` and `last` are added up, so
-    these two layers share theirs.
+    They are as many as `LARGEST_WEIGHT` allows. The outputs of `direct` and `last` are added, so
+    these two layers share their fraction bits.
     """
     largest = {name: w.detach().abs().flatten(1).amax(1) for name, w in weights.items()}
     both = torch.maximum(largest["direct"], largest["last"])
@@ -126,7 +126,7 @@ def shifts_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _straight_through(x: Tensor, value: Tensor) -> Tensor:
-    """Exactly `value`, with the gradient of `x`."""
+    """Return exactly `value`, with the gradient of `x`."""
     return value + (x - x.detach()) if torch.is_grad_enabled() else value
 
 
@@ -148,7 +148,7 @@ class ContextModel(nn.Module):
         )
 
     def set_rounded(self, rounded: bool) -> None:
-        """Choose whether weights and activations are rounded as in the integer form."""
+        """Set whether weights and activations are rounded as in the integer form."""
         for module in self.modules():
             if isinstance(module, ColourContext):
                 module.rounded = rounded
@@ -156,7 +156,7 @@ class ContextModel(nn.Module):
     def outputs(
         self, symbols: Pyramid, log2_q_step: Float[Tensor, " n"]
     ) -> list[Float[Tensor, "outputs n colours 3 _ _"]]:
-        """Outputs for the bands of all levels, coarse to fine, given the symbols themselves."""
+        """Return outputs for all symbols of all levels, coarse to fine, given the symbols."""
         approximation, parents, grandparents = symbols.approximation, None, None
         out = []
         for number, bands in enumerate(symbols.bands):
@@ -178,11 +178,11 @@ class ContextModel(nn.Module):
         log2_q_step: Float[Tensor, " n"],
         finest: int,
     ) -> Float[Tensor, "n colours 3 outputs h w"]:
-        """Outputs for every symbol of a level, given the symbols themselves.
+        """Return outputs for every symbol of a level, given the symbols.
 
-        bands, parents, grandparents: symbols of this level and of the two coarser ones.
-        approximation: of this level's grid, in quantization steps.
-        finest: the level, counted from the finest, which is 0.
+        bands, parents, grandparents: symbols of this level and of the next two coarser ones.
+        approximation: the approximation on this level's grid, in quantization steps.
+        finest: number of the level, counted from 0 for the finest.
         """
         size = (int(bands.shape[3]), int(bands.shape[4]))
         constants = _constants(log2_q_step, finest, cells_of(size))
@@ -216,7 +216,7 @@ class ContextModel(nn.Module):
 def _constants(
     log2_q_step: Float[Tensor, " n"], finest: int, cells: tuple[int, int]
 ) -> Float[Tensor, "n 3 h w"]:
-    """The group `constants` of the inputs."""
+    """Return the input group `constants`."""
     inside = log2_q_step.new_ones(len(log2_q_step), 1, *cells)
     step = (log2_q_step + 4)[:, None, None, None] * inside
     maps = torch.cat([inside, step, inside * (finest - 4)], 1)
@@ -227,7 +227,7 @@ def _constants(
 def _coarser_maps(
     parents: Float[Tensor, "n colours 3 h w"] | None, colours: int, like: Tensor
 ) -> Float[Tensor, "n c h w"]:
-    """The group `parents`: bands of the next coarser level, whose grid is that of the cells."""
+    """Return the input group `parents`: bands of the next coarser level, on the grid of cells."""
     if parents is None:
         return like.new_zeros(len(like), OF_PHASE * colours, *like.shape[2:])
     return signed_and_magnitude(parents.flatten(1, 2))
@@ -236,7 +236,7 @@ def _coarser_maps(
 def _grandparent_maps(
     grandparents: Float[Tensor, "n colours 3 h w"] | None, colour: int, like: Tensor
 ) -> Float[Tensor, "n 6 _ _"]:
-    """The group `grandparents`: bands of the level two coarser, of one colour."""
+    """Return the input group `grandparents`: one colour's bands, two levels coarser."""
     cells = (int(like.shape[2]), int(like.shape[3]))
     if grandparents is None:
         return like.new_zeros(len(like), OF_PHASE, *cells)

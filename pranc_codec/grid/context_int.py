@@ -1,17 +1,18 @@
-"""The context model in integers: what a file is coded with.
+"""The context model in integers, with which files are coded.
 
-`context` describes what the network of a phase sees and what it says. Here the same network runs on
-integers that every machine computes alike, as float32 products whose sums stay below 2**24:
+`context` describes the inputs and outputs of a phase's network. Here the same network runs on
+integers, which every machine computes alike, as float32 products whose sums stay below 2**24:
 
     inputs       -127 .. 127: round(8 log2(1 + |x|)) with the sign of x, and without; sixteenths
     weights      integers, by output channel: weight = integer / 2**shift
     activations  0 .. 127: min(max((sum + 2**(shift - 1)) >> shift, 0), 127)
-    outputs      (sum + 2**(shift - 1)) >> shift, in sixteenths; for each band loc over scale, log2
-                 of the scale, logit of the shape. `distributions_of` makes from them the integers
-                 that `mixture_coder` takes: loc is clamped to +-64, (scale + 1 >> 1) + 32 to
-                 0 .. 112, and the shape is how many of `SHAPE_THRESHOLDS` the logit reaches
+    outputs      (sum + 2**(shift - 1)) >> shift, in sixteenths; for each band loc / scale, log2 of
+                 the scale, logit of the shape. `distributions_of` turns them into the integers that
+                 `mixture_coder` takes: loc is clamped to +-64, (scale + 1 >> 1) + 32 to 0 .. 112,
+                 and the shape is the number of `SHAPE_THRESHOLDS` that the logit reaches
 
-The symbols of a phase come band by band, in a band row by row. `context_int_net` runs the networks.
+The symbols of a phase are coded band by band, and row by row within a band. `context_int_net` runs
+the networks.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,20 +40,24 @@ from pranc_codec.grid.context_int_net import LARGEST, PAD, IntegerContext, run_p
 from pranc_codec.grid.context_layout import BANDS, OF_BANDS, OF_PHASE
 
 FRACTION_BITS: Final = 6
-"""Of the integer approximation whose gradients the networks see."""
+"""Fraction bits of the integer approximation whose differences the networks see."""
 STRIP_CELLS: Final = 8192
 SHAPE_THRESHOLDS: Final = (-31, -8, 9, 32)
 """The logits of 1/8, 3/8, 5/8 and 7/8 in sixteenths, rounded up."""
 
 CodePhase = Callable[[Distributions, tuple[int, ...]], np.ndarray]
-"""Takes the distributions of a phase's symbols and their place (level, colour, phase number), codes
-or decodes the symbols, and returns them."""
+"""A function that codes or decodes the symbols of a phase and returns them. Its arguments are the
+symbols' distributions and the key (level, colour, phase number), with levels counted from 0 for the
+coarsest."""
 
 
 @lru_cache(maxsize=2)
 def thresholds(fraction_bits: int) -> tuple[int, ...]:
-    """The smallest magnitudes, in units of 2**-fraction_bits, that round(8 log2(1 + x)) maps to
-    1 .. 127. Computed from integers: (v + 2**f)**16 >= 2**(16 f + 2 m - 1)."""
+    """Return the smallest magnitudes that round(8 log2(1 + x)) maps to m = 1 .. 127.
+
+    They are integers v in units of 2**-f, where f is `fraction_bits`. The comparison is exact:
+    (v + 2**f)**16 >= 2**(16 f + 2 m - 1).
+    """
     out = []
     for m in range(1, LARGEST + 1):
         target = 1 << (16 * fraction_bits + 2 * m - 1)
@@ -68,14 +73,14 @@ def thresholds(fraction_bits: int) -> tuple[int, ...]:
 
 
 def log_integers(x: Int[Tensor, "n c h w"], fraction_bits: int) -> Int8[Tensor, "n c2 h w"]:
-    """Integer form of `blocks.signed_and_magnitude`."""
+    """Compute `blocks.signed_and_magnitude` in integers: round(8 log2(1 + |x|))."""
     bounds = torch.tensor(thresholds(fraction_bits), device=x.device, dtype=x.dtype)
     magnitude = torch.bucketize(x.abs(), bounds, right=True, out_int32=True).to(torch.int8)
     return torch.cat([magnitude * x.sign().to(torch.int8), magnitude], dim=1)
 
 
 def log_gradients(approximation: Int[Tensor, "1 1 h w"]) -> Int8[Tensor, "1 8 h w"]:
-    """`log_integers` of `blocks.approximation_gradients`, one at a time to save memory."""
+    """Return `log_integers` of the approximation's differences, one at a time to save memory."""
     maps = [log_integers(difference(approximation, *which), FRACTION_BITS) for which in DIFFERENCES]
     return torch.stack(maps, 2).flatten(1, 2)
 
@@ -94,9 +99,10 @@ def code_bands(
     """Code or decode the bands of an image, coarse to fine, and return their symbols.
 
     approximation: symbols of the coarsest approximation. size: (height, width) of the image.
-    q_step_code: 64 log2 of the quantization step. code: is asked for the symbols of each phase.
-    colours: how many are coded; the symbols of the others are zero. levels: how many levels are
-    coded, starting with the coarsest; None for all. strip_cells: bounds the memory of a network.
+    q_step_code: 64 log2 of the quantization step. code: function that codes or decodes each phase.
+    colours: how many colours are coded; the symbols of the others are zero. levels: how many levels
+    are coded, starting with the coarsest; None for all. strip_cells: number of cells that a network
+    runs on at once, which bounds its memory.
     """
     below = wavelet.sizes_below(*size)
     fixed = approximation.long() << FRACTION_BITS
@@ -125,8 +131,8 @@ def code_bands(
 class _Level:
     """One level while it is coded.
 
-    number: of the level, counted from the coarsest; finest: counted from the finest. mask: where
-    the three bands have symbols.
+    number: number of the level, counted from 0 for the coarsest. finest: the same, counted from 0
+    for the finest. mask: where the three bands have symbols.
     """
 
     context: IntegerContext
@@ -138,7 +144,7 @@ class _Level:
     parents: Int[Tensor, "1 3 3 _ _"] | None
     grandparents: Int[Tensor, "1 3 3 _ _"] | None
     earlier: list[Tensor] = field(default_factory=list)
-    """Maps of the colours that are done."""
+    """Maps of the colours that are already coded."""
 
     def __post_init__(self) -> None:
         grid = (int(self.mask.shape[1]), int(self.mask.shape[2]))
@@ -154,7 +160,8 @@ class _Level:
     def code_colour(self, colour: int, approximation: Tensor, code: CodePhase) -> None:
         """Code the four phases of a colour.
 
-        approximation: of this grid and colour, with `FRACTION_BITS` fraction bits.
+        approximation: this colour's approximation on this level's grid, with `FRACTION_BITS`
+        fraction bits.
         """
         layout = self.context.layout(colour)
         maps = joined(
@@ -175,7 +182,7 @@ class _Level:
         self.earlier.append(maps[:, layout.span("own"), inside].clone())
 
     def _code_phase(self, colour: int, phase_number: int, maps: Tensor, code: CodePhase) -> None:
-        """Code the symbols of a phase, if it has any, and put them into `bands`."""
+        """Code the symbols of a phase, if it has any, and store them in `bands`."""
         dy, dx = divmod(PHASES[phase_number], 2)
         mask = self.mask[:, dy::2, dx::2]
         if not (mask.numel() if self.whole else mask.any()):
@@ -192,7 +199,7 @@ class _Level:
     def _distributions(
         self, colour: int, phase_number: int, mask: Tensor, maps: Tensor
     ) -> Distributions:
-        """The distributions of the symbols of a phase."""
+        """Return the distributions of the symbols of a phase."""
         network = self.context.phase_network(self.finest, colour, phase_number)
         h, w = mask.shape[1:]
         outputs = run_phase(network, maps, self.cells, self.strip_cells)[0, :, :h, :w]
@@ -202,7 +209,7 @@ class _Level:
         return distributions_of(by_output[:, mask.to(outputs.device)])
 
     def _constant_maps(self) -> Int8[Tensor, "1 3 h w"]:
-        """The group `constants` of the inputs, in sixteenths."""
+        """Return the input group `constants`, in sixteenths."""
         values = (16, (self.q_step_code + 4 * 64) >> 2, 16 * (self.finest - 4))
         planes = [
             torch.full(
@@ -222,7 +229,7 @@ class _Level:
 
 
 def joined(parts: Sequence[Int8[Tensor, "1 _ h w"]]) -> Int8[Tensor, "1 c rows w"]:
-    """All maps with `PAD` empty rows above and below, channels last in memory."""
+    """Concatenate all maps, with `PAD` empty rows above and below, channels last in memory."""
     channels, (height, width) = sum(part.shape[1] for part in parts), parts[0].shape[2:]
     shape = (1, channels, height + 2 * PAD, width)
     out = torch.empty(
@@ -233,7 +240,7 @@ def joined(parts: Sequence[Int8[Tensor, "1 _ h w"]]) -> Int8[Tensor, "1 c rows w
 
 
 def distributions_of(outputs: Int[Tensor, "3 n"]) -> Distributions:
-    """The integers that `mixture_coder` takes, from the outputs of a network."""
+    """Turn the outputs of a network into the integers that `mixture_coder` takes."""
     loc, scale, logit = outputs.cpu().numpy().astype(np.int64)
     return Distributions(
         loc=loc.clip(-LARGEST_LOC, LARGEST_LOC),

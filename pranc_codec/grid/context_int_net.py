@@ -1,7 +1,7 @@
-"""The networks of the integer context model: their weights, and how their sums are formed.
+"""The networks of the integer context model: how they are loaded and run.
 
-The networks run as float32 convolutions whose sums stay below 2**24, so that they are exact in any
-order of summation (`exact_conv`). `context_int` says what goes in and what comes out.
+The networks run as float32 convolutions whose sums stay below 2**24, so they are exact in any order
+of summation (`exact_conv`). `context_int` describes their inputs and outputs.
 """
 
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ LARGEST: Final = 127
 """Largest magnitude of inputs, activations and weights."""
 EXACT_BELOW: Final = 2**24
 PAD: Final = 2
-"""Empty rows of cells above and below an image, for the reach of two 3x3 layers."""
+"""Empty rows of cells above and below an image, for the receptive field of two 3x3 layers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseNetwork:
     """The network of one phase, as integers in float32: weights (outputs, inputs, height, width).
 
-    biases: of the layers first, second, third, last, in units of their sums; half a unit of the
-        output is included, so that rounding down rounds to the nearest.
+    biases: those of the layers first, second, third, last, in units of their sums. They include
+        half a unit of the output, so that rounding down rounds to the nearest integer.
     scales: 2**-shift of the same layers.
     """
 
@@ -51,10 +51,10 @@ def phase_network_of(
     phase_number: int,
     device: torch.device,
 ) -> PhaseNetwork:
-    """The network of one phase from the tensors of a prior (`training.pack_prior` writes them).
+    """Take the network of one phase from the tensors of a prior.
 
-    Each tensor holds the four phases one after the other: integer weights (outputs, inputs, taps),
-    and `shift` and `bias` of each layer.
+    `training.pack_prior` writes these. Each layer has a tensor of integer weights (outputs, inputs,
+    height, width), a `shift` and a `bias`; each tensor holds the four phases, concatenated.
 
     Raises CorruptBitstream for weights whose sums could leave the exact range.
     """
@@ -98,7 +98,7 @@ def _check_exact(weights: dict[str, Tensor], biases: dict[str, Tensor], prefix: 
 
 
 class IntegerContext:
-    """The integer context networks of a prior on a device; each is made when it is first used."""
+    """The integer context networks of a prior on a device. Each is loaded at its first use."""
 
     def __init__(
         self,
@@ -112,11 +112,11 @@ class IntegerContext:
         self._networks: dict[tuple[int, int, int], PhaseNetwork] = {}
 
     def layout(self, colour: int) -> ContextLayout:
-        """The input maps of a colour's networks."""
+        """Return the input maps of a colour's networks."""
         return ContextLayout(colours=self._colours, colour=colour)
 
     def phase_network(self, finest: int, colour: int, phase_number: int) -> PhaseNetwork:
-        """The network of a phase at a level, which is counted from the finest, 0."""
+        """Return the network of a phase. finest: the level, counted from 0 for the finest."""
         key = (self._architecture.network_of_level(finest), colour, phase_number)
         if key not in self._networks:
             self._networks[key] = phase_network_of(
@@ -131,7 +131,7 @@ def run_phase(
     cells: tuple[int, int],
     strip_cells: int,
 ) -> Int[Tensor, "1 outputs h w"]:
-    """Outputs of a phase's network at all cells, strip by strip of rows."""
+    """Compute the outputs of a phase's network at all cells, in strips of rows."""
     rows = max(1, strip_cells // cells[1])
     strips = [
         _run_strip(network, maps, cells[0], top, min(top + rows, cells[0]))
@@ -141,11 +141,11 @@ def run_phase(
 
 
 def _run_strip(network: PhaseNetwork, maps: Tensor, height: int, top: int, bottom: int) -> Tensor:
-    """Outputs of the rows top .. bottom - 1."""
+    """Compute the outputs of the rows of cells top .. bottom - 1."""
     known = maps[:, : network.first.shape[1], top : bottom + 2 * PAD]
     x = known.to(torch.float32, memory_format=torch.channels_last)
     h = _activated(convolve(x, network.first), network, 0)
-    # One hidden row beyond the strip on both sides; outside the image it is zero.
+    # h has one row more than the strip on both sides; outside the image it must be zero.
     if top == 0:
         h[:, :, 0] = 0
     if bottom == height:
@@ -157,6 +157,6 @@ def _run_strip(network: PhaseNetwork, maps: Tensor, height: int, top: int, botto
 
 
 def _activated(sums: Tensor, network: PhaseNetwork, layer: int) -> Tensor:
-    """Activations 0 .. 127 from the sums of a layer."""
+    """Turn the sums of a layer into activations 0 .. 127."""
     out = sums.add_(network.biases[layer]).mul_(network.scales[layer])
     return out.floor_().clamp_(0, LARGEST)

@@ -1,12 +1,12 @@
 """Decoding of the grid profile: header and sections -> symbols -> pixels.
 
-    symbols     integers on the wavelet's grids, coded under the distributions (`mixture_coder`)
+    symbols     integers on the wavelet's grids, coded (`mixture_coder`) under the distributions
                 that the context model gives (`context_int`)
     linear      the inverse wavelet of symbols * q_step: opponent colours around mid-grey
-    enhanced    plus the correction of the enhancement network (`reconstruct`)
+    enhanced    linear, plus the correction of the enhancement network (`reconstruct`)
 
-A grey picture has three equal colours: its chroma symbols are zero and not coded, and its samples
-are the mean of the three that come out.
+A grey picture is treated as RGB with three equal channels: its chroma symbols are zero and not
+coded, and its decoded samples are the mean of the three channels.
 """
 
 from typing import Final
@@ -34,14 +34,15 @@ from pranc_codec.pranc.model import Pranc
 from pranc_codec.view import View, window_of
 
 MACS_PER_PIXEL: Final = 110_000
-"""Multiplications of both networks together, about; for limits."""
+"""Approximate number of multiplications of both networks together, for limits."""
 LARGEST_SIDE: Final = 65535
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
-    """Refuse a file that would cost too much. The whole image is decoded, whatever is shown.
+    """Refuse a file that would cost too much.
 
-    pixels: that are shown; they do not matter here, because of that.
+    pixels: number of pixels that are shown. It does not matter here, because the whole image is
+    always decoded.
     """
     if max(header.width, header.height) > LARGEST_SIDE:
         raise CorruptBitstream(
@@ -54,7 +55,10 @@ def check_limits(header: Header, limits: Limits, pixels: int) -> None:
 def render(
     header: Header, sections: dict[int, bytes], view: View, device: torch.device
 ) -> Float[Tensor, "h w colours"]:
-    """Samples of a window, not clipped. At another size than its own the image is resampled."""
+    """Return the samples of a view, not clipped.
+
+    The image is resampled unless the view has its own size.
+    """
     own = (header.height, header.width)
     levels = levels_shown(header, view)
     missing = wavelet.levels_of(*own) - levels
@@ -77,7 +81,7 @@ def render(
 
 
 def levels_shown(header: Header, view: View) -> int:
-    """Levels that a view needs: all, or fewer for a reduced or a softer picture."""
+    """Return how many levels a view needs: all, or fewer for a reduced or a softer picture."""
     most = wavelet.levels_of(header.height, header.width)
     if view.reduce > most:
         raise InvalidArgument(f"reduce {view.reduce} is more than the {most} levels of this image")
@@ -85,17 +89,17 @@ def levels_shown(header: Header, view: View) -> int:
 
 
 def most_halvings(header: Header) -> int:
-    """How often `decode(reduce=)` may halve the image of a file."""
+    """Return how often `decode(reduce=)` may halve the image of a file."""
     return wavelet.levels_of(header.height, header.width)
 
 
 def _pyramid_of(
     header: Header, sections: dict[int, bytes], device: torch.device, levels: int, *, prefix: bool
 ) -> Pyramid:
-    """Symbols of the coarsest levels.
+    """Read the symbols of the coarsest levels.
 
-    prefix: the latents may be cut off behind these levels; then damaged bytes cannot be told from
-    missing ones.
+    prefix: whether the latents may be cut off after these levels. Then damaged bytes cannot be told
+    from missing ones.
     """
     if not prefix:
         return read_pyramid(header, sections, device, levels=levels)
@@ -109,7 +113,7 @@ def _pyramid_of(
 def network_of(
     header: Header, sections: dict[int, bytes], device: torch.device
 ) -> EnhancementNetwork:
-    """The enhancement network of a file: the prior's, its biases changed by the coefficients."""
+    """Return a file's enhancement network: the prior's, with biases changed by coefficients."""
     p = header.grid
     if not p.k:
         return priors.load(p.prior).enhancement().to(device)
@@ -119,7 +123,7 @@ def network_of(
 
 
 def build_network(prior: int, k: int, seed: int) -> EnhancementNetwork:
-    """The enhancement network of a prior with k coefficients for its biases, all zero.
+    """Build the enhancement network of a prior with k coefficients for its biases, all zero.
 
     Raises CorruptBitstream if k is more than there are biases.
     """
@@ -136,18 +140,18 @@ def build_network(prior: int, k: int, seed: int) -> EnhancementNetwork:
 
 def _check_coefficients(prior: GridPrior, k: int) -> None:
     if k > prior.biases_count:
-        raise CorruptBitstream(f"{k} coefficients do not fit the {prior.biases_count} biases")
+        raise CorruptBitstream(f"{k} coefficients are more than the {prior.biases_count} biases")
 
 
 def read_coefficient_symbols(p: GridParameters, sections: dict[int, bytes]) -> Integers:
-    """Symbols of the enhancement network's coefficients."""
+    """Decode the symbols of the enhancement network's coefficients."""
     assert p.layer is not None
     groups = [(p.k, p.layer.row)]
     return range_coder.decode_canonical_symbols(sections[bitstream.SYMBOLS], groups)[0]
 
 
 def read_coefficients(p: GridParameters, sections: dict[int, bytes]) -> Float[Tensor, " k"]:
-    """The enhancement network's coefficients."""
+    """Decode the enhancement network's coefficients."""
     assert p.layer is not None
     symbols = read_coefficient_symbols(p, sections).astype(np.float32)
     return torch.from_numpy(symbols) * p.layer.q_step

@@ -1,18 +1,21 @@
 """The enhancement network of the grid profile: it corrects the output of the inverse wavelet.
 
-At each cell of 2x2 pixels it sees, in a window that its layers widen to 13x13 cells,
+Its receptive field is 13x13 cells of 2x2 pixels. At each cell its inputs are
 
-    detail      the difference of the reconstruction to its local mean, in quantization steps:
-                clamped, and as log-magnitudes with their sign
-    symbols     of the two finest levels, as log-magnitudes with their sign and without
+    detail      the reconstruction minus its local mean, in quantization steps: clamped, and as
+                log-magnitudes with their sign
+    symbols     those of the two finest levels, as log-magnitudes with their sign and without
     constants   1 inside the image, the quantization step, and the position (x, y) in [-1, 1]
 
-and it adds a correction, in quantization steps, to the four pixels of each colour. The last layer
-starts at zero.
+Its output is a correction, in quantization steps, of the cell's four pixels in each colour. The
+last layer is initialized to zero.
 
-The weights ship with the package (`prior`). A file may change the biases of all channels, as PRANC
-weights around the shipped ones: biases = prior + BIAS_SCALE * basis(seed) @ coefficients. Whole
-layers and the last layer were tried too; a coefficient does most for an image in the biases.
+The weights ship with the package (`prior`). A file may change the biases of all channels, which
+are then PRANC weights around the shipped ones:
+
+    biases = prior + BIAS_SCALE * basis(seed) @ coefficients
+
+Whole layers and the last layer were tried too; coefficients improve an image most in the biases.
 """
 
 import itertools
@@ -35,17 +38,17 @@ from pranc_codec.grid.blocks import (
 from pranc_codec.pranc.model import Pranc
 
 BIAS_SCALE: Final = 0.1
-"""PRANC scale of the biases."""
+"""PRANC scale of the biases: the factor of basis @ coefficients."""
 LARGEST_DETAIL: Final = 8.0
 
 
 def input_channels(colours: int) -> int:
-    """Number of maps that the network sees."""
+    """Return the number of the network's input maps."""
     return 8 * colours + 12 * colours + 4
 
 
 def layer_channels(architecture: Architecture, colours: int = 3) -> list[int]:
-    """Output channels of each layer. Each channel has a bias."""
+    """Return the number of output channels of each layer. Each channel has a bias."""
     hidden = [architecture.enhancement_channels] * (architecture.enhancement_middle_layers + 1)
     return [*hidden, 4 * colours]
 
@@ -62,7 +65,10 @@ class Biases(nn.Module):
 
 
 class EnhancementNetwork(nn.Module):
-    """Maps -> correction, both on the grid of cells. colours: 1 (grey) or 3."""
+    """The network that maps its inputs to a correction, both on the grid of cells.
+
+    colours: 1 (grey) or 3.
+    """
 
     def __init__(self, architecture: Architecture = ARCHITECTURE_1, colours: int = 3) -> None:
         super().__init__()
@@ -85,16 +91,16 @@ class EnhancementNetwork(nn.Module):
 
 
 def generated_biases(network: EnhancementNetwork) -> Pranc:
-    """The biases of a network that `decode.build_network` made: generated from coefficients."""
+    """Return the generated biases of a network that `decode.build_network` built."""
     assert isinstance(network.biases, Pranc)
     return network.biases
 
 
 def _convolved(x: Tensor, layer: nn.Module, bias: Tensor) -> Tensor:
-    """A layer's convolution with a bias.
+    """Apply a layer's convolution with a bias.
 
-    Where only the bias needs a gradient it is added afterwards, because oneDNN would compute the
-    gradient of all weights together with the gradient of its bias argument.
+    If only the bias needs a gradient, it is added afterwards, because oneDNN computes the gradients
+    of all weights together with that of its bias argument.
     """
     assert isinstance(layer, nn.Conv2d)
     if bias.requires_grad and not layer.weight.requires_grad:
@@ -109,10 +115,10 @@ def maps_of(
     q_step: Float[Tensor, " n"],
     coords: Float[Tensor, "2 hc wc"],
 ) -> Float[Tensor, "n maps hc wc"]:
-    """What the network sees.
+    """Return the network's input maps.
 
     linear: output of the inverse wavelet. finest, parents: symbols of the two finest levels.
-    coords: positions of the cells.
+    q_step: quantization step of each image. coords: positions of the cells.
     """
     n, cells = len(q_step), (int(finest.shape[3]), int(finest.shape[4]))
     in_steps = _space_to_depth_replicated(linear) / q_step.view(-1, 1, 1, 1)
@@ -139,16 +145,16 @@ def maps_of(
 
 
 def _space_to_depth_replicated(image: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c4 h2 w2"]:
-    """`space_to_depth`, with odd sizes padded by repeating the last row or column."""
+    """Apply `space_to_depth`, padding odd sizes by repeating the last row or column."""
     odd = (0, image.shape[3] % 2, 0, image.shape[2] % 2)
     return space_to_depth(functional.pad(image, odd, mode="replicate") if any(odd) else image)
 
 
 def cell_coords(size: tuple[int, int], like: Tensor) -> Float[Tensor, "2 hc wc"]:
-    """Positions of the middles of an image's cells, x then y.
+    """Return the positions of the centres of an image's cells, x then y.
 
-    size: (height, width) of the image, whose pixel centres lie in [-1, 1]. like: gives the device
-    and the type.
+    size: (height, width) of the image, whose pixel centres lie in [-1, 1]. like: a tensor with the
+    device and the type of the result.
     """
     cells = cells_of(size)
     y, x = (
@@ -165,7 +171,10 @@ def enhanced(
     parents: Float[Tensor, "n colours 3 _ _"] | None,
     q_step: Float[Tensor, " n"],
 ) -> Float[Tensor, "n colours h w"]:
-    """The output of the inverse wavelet plus the correction of the network."""
+    """Return the output of the inverse wavelet plus the correction of the network.
+
+    The arguments are those of `maps_of`.
+    """
     size = (int(linear.shape[2]), int(linear.shape[3]))
     out = network(maps_of(linear, finest, parents, q_step, cell_coords(size, linear)))
     return linear + depth_to_space(out.float(), size) * q_step.view(-1, 1, 1, 1)

@@ -1,8 +1,8 @@
 """Convolutions of integers in float32, which are exact as long as all sums stay below 2**24.
 
-The order of summation does not matter then, so every routine is allowed that really forms these
+Then the order of summation does not matter, so any routine may be used that really forms these
 sums: oneDNN's direct convolution where torch has it, else matrix products with shifted views of the
-maps. Routines that may transform their inputs (Winograd, FFT) or round them (TF32) are not.
+maps. Routines that may transform their inputs (Winograd, FFT) or round them (TF32) are not allowed.
 """
 
 import platform
@@ -17,9 +17,9 @@ from torch import Tensor
 def convolve(
     x: Float[Tensor, "1 inputs rows w"], weight: Float[Tensor, "outputs inputs kh kw"]
 ) -> Float[Tensor, "1 outputs _ w"]:
-    """Exact sums of a 1x1 or 3x3 layer.
+    """Return the exact sums of a 1x1 or 3x3 layer.
 
-    A 3x3 layer gives two rows less than it gets; its columns are padded with zero.
+    The output of a 3x3 layer has two rows fewer than its input; columns are padded with zero.
     """
     direct = direct_convolution() if x.device.type == "cpu" else None
     return convolve_by_products(x, weight) if direct is None else direct(x, weight)
@@ -27,9 +27,9 @@ def convolve(
 
 @lru_cache(maxsize=1)
 def direct_convolution() -> Callable[[Tensor, Tensor], Tensor] | None:
-    """oneDNN's convolution, which torch calls with the direct algorithm.
+    """Return oneDNN's convolution, which torch calls with the direct algorithm.
 
-    None where this torch or this machine does not have it, or where its sums are wrong.
+    Return None if this torch or this machine does not have it, or if its sums are wrong.
     """
     operation = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
     if operation is None or platform.machine() not in ("x86_64", "AMD64"):
@@ -50,7 +50,7 @@ def direct_convolution() -> Callable[[Tensor, Tensor], Tensor] | None:
 
 
 def convolve_by_products(x: Tensor, weight: Tensor) -> Tensor:
-    """`convolve` as matrix products with shifted maps, where there is no direct convolution."""
+    """Compute `convolve` as matrix products with shifted maps."""
     size = weight.shape[3]
     height, width = x.shape[2] - size + 1, x.shape[3]
     x = torch.nn.functional.pad(x, (size // 2, size // 2))

@@ -20,7 +20,7 @@ def pack_approximation(
 ) -> None:
     """Code the coarsest approximation (colours, h, w); `unpack_approximation` is the inverse.
 
-    approximation_rows: the row of `tables` for each colour.
+    approximation_rows: for each colour, the index of a row in `tables.rows`.
     """
     for plane, row in zip(approximation, approximation_rows, strict=True):
         encoder.encode(approximation_differences(plane).reshape(-1), rows()[row])
@@ -29,7 +29,10 @@ def pack_approximation(
 def unpack_approximation(
     decoder: Decoder, size: tuple[int, int], approximation_rows: tuple[int, ...]
 ) -> Integers:
-    """Inverse of `pack_approximation`. size: (height, width) of the approximation."""
+    """Decode the coarsest approximation; inverse of `pack_approximation`.
+
+    size: (height, width) of the approximation.
+    """
     count = size[0] * size[1]
     planes = [decoder.decode(count, rows()[row]).reshape(size) for row in approximation_rows]
     out = np.stack(planes).astype(np.int64)
@@ -41,7 +44,7 @@ def unpack_approximation(
 
 
 def approximation_differences(plane: Integers) -> Integers:
-    """Each symbol minus its left neighbour; the first of a row minus the one above it."""
+    """Return each symbol minus its left neighbour; the first of a row minus the one above it."""
     out = plane.copy()
     out[:, 1:] -= plane[:, :-1]
     out[1:, 0] -= plane[:-1, 0]
@@ -50,16 +53,19 @@ def approximation_differences(plane: Integers) -> Integers:
 
 @runtime_checkable
 class DecodeObserver(Protocol):
-    """Is told what is decoded, while it is decoded."""
+    """An object that is called with symbols as soon as they are decoded."""
 
     def approximation(self, planes: Integers) -> None:
-        """Take the coarsest approximation (colours, h, w)."""
+        """Handle the coarsest approximation (colours, h, w)."""
 
     def phase(
         self, d: mixture_coder.Distributions, key: tuple[int, ...], symbols: Integers
     ) -> None:
-        """Take the distributions of a phase, its place (level, colour, phase number), counted from
-        the coarsest level, and its symbols."""
+        """Handle the symbols of a phase.
+
+        d: their distributions. key: (level, colour, phase number), with levels counted from 0 for
+        the coarsest.
+        """
 
 
 def read_pyramid(
@@ -70,9 +76,9 @@ def read_pyramid(
     levels: int | None = None,
     observer: DecodeObserver | None = None,
 ) -> Pyramid:
-    """The symbols of a file.
+    """Decode the symbols of a file.
 
-    levels: only the coarsest ones, this many; the rest of the stream is not read.
+    levels: decode only the N coarsest levels; the rest of the stream is not read. None for all.
     """
     decoder = Decoder(sections[bitstream.LATENTS])
     size = (header.height, header.width)
@@ -100,20 +106,20 @@ def read_pyramid(
 
 
 class PrefixGuard:
-    """An observer that refuses symbols which were read from beyond the end of a cut-off stream.
+    """A `DecodeObserver` that raises for symbols beyond the end of a truncated stream.
 
-    It codes the symbols again: a decoder has read at most one word more than an encoder of the
-    same symbols would have written.
+    It encodes the symbols again, because a decoder has read at most one word more than an encoder
+    of the same symbols would have written.
     """
 
     def __init__(self, header: Header, stream: bytes | None = None) -> None:
-        """stream: the part of it that there is; None only counts."""
+        """stream: the available part of the stream; None to count bytes without raising."""
         self._header, self._again, self._levels = header, Encoder(), 0
         self._available = None if stream is None else len(stream) // 4 * 4
 
     @property
     def bytes_needed(self) -> int:
-        """Bytes of the stream that the symbols so far need."""
+        """Number of bytes of the stream that the symbols decoded so far need."""
         return 4 * (self._again.words + 1)
 
     def approximation(self, planes: Integers) -> None:
@@ -128,10 +134,10 @@ class PrefixGuard:
         self._check()
 
     def refusal(self) -> TruncatedBitstream:
-        """The error for a stream that ends too early."""
+        """Return the error for a stream that ends too early."""
         return TruncatedBitstream(
-            f"this beginning of a file holds {self._available} bytes of latents, enough for "
-            f"{self._levels} levels at most: ask for fewer, or give more of the file"
+            f"this part of a file holds {self._available} bytes of latents, which are enough for "
+            f"{self._levels} levels at most: ask for fewer levels, or give more of the file"
         )
 
     def _check(self) -> None:

@@ -1,10 +1,10 @@
-"""One axis of the CDF 9/7 wavelet, by lifting.
+"""The CDF 9/7 wavelet along one axis, by lifting.
 
-Daubechies & Sweldens, "Factoring wavelet transforms into lifting steps", 1998. Even and odd samples
-change each other in turn: the two even samples around an odd one change it (predict), then the two
-odd samples around an even one change that (update); signals are mirrored at their ends. On real
-numbers this is done in place, and so is the adjoint, which computes the gradients of `merge`. On
-integers each step is rounded, so the result is the same on every machine.
+Source: Daubechies & Sweldens, "Factoring wavelet transforms into lifting steps", 1998. In turn,
+each odd sample is changed by its two even neighbours (predict), and each even sample by its two odd
+neighbours (update). Signals are mirrored at their ends. On real numbers this is done in place, and
+so is the adjoint, which computes the gradients of `merge`. On integers each step is rounded, so the
+result is the same on every machine.
 """
 
 from typing import Any, Final
@@ -18,7 +18,7 @@ LIFTING: Final = (
     (-1.586134342059924, -0.052980118572961),
     (0.882911075530934, 0.443506852043971),
 )
-"""Factors of predict and update, for the two pairs of steps."""
+"""Factors of predict and update, for each of the two pairs of steps."""
 GAIN: Final = 1.149604398860241
 FIXED_BITS: Final = 16
 """Fraction bits of these factors in the integer form."""
@@ -26,7 +26,10 @@ Links = list[tuple[Tensor, Tensor]]
 
 
 def split(x: Float[Tensor, "..."], dim: int) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """Low-pass and high-pass band along axis 2 or 3 of four; `merge` is the inverse."""
+    """Split along axis 2 or 3 of four into a low-pass and a high-pass band.
+
+    `merge` is the inverse.
+    """
     even, odd = _even_and_odd(x, dim)
     for predict, update in LIFTING:
         for e, o in _links_to_odd(even, odd, dim):
@@ -39,7 +42,7 @@ def split(x: Float[Tensor, "..."], dim: int) -> tuple[Float[Tensor, "..."], Floa
 def merge(
     low: Shaped[Tensor, "..."], high: Shaped[Tensor, "..."], dim: int
 ) -> Shaped[Tensor, "..."]:
-    """Inverse of `split`, for an axis of at least two samples. It is differentiable."""
+    """Merge two bands; differentiable inverse of `split`. The axis has at least two samples."""
     if not low.is_floating_point():
         return _merge_integers(low, high, dim)
     out: Tensor = _Merge.apply(low, high, dim)  # type: ignore[no-untyped-call]
@@ -61,7 +64,7 @@ class _Merge(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        """The adjoint: the steps in reverse order, each link in the other direction."""
+        """Apply the adjoint: the steps in reverse order, each with its two samples exchanged."""
         even, odd = _even_and_odd(gradient, ctx.dim)
         for predict, update in LIFTING:
             for e, o in _links_to_odd(even, odd, ctx.dim):
@@ -72,7 +75,7 @@ class _Merge(torch.autograd.Function):
 
 
 def _even_and_odd(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Copies of the even and the odd samples, which are then changed in place."""
+    """Return copies of the even and the odd samples, which are then changed in place."""
     even, odd = (x[..., n::2] if dim == 3 else x[..., n::2, :] for n in (0, 1))
     return (
         even.clone(memory_format=torch.contiguous_format),
@@ -81,11 +84,11 @@ def _even_and_odd(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 
 def _interleaved(even: Tensor, odd: Tensor, dim: int) -> Tensor:
-    """Inverse of `_even_and_odd`."""
+    """Interleave even and odd samples; inverse of `_even_and_odd`."""
     n, m = even.shape[dim], odd.shape[dim]
     if n > m:
         odd = torch.cat([odd, odd.narrow(dim, 0, 1)], dim)
-    if dim == 3 and even.is_floating_point():  # as parts of complex numbers: three times as fast
+    if dim == 3 and even.is_floating_point():  # as complex numbers, which is three times as fast
         both = torch.view_as_real(torch.complex(even, odd))
     else:
         both = torch.stack([even, odd], dim=dim + 1)
@@ -93,10 +96,10 @@ def _interleaved(even: Tensor, odd: Tensor, dim: int) -> Tensor:
 
 
 def _links_to_even(even: Tensor, odd: Tensor, dim: int) -> Links:
-    """Pairs of neighbouring samples, as views of equal size.
+    """Return pairs of neighbouring samples, as views of equal size, to update even samples.
 
-    Each even sample is paired with the odd ones before and after it; at an end of the axis it is
-    paired with the same one twice.
+    Each even sample is paired with the odd samples before and after it. At an end of the axis it is
+    paired with its only neighbour twice.
     """
     n, m = even.shape[dim], odd.shape[dim]
     links = [(even.narrow(dim, 0, 1), odd.narrow(dim, 0, 1)), *_inner_links(even, odd, dim)]
@@ -106,7 +109,7 @@ def _links_to_even(even: Tensor, odd: Tensor, dim: int) -> Links:
 
 
 def _links_to_odd(even: Tensor, odd: Tensor, dim: int) -> Links:
-    """The same pairs for each odd sample."""
+    """Return the same pairs with the even neighbours of each odd sample."""
     n, m = even.shape[dim], odd.shape[dim]
     links = _inner_links(even, odd, dim)
     if n == m:
@@ -139,5 +142,5 @@ def _merge_integers(
 
 
 def _times(x: Int[Tensor, "..."], factor: float) -> Int[Tensor, "..."]:
-    """Product with a constant in fixed point, rounded to the nearest integer."""
+    """Multiply by a constant in fixed point and round to the nearest integer."""
     return (x * round(factor * 2**FIXED_BITS) + (1 << FIXED_BITS - 1)) >> FIXED_BITS

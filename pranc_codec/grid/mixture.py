@@ -2,9 +2,10 @@
 
     P(X <= x) = (1 - shape) * logistic(x - loc; scale) + shape * laplace(x - loc; 2 scale)
 
-`loc` is in symbols; `shape` is in [0, 1], from light to heavy tails. The networks output loc over
-scale, log2 of the scale, and the logit of the shape. This module evaluates the formula in floating
-point; files are coded with integer tables that were made from it (`entropy.tables`).
+`loc` and `scale` are in units of symbols; `shape` is in [0, 1], from light to heavy tails. The
+networks output loc / scale, log2 of the scale, and the logit of the shape. This module evaluates
+the formula in floating point; files are coded with integer tables of the same formula
+(`entropy.tables`).
 """
 
 import math
@@ -17,7 +18,7 @@ from torch import Tensor
 LOG2_SMALLEST: Final = -4.0
 LOG2_LARGEST: Final = 10.0
 LARGEST_LOC: Final = 4.0
-"""Largest magnitude of loc over scale."""
+"""Largest magnitude of loc / scale."""
 FLOOR: Final = 2.0**-22
 
 
@@ -31,17 +32,20 @@ class Mixture(NamedTuple):
 
 
 def mixture_of(outputs: Float[Tensor, "3 ..."]) -> Mixture:
-    """Distributions from the outputs of a network."""
+    """Return the distributions that a network's outputs describe."""
     scale = torch.exp2(outputs[1].clamp(LOG2_SMALLEST, LOG2_LARGEST))
     loc = outputs[0].clamp(-LARGEST_LOC, LARGEST_LOC) * scale
     return Mixture(loc=loc, sharpness=1 / scale, shape=torch.sigmoid(outputs[2]))
 
 
 def bits(symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]) -> Float[Tensor, "..."]:
-    """Ideal code length of each symbol; differentiable in symbols and outputs."""
+    """Return the ideal code length in bits of each symbol.
+
+    It is differentiable with respect to symbols and outputs.
+    """
     loc, sharpness, shape = mixture_of(outputs)
     distance = (symbols - loc).abs()
-    # by symmetry both edges are taken in the lower tail, where differences keep their precision
+    # By symmetry, both edges are taken in the lower tail, where differences are precise.
     near, far = (0.5 - distance) * sharpness, (-0.5 - distance) * sharpness
     logistic = torch.sigmoid(near) - torch.sigmoid(far)
     laplace = _laplace(near / 2) - _laplace(far / 2)
@@ -49,7 +53,7 @@ def bits(symbols: Float[Tensor, "..."], outputs: Float[Tensor, "3 ..."]) -> Floa
 
 
 def _laplace(x: Tensor) -> Tensor:
-    """CDF of the Laplace distribution of scale 1."""
+    """Return the CDF of the Laplace distribution of scale 1."""
     tail = torch.exp(-x.abs()) / 2
     return torch.where(x < 0, tail, 1 - tail)
 
@@ -57,12 +61,11 @@ def _laplace(x: Tensor) -> Tensor:
 def bits_and_derivatives(
     symbols: Float[Tensor, "..."], mixture: Mixture
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """Ideal code lengths as `bits` gives them, and their derivatives with respect to the symbols.
+    """Return code lengths in bits, as `bits` does, and their derivatives by the symbols.
 
-    Autograd is not used.
-
-    One exponential an edge serves both distributions: with e = exp(-|x| / 2) the tails beyond x are
-    e^2 / (1 + e^2) and e / 2, the densities their products with one minus themselves and e / 4.
+    Autograd is not used. One exponential per edge serves both distributions: with
+    e = exp(-|x| / 2), the tails beyond x are p = e^2 / (1 + e^2) (logistic) and e / 2 (Laplace),
+    and the densities are p (1 - p) and e / 4.
     """
     loc, sharpness, shape = mixture
     signed = symbols - loc

@@ -1,7 +1,7 @@
 """The colour transform of the grid profile: RGB <-> three orthonormal opponent colours.
 
 The first is luminance, (1, 1, 1) / sqrt 3; the others are (1, 0, -1) / sqrt 2 and
-(1, -2, 1) / sqrt 6. Images are transformed around mid-grey, so that grey is zero.
+(1, -2, 1) / sqrt 6. Mid-grey is subtracted before the transform, so it becomes zero.
 """
 
 import math
@@ -20,26 +20,26 @@ MATRIX: Final = (
 
 
 def to_opponent(rgb: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
-    """The linear transform from RGB; `to_rgb` is the inverse."""
+    """Transform linearly from RGB; `to_rgb` is the inverse."""
     return torch.einsum("cd,ndhw->nchw", torch.tensor(MATRIX, dtype=torch.float64).to(rgb), rgb)
 
 
 def to_rgb(opponent: Float[Tensor, "n colours h w"]) -> Float[Tensor, "n colours h w"]:
-    """Inverse of `to_opponent`."""
+    """Transform linearly to RGB; inverse of `to_opponent`."""
     return torch.einsum(
         "dc,ndhw->nchw", torch.tensor(MATRIX, dtype=torch.float64).to(opponent), opponent
     )
 
 
 def opponent_of(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """Opponent colours around mid-grey of images in [0, 1]; `colours_of` is the inverse."""
+    """Return the opponent colours around mid-grey of images in [0, 1]; inverse of `colours_of`."""
     return to_opponent(rgb - MID_GREY)
 
 
 def colours_of(opponent: Float[Tensor, "3 h w"], colours: int) -> Float[Tensor, "c h w"]:
-    """RGB or grey samples of one image, about [0, 1], from opponent colours around mid-grey.
+    """Return RGB or grey samples, near [0, 1], of one image in opponent colours around mid-grey.
 
-    colours: 3, or 1 for a grey image, whose samples are the mean of the three.
+    colours: 3, or 1 for a grey image, whose samples are the mean of the three channels.
     """
     rgb = to_rgb(opponent[None])[0] + MID_GREY
     return rgb if colours == 3 else rgb.mean(0, keepdim=True)

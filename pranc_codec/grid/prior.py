@@ -1,12 +1,13 @@
 """Priors of the grid profile: networks that were trained on photographs.
 
-A prior is one safetensors file. It holds the context model in integers (`training.pack_prior` and
-`context_int_net.phase_network_of` say how) and the enhancement network in float16; its metadata
-states the architecture (`architecture`). A .pranc file names its prior by the hash of the prior's
-file, so a prior never changes: a better one is another file, and the old ones stay.
+A prior is one safetensors file. It holds the context model in integers (written by
+`training.pack_prior`, read by `context_int_net.phase_network_of`) and the enhancement network in
+float16. Its metadata states the architecture (`architecture`). A .pranc file names its prior by the
+hash of the prior's file, so a prior never changes: a better prior is another file, and the old ones
+stay.
 
-The encoder uses two: `plain` for transform coefficients as they are, `fitted` for latents that a
-fit has changed, because their symbols have other distributions.
+The encoder has two roles for priors: `plain` for unchanged transform coefficients, and `fitted` for
+fitted latents, because their symbols have other distributions. At present, one prior has both.
 """
 
 import hashlib
@@ -27,17 +28,17 @@ from pranc_codec.grid.context_int_net import IntegerContext
 from pranc_codec.grid.enhancement import EnhancementNetwork, layer_channels
 
 SHIPPED: Final = tuple(f"grid-{number}.safetensors" for number in (1, 3, 4, 5, 6))
-"""Files in the folder `priors`: files that name one of these can be decoded."""
+"""Files in the folder `priors`. A .pranc file that names one of these can be decoded."""
 PLAIN: Final = "grid-6.safetensors"
 FITTED: Final = "grid-6.safetensors"
-"""At present the same prior; the model card says what a prior of its own would bring."""
+"""At present this is the same prior; the model card says what a separate one would gain."""
 ENHANCEMENT_KEYS: Final = {"synthesis.layers.": "layers.", "synthesis.offsets.": "biases."}
-"""How tensors of the enhancement network are named in a prior's file, and in the module."""
+"""Prefixes of the enhancement network's tensors in a prior's file -> prefixes in the module."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GridPrior:
-    """A prior: the number that names it, its tensors, and the architecture of its networks."""
+    """A prior: the number that identifies it, its tensors, and its networks' architecture."""
 
     number: int
     tensors: dict[str, Tensor]
@@ -45,7 +46,7 @@ class GridPrior:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "GridPrior":
-        """The prior of a safetensors file.
+        """Read a prior from the bytes of a safetensors file.
 
         Raises UnsupportedVersion if the file states an architecture that this release lacks.
         """
@@ -57,11 +58,11 @@ class GridPrior:
 
     @property
     def biases_count(self) -> int:
-        """Biases of the enhancement network, which a file's coefficients may change."""
+        """Number of the enhancement network's biases, which a file's coefficients may change."""
         return sum(layer_channels(self.architecture))
 
     def enhancement(self) -> EnhancementNetwork:
-        """The enhancement network with the prior's weights, which need no gradient."""
+        """Return the enhancement network with the prior's weights, which need no gradient."""
         with torch.device("meta"):  # draws no random numbers
             network = EnhancementNetwork(self.architecture)
         weights = {
@@ -74,7 +75,7 @@ class GridPrior:
         return network.requires_grad_(False)
 
     def float_context(self) -> ContextModel:
-        """The context model in floating point, with the weights of the integer form."""
+        """Return the context model in floating point, with the weights of the integer form."""
         tensors = self.tensors
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             model = ContextModel(self.architecture)
@@ -89,12 +90,12 @@ class GridPrior:
         return model
 
     def context(self, device: torch.device) -> IntegerContext:
-        """The integer context model on a device, ready to code with; cached for each device."""
+        """Return the integer context model on a device; it is cached for each device."""
         return _context_of(self, device)
 
 
 def _metadata_of(data: bytes) -> dict[str, str]:
-    """The metadata of a safetensors file: 8 bytes of length, then a JSON header."""
+    """Return the metadata of a safetensors file, which begins with a length and a JSON header."""
     length = int.from_bytes(data[:8], "little")
     metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     return metadata
@@ -106,24 +107,24 @@ def _context_of(prior: GridPrior, device: torch.device) -> IntegerContext:
 
 
 def plain() -> GridPrior:
-    """The prior that the encoder uses for transform coefficients as they are."""
+    """Return the prior that the encoder uses for transform coefficients without a fit."""
     return _shipped(PLAIN)
 
 
 def fitted() -> GridPrior:
-    """The prior that the encoder uses for fitted latents."""
+    """Return the prior that the encoder uses for fitted latents."""
     return _shipped(FITTED)
 
 
 def load(number: int) -> GridPrior:
-    """The prior that a file names. Raises UnsupportedVersion if this release does not have it."""
+    """Return the prior with a number. Raises UnsupportedVersion if this release lacks it."""
     for name in reversed(SHIPPED):
         prior = _shipped(name)
         if prior.number == number:
             return prior
     known = ", ".join(f"{_shipped(name).number:08x}" for name in SHIPPED)
     raise UnsupportedVersion(
-        f"the file needs prior {number:08x}, this release has {known}: upgrade pranc_codec"
+        f"the file needs prior {number:08x}, but this release has {known}: upgrade pranc_codec"
     )
 
 

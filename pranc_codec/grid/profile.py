@@ -1,4 +1,4 @@
-"""The grid profile as a decoder sees it."""
+"""The grid profile's implementation of the decoder interface."""
 
 import torch
 from jaxtyping import Float

@@ -1,6 +1,6 @@
-"""From symbols to pixels: the inverse wavelet, and the correction of the enhancement network.
+"""Reconstruct pixels from symbols: the inverse wavelet, and the enhancement network's correction.
 
-The work is done in strips of rows, so that the networks' memory is bounded.
+The network runs on strips of rows, so its memory is bounded.
 """
 
 from collections.abc import Iterator
@@ -28,11 +28,11 @@ def reconstruct(
     *,
     rows_shown: tuple[int, int] | None = None,
 ) -> Float[Tensor, "3 h w"]:
-    """Opponent colours around mid-grey of an image, or of a range of its rows.
+    """Return the opponent colours around mid-grey of an image, or of a range of its rows.
 
-    size: (height, width). rows_shown: first row, and the row after the last. The coarser levels of
-    an image are a picture of half its size at half the quantization step, of a quarter at a
-    quarter, and so on.
+    size: (height, width). rows_shown: first row, and the row after the last; None for all rows. An
+    image without its finest levels is a picture of half its size at half the quantization step, of
+    a quarter of its size at a quarter of the step, and so on.
     """
     linear = linear_of(pyramid, size, q_step)
     top, bottom = rows_shown or (0, size[0])
@@ -48,7 +48,7 @@ def reconstruct(
 
 
 def linear_of(pyramid: Pyramid, size: tuple[int, int], q_step: float) -> Float[Tensor, "1 3 h w"]:
-    """Inverse wavelet of symbols, colour by colour to save memory."""
+    """Return the inverse wavelet of symbols, computed colour by colour to save memory."""
     out = torch.empty(1, 3, *size, device=pyramid.approximation.device)
     for colour in range(3):
         own = pyramid.map(lambda t, c=colour: t[:, c : c + 1] * q_step)  # type: ignore[misc]
@@ -57,7 +57,7 @@ def linear_of(pyramid: Pyramid, size: tuple[int, int], q_step: float) -> Float[T
 
 
 def strips_of(width: int, top: int, bottom: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows of cells, first .. last - 1, that cover the pixel rows top .. bottom - 1."""
+    """Yield ranges of rows of cells, (first, last + 1), that cover pixel rows top .. bottom - 1."""
     height = max(2, CELLS_AT_ONCE // -(-width // 2))
     first, last = top // 2, -(-bottom // 2)
     for start in range(first, last, height):
@@ -71,9 +71,10 @@ def enhanced_part(
     q_step: float,
     box: Box,
 ) -> Float[Tensor, "3 h w"]:
-    """The image in a box of cells, computed with as many cells around it as influence it.
+    """Return the enhanced image in a box of cells.
 
-    linear: inverse wavelet of the whole image. An image of odd size ends inside its last cells.
+    It is computed together with the surrounding cells that influence it. linear: inverse wavelet of
+    the whole image. An image of odd size ends inside its last cells.
     """
     (height, width), cells = linear.shape[2:], pyramid.bands[-1].shape[3:]
     reach = network.architecture.enhancement_reach
@@ -92,7 +93,7 @@ def enhanced_part(
 
 
 def _with_reach(first: int, last: int, count: int, reach: int) -> tuple[slice, slice]:
-    """Cells first .. last - 1 with those around them that matter, and where they lie in these."""
+    """Extend cells first .. last - 1 by `reach`; also return where they lie in the extension."""
     start, stop = max(0, first - reach) // 2 * 2, min(count, last + reach)
     return slice(start, stop), slice(first - start, last - start)
 

@@ -3,9 +3,9 @@
 It is CDF 9/7 (`lifting`) with symmetric extension, for any size from 1x1 on. It is scaled so that
 every synthesis function has a norm near 1, and therefore one quantization step serves all bands.
 
-An axis of length 1 passes through unchanged. Level 1 is the finest. The bands of a level lie on
-its grid, which has (ceil(h / 2), ceil(w / 2)) places if the next finer grid has (h, w). Where an
-odd size leaves a band one row or column short, these places hold zero and are not coded
+An axis of length 1 passes through unchanged. Level 1 is the finest. The bands of a level lie on its
+grid, whose size is (ceil(h / 2), ceil(w / 2)) if that of the next finer grid is (h, w). If an odd
+size leaves a band one row or column short, its last positions hold zero and are not coded
 (`coded_mask`).
 
 `Pyramid` holds the coefficients: the coarsest approximation (n, colours, h, w), and the bands of
@@ -24,8 +24,8 @@ from pranc_codec.grid.lifting import merge, split
 
 MOST_LEVELS: Final = 7
 SMALLEST_SIDE_LOG2: Final = 2
-"""A longest side of 2**n .. 2**(n + 1) - 1 has n - SMALLEST_SIDE_LOG2 levels, so that the longest
-side of the coarsest approximation has 4 to 8 samples (more where `MOST_LEVELS` is the limit)."""
+"""An image whose longest side is 2**n .. 2**(n + 1) - 1 has n - SMALLEST_SIDE_LOG2 levels, so the
+longest side of its coarsest approximation is 4 to 8 (more where `MOST_LEVELS` is the limit)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Pyramid:
     bands: tuple[Shaped[Tensor, "n colours 3 _ _"], ...]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Pyramid":
-        """A pyramid with `change` applied to each tensor."""
+        """Return a pyramid with `change` applied to each tensor."""
         return Pyramid(
             approximation=change(self.approximation), bands=tuple(change(b) for b in self.bands)
         )
@@ -48,34 +48,37 @@ class Pyramid:
 
 
 def levels_of(height: int, width: int) -> int:
-    """Number of levels of an image."""
+    """Return the number of levels of an image."""
     longest = max(height, width)
     return max(0, min(MOST_LEVELS, longest.bit_length() - 1 - SMALLEST_SIDE_LOG2))
 
 
 def grids(height: int, width: int) -> list[tuple[int, int]]:
-    """The grid (height, width) of each level, coarse to fine."""
+    """Return the size (height, width) of each level's grid, coarse to fine."""
     return [halved(height, width, level) for level in range(levels_of(height, width), 0, -1)]
 
 
 def sizes_below(height: int, width: int) -> list[tuple[int, int]]:
-    """For each level, coarse to fine, the size that it makes together with the approximation: the
-    grid of the next finer level, and of the finest level the image itself."""
+    """Return the size of the next finer grid for each level, coarse to fine.
+
+    This is the size that a level and the approximation reconstruct. For the finest level it is the
+    size of the image.
+    """
     return [halved(height, width, level - 1) for level in range(levels_of(height, width), 0, -1)]
 
 
 def approximation_size(height: int, width: int) -> tuple[int, int]:
-    """The grid of the coarsest approximation; without levels it is the image's."""
+    """Return the size of the coarsest approximation; without levels it is that of the image."""
     return halved(height, width, levels_of(height, width))
 
 
 def halved(height: int, width: int, levels: int) -> tuple[int, int]:
-    """The grid that is a number of levels coarser."""
+    """Return the size of the grid that is a number of levels coarser."""
     return -(-height >> levels), -(-width >> levels)
 
 
 def approximation_gain(height: int, width: int, levels: int) -> float:
-    """Ratio of the approximation's values after some levels to the image's values.
+    """Return the ratio of the approximation's values after some levels to the image's values.
 
     It is sqrt 2 for each halving of an axis.
     """
@@ -84,7 +87,10 @@ def approximation_gain(height: int, width: int, levels: int) -> float:
 
 
 def coded_mask(height: int, width: int) -> Bool[Tensor, "3 h w"]:
-    """Where the three bands of a level have coefficients. height, width: its size below."""
+    """Return where the three bands of a level have coefficients.
+
+    height, width: size of the next finer grid (`sizes_below`).
+    """
     mask = torch.ones(3, -(-height // 2), -(-width // 2), dtype=torch.bool)
     if width % 2:
         mask[[0, 2], :, -1] = False
@@ -94,7 +100,7 @@ def coded_mask(height: int, width: int) -> Bool[Tensor, "3 h w"]:
 
 
 def analyze(image: Float[Tensor, "n colours h w"]) -> Pyramid:
-    """Wavelet coefficients of an image; `synthesize` is the inverse."""
+    """Return the wavelet coefficients of an image; `synthesize` is the inverse."""
     bands = []
     for _ in range(levels_of(*image.shape[2:])):
         low, high = _split(image, 3)
@@ -105,7 +111,7 @@ def analyze(image: Float[Tensor, "n colours h w"]) -> Pyramid:
 
 
 def synthesize(pyramid: Pyramid, height: int, width: int) -> Shaped[Tensor, "n colours h w"]:
-    """Image of a pyramid; inverse of `analyze`."""
+    """Reconstruct the image of a pyramid; inverse of `analyze`."""
     image = pyramid.approximation
     for number, bands in enumerate(pyramid.bands, 1):
         size = halved(height, width, len(pyramid.bands) - number)
@@ -118,9 +124,9 @@ def synthesize_level(
     bands: Shaped[Tensor, "n colours 3 _ _"],
     size: tuple[int, int],
 ) -> Shaped[Tensor, "n colours h w"]:
-    """The approximation on the next finer grid, which has a size of (height, width).
+    """Reconstruct the approximation on the next finer grid, whose size is (height, width).
 
-    On integers this is exact integer arithmetic, because each lifting step is rounded, and so it is
+    Integers are processed in exact integer arithmetic with rounded lifting steps, so the result is
     the same on every machine.
     """
     (h, w), (fh, fw) = size, (size[0] // 2, size[1] // 2)
@@ -134,7 +140,7 @@ def synthesize_level(
 def enlarge(
     image: Float[Tensor, "n colours _ _"], size: tuple[int, int]
 ) -> Float[Tensor, "n colours h w"]:
-    """An image of half the size, rounded up, at `size` (height, width), with no added detail."""
+    """Enlarge an image of half the size, rounded up, to `size` (height, width), without detail."""
     nothing = image.new_zeros(*image.shape[:2], 3, *image.shape[2:])
     return synthesize_level(image * approximation_gain(*size, 1), nothing, size)
 
@@ -145,5 +151,5 @@ def _pad(band: Tensor, grid: torch.Size) -> Tensor:
 
 
 def _split(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Low-pass and high-pass band along an axis; a single sample passes through."""
+    """Return the low-pass and high-pass band along an axis; a single sample passes through."""
     return (x, x.narrow(dim, 0, 0)) if x.shape[dim] == 1 else split(x, dim)

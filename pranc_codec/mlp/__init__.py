@@ -1,6 +1,6 @@
-"""The mlp profile: one coordinate network whose weights are PRANC coefficients, and nothing else.
+"""The mlp profile: an image is one coordinate network, whose weights PRANC coefficients generate.
 
-coordinate_network   (x, y) -> colours, a sine network
+coordinate_network   a network with sine activations: (x, y) -> colours
 decode               coefficients of a file -> network -> image
-prior                the weights that coefficients of zero give
+prior                the weights of a network whose coefficients are all zero
 """

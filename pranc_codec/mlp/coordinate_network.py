@@ -1,11 +1,11 @@
 """The coordinate network of the mlp profile: (x, y) -> colours.
 
-    features = sin(frequencies (x, y) + phases)       from the seed, so they cost no bits
+    features = sin(frequencies (x, y) + phases)       these come from the seed and cost no bits
     hidden   = sin(W h + b), `depth` times
     colours  = W h + b
 
-It is SIREN (Sitzmann et al., NeurIPS 2020, section 3.2) behind Fourier features (Tancik et al.,
-NeurIPS 2020). Where SIREN multiplies by w0 inside the sine, w0 is part of the weights here.
+It is SIREN (Sitzmann et al., NeurIPS 2020, section 3.2) on Fourier features (Tancik et al., NeurIPS
+2020). SIREN multiplies by w0 inside the sine; here, w0 is part of the weights.
 """
 
 import math
@@ -21,13 +21,18 @@ from pranc_codec.basis import prng
 from pranc_codec.precision import float32_everywhere
 
 OUTPUT_BOUND: Final = 2 / 15
-"""Bound of the output layer's prior, times sqrt(width / 6): this layer starts small."""
+"""Bound of the output layer's prior, in units of sqrt(6 / width). It is small, so that the network
+starts near a constant."""
 ACTIVATIONS_AT_ONCE: Final = 1 << 21
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Size of a coordinate network. bandwidth: largest frequency of the features, in radians."""
+    """Size of a coordinate network.
+
+    features: number of Fourier features. bandwidth: their largest frequency, in radians. width:
+    channels of a sine layer. depth: number of sine layers. colours: 1 or 3.
+    """
 
     features: int
     bandwidth: float
@@ -37,24 +42,24 @@ class Shape:
 
     @property
     def channels(self) -> int:
-        """Channels of the widest layer, features included."""
+        """Number of channels of the widest layer, features included."""
         return max(self.features, self.width, self.colours)
 
     @property
     def weights(self) -> int:
-        """Weights and biases of all layers."""
+        """Number of weights and biases of all layers."""
         return sum(layer_sizes(self))
 
 
 def layer_sizes(shape: Shape) -> list[int]:
-    """Weights and biases of each layer, hidden layers first."""
+    """Return the number of weights and biases of each layer, hidden layers first."""
     inputs = [shape.features, *[shape.width] * shape.depth]
     outputs = [*[shape.width] * shape.depth, shape.colours]
     return [(i + 1) * o for i, o in zip(inputs, outputs, strict=True)]
 
 
 class _Sine(torch.autograd.Function):
-    """sin(x W^T + b), which saves its argument once and reuses that memory in the backward pass."""
+    """sin(x W^T + b). The backward pass reuses the memory of the sine's saved argument."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -70,7 +75,7 @@ class _Sine(torch.autograd.Function):
 
 
 class SineLayer(nn.Module):
-    """sin(W h + b)."""
+    """A layer that computes sin(W h + b)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -108,9 +113,9 @@ class CoordinateMLP(nn.Module):
 
 
 def bounds(shape: Shape) -> dict[str, float]:
-    """Half-width of the seeded prior of each parameter; divided by sqrt(3) it is the PRANC scale.
+    """Return the bound of each parameter's seeded prior, which is uniform in (-bound, bound).
 
-    Hidden weights have SIREN's sqrt(6 / inputs), biases 1 / sqrt(inputs).
+    Hidden weights have SIREN's sqrt(6 / inputs), hidden biases 1 / sqrt(inputs).
     """
     out = {}
     for layer in range(shape.depth):
@@ -123,12 +128,15 @@ def bounds(shape: Shape) -> dict[str, float]:
 
 
 def scales(shape: Shape) -> dict[str, float]:
-    """PRANC scale of each parameter: the standard deviation of its seeded prior."""
+    """Return the PRANC scale of each parameter: the standard deviation of its seeded prior."""
     return {name: bound / math.sqrt(3) for name, bound in bounds(shape).items()}
 
 
 def seeded_prior(shape: Shape, *, seed: int) -> dict[str, Tensor]:
-    """SIREN's initialization, computed from integers; the output starts at mid-grey."""
+    """Return SIREN's initialization, made from integer random numbers.
+
+    The bias of the output layer is 0.5, so the network starts near mid-grey.
+    """
     prior = {}
     module = CoordinateMLP(shape, seed=seed)
     for number, (name, parameter) in enumerate(module.named_parameters()):
@@ -146,16 +154,16 @@ def pixel_coords(
     points: tuple[int, int],
     device: torch.device,
 ) -> Float[Tensor, "points 2"]:
-    """Coordinates of pixel centres, x then y; the whole image is [-1, 1]^2.
+    """Return the coordinates of pixel centres, x then y; the whole image is [-1, 1]^2.
 
-    size: (width, height) of the whole image. region: the window (left, top, right, bottom), as
-    Pillow's. points: the pixels first .. last - 1 of the window, counted row by row.
+    size: (width, height) of the whole image. region: a window (left, top, right, bottom), as in
+    Pillow. points: (first, last) selects the window's pixels first .. last - 1, row by row.
     """
     (width, height), (left, top, right, _) = size, region
     index = torch.arange(*points, device=device)
     x = left + index % (right - left)
     y = top + index // (right - left)
-    # Halves of integers: exact below 2**23 pixels a side, whatever the order.
+    # The numerators are exact integers in float64.
     centres = ((2 * x + 1).double() / width - 1, (2 * y + 1).double() / height - 1)
     return torch.stack(centres, dim=-1).float()
 
@@ -169,9 +177,10 @@ def render(
     *,
     channels: int,
 ) -> Float[Tensor, "h w colours"]:
-    """Samples of a window at any resolution, not clipped.
+    """Render the samples of a window at any resolution, not clipped.
 
-    channels: of the widest layer of the network, which bounds the memory of a strip.
+    size, region: as for `pixel_coords`. channels: number of channels of the network's widest layer;
+    it decides how many pixels are computed at once.
     """
     left, top, right, bottom = region
     total = (bottom - top) * (right - left)

@@ -1,4 +1,4 @@
-"""Decoding of the mlp profile: header and symbols -> coefficients -> network -> samples."""
+"""Decode the mlp profile: header and symbols -> coefficients -> network -> samples."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +21,7 @@ from pranc_codec.precision import float32_everywhere
 from pranc_codec.view import View
 
 ENTRY_MULTIPLICATIONS: Final = 64
-"""Cost of making one entry of a dense basis, in multiplications."""
+"""Cost of generating one entry of a dense basis, in multiplications."""
 
 
 def check_limits(header: Header, limits: Limits, pixels: int) -> None:
@@ -39,9 +39,10 @@ def check_limits(header: Header, limits: Limits, pixels: int) -> None:
 
 
 def multiplications(sizes: Sequence[int], k: int, basis: str, pixels: int) -> int:
-    """Multiplications of decoding: evaluating the network and, if it is dense, making its basis.
+    """Return how many multiplications decoding takes.
 
-    sizes: weights of each layer. k: coefficients of all layers.
+    It evaluates the network and, if the basis is dense, generates the basis. sizes: number of
+    weights of each layer. k: number of coefficients of all layers.
     """
     macs = sum(sizes) * pixels
     if basis == "dense":
@@ -51,7 +52,7 @@ def multiplications(sizes: Sequence[int], k: int, basis: str, pixels: int) -> in
 
 
 def network_shape(header: Header) -> coordinate_network.Shape:
-    """The size of the network that the header states."""
+    """Return the size of the network that a header states."""
     p = header.mlp
     return coordinate_network.Shape(
         features=p.features,
@@ -63,12 +64,12 @@ def network_shape(header: Header) -> coordinate_network.Shape:
 
 
 def bandwidth_of_code(code: int) -> float:
-    """Largest frequency of the features, 2**(code / 16) radians, from the header's byte."""
+    """Return the largest frequency of the features, 2**(code / 16) radians, for a header's byte."""
     return float(2.0 ** (code / 16))
 
 
 def read_symbols(header: Header, sections: dict[int, bytes]) -> list[range_coder.Integers]:
-    """The symbols of a file, one array for each layer."""
+    """Decode the symbols of a file, one array for each layer."""
     p = header.mlp
     counts = apportion(p.k, coordinate_network.layer_sizes(network_shape(header)))
     groups = [(count, layer.row) for count, layer in zip(counts, p.layers, strict=True)]
@@ -78,7 +79,7 @@ def read_symbols(header: Header, sections: dict[int, bytes]) -> list[range_coder
 def build_network(
     shape: coordinate_network.Shape, p: MlpParameters, seed: int, *, cache: bool
 ) -> Pranc:
-    """The coordinate network as PRANC weights around its prior, with coefficients of zero.
+    """Build the coordinate network with PRANC weights around its prior; all coefficients are zero.
 
     cache: keep bases and priors in memory (see `Pranc`).
     """
@@ -95,7 +96,7 @@ def build_network(
 
 
 def dequantize(symbols: list[range_coder.Integers], p: MlpParameters) -> Float[Tensor, " k"]:
-    """Coefficients: symbols times the quantization step of their layer."""
+    """Return the coefficients: symbols times the quantization step of their layer."""
     parts = [
         torch.from_numpy(s.astype(np.float32)) * layer.q_step
         for s, layer in zip(symbols, p.layers, strict=True)
@@ -106,7 +107,7 @@ def dequantize(symbols: list[range_coder.Integers], p: MlpParameters) -> Float[T
 def network_of(
     header: Header, sections: dict[int, bytes], device: torch.device
 ) -> coordinate_network.CoordinateMLP:
-    """The network of a file, with plain weights."""
+    """Build the network of a file, with plain weights."""
     shape = network_shape(header)
     with float32_everywhere(), torch.no_grad():
         pranc = build_network(shape, header.mlp, header.seed, cache=False)
@@ -119,8 +120,8 @@ def network_of(
 def render(
     header: Header, sections: dict[int, bytes], view: View, device: torch.device
 ) -> Float[Tensor, "h w colours"]:
-    """Samples of a window at any resolution, not clipped."""
+    """Render the samples of a view at any resolution, not clipped."""
     if view.levels is not None:
-        raise InvalidArgument("levels are of the grid profile; this is an mlp file: use size")
+        raise InvalidArgument("only files of the grid profile have levels, this is mlp: use size")
     network, channels = network_of(header, sections, device), network_shape(header).channels
     return coordinate_network.render(network, view.size, view.region, device, channels=channels)

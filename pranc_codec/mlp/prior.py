@@ -1,8 +1,8 @@
-"""Priors of the mlp profile: the weights that coefficients of zero give.
+"""Priors of the mlp profile: the weights of a network whose coefficients are all zero.
 
-Prior 0 is made from the file's seed. Others may be meta-learned on photographs
+Prior 0 is made from the file's seed. Other priors would be meta-learned on photographs
 (`training.meta_prior`) and ship as safetensors files beside this module, each for one network
-shape; at present there are none. Their numbers are part of the format and never change.
+shape; at present there are none. The numbers of priors are part of the format and never change.
 """
 
 from functools import lru_cache
@@ -15,13 +15,14 @@ from pranc_codec.errors import UnsupportedVersion
 from pranc_codec.mlp.coordinate_network import Shape, seeded_prior
 
 SHIPPED: dict[int, str] = {}
-"""The file of each shipped prior, by its number."""
+"""Names of the shipped priors' files, by number."""
 
 
 def load(number: int, shape: Shape, *, seed: int) -> dict[str, Tensor]:
-    """The parameters of a prior.
+    """Return the parameters of a prior.
 
-    number: of the header. Raises UnsupportedVersion if this release does not have it.
+    number: the prior's number in the header. Raises UnsupportedVersion if this release does not
+    have that prior.
     """
     if number == 0:
         return seeded_prior(shape, seed=seed)

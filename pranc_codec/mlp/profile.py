@@ -1,4 +1,4 @@
-"""The mlp profile as a decoder sees it."""
+"""The mlp profile's implementation of the decoder interface."""
 
 import torch
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""Condensed models to bytes and back, as `file_format` specifies."""
+"""Convert condensed models to bytes and back, as `file_format` specifies."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,9 +28,10 @@ STEPS_PER_DEVIATION: Final = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Everything that a file says about a model.
+    """The contents of a file.
 
-    coefficients: one vector for each layer. tensors: those that are not generated, by name.
+    basis, shares, seed: see `Pranc`. coefficients: one vector for each layer. tensors: the tensors
+    that are not generated, by name.
     """
 
     basis: str
@@ -42,10 +43,10 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class FileContext:
-    """What writer and reader must have in common, because the file does not contain it.
+    """What writer and reader must share, because the file does not contain it.
 
-    infos: the module's tensors. scales: those that were given instead of the default rule.
-    prior: the prior that was given, or None if it comes from the seed.
+    infos: the module's tensors. scales: the scales that replace the default ones. prior: the prior
+    that was given, or None if it comes from the seed.
     """
 
     infos: Sequence[TensorInfo]
@@ -59,17 +60,17 @@ class FileContext:
 
     @property
     def prior_fingerprint(self) -> bytes | None:
-        """Fingerprint of the prior; None if none was given."""
+        """Fingerprint of the prior; None if no prior was given."""
         return None if self.prior is None else fingerprint_of_prior(self.infos, self.prior)
 
 
 def write_model(
     model: Model, context: FileContext, *, quantize: bool, q_step: float | None, half: bool
 ) -> bytes:
-    """The bytes of a model's file; `read_model` is the inverse, up to quantization.
+    """Return a model as the bytes of a file; `read_model` is the inverse, up to quantization.
 
-    quantize: code the coefficients as multiples of `q_step`, else store them as float32.
-    q_step: the quantization step; None stands for `default_q_step`.
+    quantize: code the coefficients as multiples of `q_step`; otherwise store them as float32.
+    q_step: the quantization step; None selects `default_q_step`.
     half: see `stored_tensors.pack_tensors`.
 
     Raises InvalidArgument for coefficients that are not finite or too large for the step.
@@ -95,10 +96,10 @@ def write_model(
 
 
 def read_model(data: bytes, context: FileContext, limits: Limits) -> Model:
-    """The model of a file, as `write_model` wrote it.
+    """Read the model of a file that `write_model` wrote.
 
-    Module, scales and prior are compared by their fingerprints before anything is allocated.
-    Raises ModelMismatch if they are others, and BitstreamError for wrong bytes.
+    The fingerprints of module, scales and prior are compared before anything is allocated. Raises
+    ModelMismatch if they differ, and BitstreamError for bytes that cannot be decoded.
     """
     header = file_format.unpack_header(data)
     _check_context(header, context)
@@ -109,7 +110,7 @@ def read_model(data: bytes, context: FileContext, limits: Limits) -> Model:
     elif any(not info.parameter for info in context.infos):
         raise CorruptBitstream("section 'tensors' is missing")
     if TENSORS in sections and not tensors:
-        raise CorruptBitstream("section 'tensors' is there although every tensor is generated")
+        raise CorruptBitstream("section 'tensors' is present although every tensor is generated")
     sizes = layer_sizes(context.infos, tensors)
     counts = _checked_counts(header, sizes, limits)
     return Model(
@@ -119,7 +120,7 @@ def read_model(data: bytes, context: FileContext, limits: Limits) -> Model:
 
 
 def layer_sizes(infos: Sequence[TensorInfo], excluded: Mapping[str, Tensor]) -> list[int]:
-    """Number of generated weights of each layer that has any."""
+    """Return the number of generated weights of each layer that has any."""
     generated = [info for info in infos if info.parameter and info.name not in excluded]
     layers = groupby(generated, key=lambda info: info.name.rpartition(".")[0])
     return [sum(info.numbers for info in layer) for _, layer in layers]
@@ -128,7 +129,7 @@ def layer_sizes(infos: Sequence[TensorInfo], excluded: Mapping[str, Tensor]) -> 
 def default_q_step(
     coefficients: Float[Tensor, " k"], steps_per_deviation: int = STEPS_PER_DEVIATION
 ) -> float:
-    """Root mean square / steps_per_deviation, clamped to the format's range of steps.
+    """Return RMS / steps_per_deviation, clamped to the format's range of quantization steps.
 
     With the default of 16, normally distributed coefficients take about six bits each.
     """
@@ -137,7 +138,7 @@ def default_q_step(
 
 
 def code_of_q_step(q_step: float) -> int:
-    """Code of the format's step whose ratio to `q_step` is nearest to 1.
+    """Return the code of the format's quantization step whose ratio to `q_step` is nearest to 1.
 
     `format.parameters.q_step_of_code` is the inverse. Raises InvalidArgument for a step outside the
     format's range.
@@ -151,7 +152,7 @@ def code_of_q_step(q_step: float) -> int:
 
 
 def _quantize(layers: Sequence[Tensor], code: int) -> tuple[tuple[LayerCode, ...], bytes]:
-    """Step and table row of each layer, and the range-coded stream of all symbols."""
+    """Return step and table row of each layer, and the range-coded stream of all symbols."""
     symbols = [symbols_of(c, q_step_of_code(code)) for c in layers]
     rows = [range_coder.cheapest_row(s) for s in symbols]
     codes = tuple(LayerCode(q_step_code=code, row=row) for row in rows)
@@ -159,7 +160,7 @@ def _quantize(layers: Sequence[Tensor], code: int) -> tuple[tuple[LayerCode, ...
 
 
 def symbols_of(coefficients: Tensor, q_step: float) -> range_coder.Integers:
-    """Coefficients divided by the quantization step and rounded to integers.
+    """Return coefficients divided by the quantization step and rounded to integers.
 
     Raises InvalidArgument for integers beyond the range coder's largest magnitude.
     """
@@ -172,7 +173,7 @@ def symbols_of(coefficients: Tensor, q_step: float) -> range_coder.Integers:
 def _check_context(header: ModelHeader, context: FileContext) -> None:
     if header.module != context.module_fingerprint:
         raise ModelMismatch(
-            f"the file was written for another module: that has {header.tensors} tensors, this one "
+            f"the file was written for another module, with {header.tensors} tensors; this module "
             f"has {len(context.infos)}; names, types, shapes and scales must be the same"
         )
     if header.prior == context.prior_fingerprint:
@@ -180,12 +181,12 @@ def _check_context(header: ModelHeader, context: FileContext) -> None:
     if header.prior is None:
         raise ModelMismatch("the file was written without a prior: leave out prior=")
     if context.prior is None:
-        raise ModelMismatch("the file is a difference from a prior: give it as prior=")
-    raise ModelMismatch("the file is a difference from another prior than the given one")
+        raise ModelMismatch("the file was written with a prior: give it as prior=")
+    raise ModelMismatch("the file was written with another prior than the given one")
 
 
 def _checked_counts(header: ModelHeader, sizes: Sequence[int], limits: Limits) -> list[int]:
-    """Numbers of coefficients of each layer, after checks that the header fits the module.
+    """Return each layer's number of coefficients, after checking that the header fits the module.
 
     Raises CorruptBitstream if it does not, and LimitExceeded for a dense basis with more entries
     than the limits allow multiplications.
@@ -215,7 +216,10 @@ def _read_coefficients(data: bytes, header: ModelHeader, counts: list[int]) -> l
 
 def _read_float32(data: bytes, counts: list[int]) -> list[Tensor]:
     if len(data) != 4 * sum(counts):
-        raise CorruptBitstream(f"{len(data)} bytes for {sum(counts)} coefficients in float32")
+        raise CorruptBitstream(
+            f"section 'coefficients' has {len(data)} bytes, but {sum(counts)} float32 coefficients "
+            f"need {4 * sum(counts)}"
+        )
     flat = tensor_from_bytes(data, torch.float32, torch.Size([sum(counts)]))
     if not flat.isfinite().all():
         raise CorruptBitstream("a coefficient is not finite")

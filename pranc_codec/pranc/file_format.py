@@ -1,12 +1,12 @@
 """The file format of condensed models (.prw), version 1. This is its only specification of bytes.
 
-A file tells how to fill a module that the reader builds; it contains no architecture and no code.
-What the numbers mean is defined by these modules, which are normative, too:
+A file says how to fill a module that the reader builds; it contains no architecture and no code.
+These modules define what the numbers mean, and they are normative, too:
 
     format.bitstream        conventions of integers, varints, checksums and sections
     entropy.range_coder     how the symbols of the coefficients are coded; its rows are those of
                             `entropy.tables`
-    basis                   the bases (`hash`, `dense`, `dct`); they rest on `basis.prng` (random
+    basis                   the bases (`hash`, `dense`, `dct`); they use `basis.prng` (random
                             numbers), `basis.signs` and `basis.permutation`
     basis.allocation        how many coefficients each layer has
     pranc.layers            weights = prior + scale * basis @ coefficients: the numbers of layers,
@@ -23,7 +23,8 @@ Conventions
     file := signature header section{sections}          nothing may follow
 
 Signature, 8 bytes
-    89 50 52 57 0D 0A 1A 0A     as PNG's: a high bit, "PRW", and line ends that text modes damage
+    89 50 52 57 0D 0A 1A 0A     like PNG's: a byte with its high bit set, "PRW", and line ends,
+                                which a transfer in text mode would damage
 
 Header
     version     u8      1
@@ -39,7 +40,7 @@ Header
     tensors     varint  number of the module's tensors
     module      8 bytes fingerprint of the module and the scales that were given
     prior       8 bytes fingerprint of the prior; only if flag bit 2 is set
-    k           varint  coefficients of all layers, from their number to that of their weights
+    k           varint  coefficients of all layers, from the number of layers to that of weights
     layers      varint  number of layers
     per layer, only if flag bit 1 is not set:
         step    u8      coefficients = symbols * 2**(2 - step / 16)
@@ -49,15 +50,15 @@ Header
 
 Section: id, length, crc, payload as in `format.bitstream`
     id   1  coefficients    required. Quantized: the symbols, layer by layer, as one range-coded
-                            stream of 32-bit words, zero bytes at the end left out. Bytes that
-                            coding the same symbols again does not give are illegal. Not quantized:
-                            k float32, all finite.
+                            stream of 32-bit words without its trailing zero bytes. Only the bytes
+                            that the encoder writes for these symbols are legal. Not quantized:
+                            k float32 numbers, all finite.
     id   2  tensors         required if any tensor is not generated, else illegal. zlib of
             kind  u8        for each tensor of the module:
                             0 = generated from coefficients (float32 parameters only)
-                            1 = as in the prior
-                            2 = follows in its own type
-                            3 = follows in float16 (floating-point types only)
+                            1 = equal to the prior's tensor
+                            2 = stored in its own type
+                            3 = stored in float16 (floating-point types only)
             then the elements of tensors of kinds 2 and 3, in order, row-major
 
 A file, byte by byte: Sequential(Linear(4, 3), BatchNorm1d(3)) with exclude=["1"], seed=7 and the
@@ -114,7 +115,7 @@ SECTION_NAMES: Final = {COEFFICIENTS: "coefficients", TENSORS: "tensors"}
 
 @dataclass(frozen=True, kw_only=True)
 class ModelHeader:
-    """Everything that a file says before its sections.
+    """Everything that precedes the sections of a file.
 
     basis: one of `BASES`. shares: "weights" or "roots". tensors: number of the module's tensors.
     module: its fingerprint. prior: its fingerprint, or None if it comes from the seed. k: number of
@@ -136,7 +137,7 @@ class ModelHeader:
 
 
 def pack_header(header: ModelHeader) -> bytes:
-    """Signature, header and its checksum; `unpack_header` is the inverse."""
+    """Return the signature, the header and its checksum; `unpack_header` is the inverse."""
     h = header
     flags = BASES[h.basis] | (not h.codes) * FLOAT32 | (h.prior is not None) * HAS_PRIOR
     flags |= (h.shares == "roots") * BY_ROOTS
@@ -150,9 +151,9 @@ def pack_header(header: ModelHeader) -> bytes:
 
 
 def unpack_header(data: bytes) -> ModelHeader:
-    """Read and check signature and header; the bytes may end after them.
+    """Read and check signature and header. The bytes may end after them.
 
-    Raises BitstreamError for other bytes than `pack_header` writes.
+    Raises BitstreamError for bytes that `pack_header` does not write.
     """
     check_signature(data, SIGNATURE, "a condensed model")
     reader = Reader(data)
@@ -186,7 +187,7 @@ def unpack_header(data: bytes) -> ModelHeader:
 
 
 def unpack_sections(data: bytes, header: ModelHeader) -> dict[int, bytes]:
-    """Payloads of all sections of a complete file by their ids, checksums verified."""
+    """Return the payloads of a complete file by section id, after verifying their checksums."""
     sections = take_sections(data, header.header_bytes, header.sections, SECTION_NAMES)
     if COEFFICIENTS not in sections:
         raise CorruptBitstream("section 'coefficients' is missing")

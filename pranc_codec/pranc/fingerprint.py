@@ -1,8 +1,8 @@
 """Fingerprints that tell whether a module and a prior are those that a file was written for.
 
 module      SHA-256 of one line of text for each tensor, in the order of `file_format`:
-            "NAME DTYPE SIZE,SIZE,...", and " SCALE" as Python's float.hex if a scale was given
-            for it; each line ends in a line feed
+            "NAME DTYPE SIZE,SIZE,...", then " SCALE" in the format of Python's float.hex if a scale
+            was given for the tensor; each line ends in a line feed
 prior       SHA-256 of, for each tensor of the module that the prior has: "NAME", a line feed,
             its elements (`stored_tensors.tensor_to_bytes`)
 
@@ -21,7 +21,7 @@ from pranc_codec.pranc.stored_tensors import tensor_to_bytes
 
 
 def fingerprint_of_module(infos: Sequence[TensorInfo], scales: Mapping[str, float]) -> bytes:
-    """Fingerprint of names, types, shapes and the scales that were given."""
+    """Return the fingerprint of names, types and shapes of the tensors and of the given scales."""
     digest = hashlib.sha256()
     for info in infos:
         sizes = ",".join(map(str, info.shape))
@@ -31,7 +31,7 @@ def fingerprint_of_module(infos: Sequence[TensorInfo], scales: Mapping[str, floa
 
 
 def fingerprint_of_prior(infos: Sequence[TensorInfo], prior: Mapping[str, Tensor]) -> bytes:
-    """Fingerprint of the values that the prior has for the module's tensors."""
+    """Return the fingerprint of the prior's values for the module's tensors."""
     digest = hashlib.sha256()
     for info in infos:
         if info.name in prior:

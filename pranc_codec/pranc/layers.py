@@ -1,9 +1,9 @@
 """One layer of a PRANC network: its parameters are slices of prior + scale * basis @ coefficients.
 
-A layer is a module that owns parameters. Layers are numbered in the order of `named_modules`,
-without those whose parameters are all excluded; the number is part of the random numbers' counter,
-and so of the file format. A parameter is generated in blocks of rows, in place: generating one
-takes the memory of the parameter itself and little more.
+A layer is a module that owns parameters, at least one of which is generated. Layers are numbered in
+the order of `named_modules`. The number is part of the random numbers' counter, and therefore part
+of the file format. A parameter is generated in place, in blocks of rows, so this takes little more
+memory than the parameter itself.
 """
 
 import math
@@ -21,7 +21,7 @@ from pranc_codec.basis.hash import BLOCK_ROWS
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """Where one parameter lies among its layer's weights, its scale and its seeded prior."""
+    """One parameter of a layer: its position among the layer's weights, scale and seeded prior."""
 
     name: str
     """Name within the layer, such as "weight"."""
@@ -31,9 +31,9 @@ class Slice:
     stop: int
     """Index after its last weight in the layer."""
     scale: float
-    """Factor of basis @ coefficients."""
+    """Factor by which basis @ coefficients is multiplied."""
     constant: float
-    """The seeded prior of every weight if `bound` is 0."""
+    """If `bound` is 0, the seeded prior of every weight."""
     bound: float
     """If it is not 0, the seeded prior is uniform in (-bound, bound)."""
 
@@ -41,16 +41,16 @@ class Slice:
 def slices_of(
     owner: nn.Module, excluded: Collection[str] = (), scales: Mapping[str, float] | None = None
 ) -> list[Slice]:
-    """Slices of a layer's own parameters, in their order in the module.
+    """Return the slices of a layer's own parameters, in their order in the module.
 
-    Parameters of two or more dimensions have a prior that is uniform within 1 / sqrt(fan_in),
-    which is torch's default for linear and convolution layers. One-dimensional parameters beside
-    them (biases) have prior 0 and the scale of the first such matrix. One-dimensional parameters
-    alone in a layer (normalization) have scale 0.1, and prior 1 if they are called `weight`,
-    else 0.
+    The prior of a parameter with two or more dimensions is uniform within +-1 / sqrt(fan_in),
+    torch's default for linear and convolution layers. All parameters of a layer with such a
+    parameter have the scale 1 / sqrt(3 fan_in) of the first one, and its one-dimensional parameters
+    (biases) have the prior 0. In a layer with one-dimensional parameters only (normalization), the
+    scale is 0.1, and the prior is 1 for the parameter called `weight` and 0 for others.
 
-    excluded: names of parameters that are not generated. scales: scales that replace the rule
-    above. The keys of both are names within the layer.
+    excluded: names of parameters that are not generated. scales: scales that replace those above,
+    by name. Names are relative to the layer.
     """
     named = [(name, p) for name, p in owner.named_parameters(recurse=False)]
     fans = [p[0].numel() for _, p in named if p.dim() > 1]
@@ -78,9 +78,10 @@ def slices_of(
 class Layer(nn.Module):
     """Generates one layer's parameters from its coefficients, which start at zero.
 
-    slices: the generated parameters. basis: of as many weights as the slices have. seed: of the
-    seeded prior. number: the layer's number in the network. prior: tensors by their names in the
-    layer, or None for the seeded prior. cache: keep the seeded prior in memory.
+    slices: the generated parameters. basis: a basis with as many weights as the slices have in
+    total. seed: key of the seeded prior. number: the layer's number in the network. prior: tensors
+    by their names in the layer, or None for the seeded prior. cache: keep the seeded prior in
+    memory.
     """
 
     coefficients: nn.Parameter
@@ -93,7 +94,7 @@ class Layer(nn.Module):
         self.slices = {s.name: s for s in slices}
         self.basis, self.seed, self.number, self.cache = basis, seed, number, cache
         self.coefficients = nn.Parameter(torch.zeros(basis.coefficients, dtype=torch.float32))
-        # In a list, because nn.Module would register a bare tensor.
+        # A list, because nn.Module would register a parameter that is an attribute.
         self.temporary_coefficients: list[Tensor] = []
         self._has_prior = prior is not None
         self._cached_priors: dict[tuple[str, torch.device], Tensor] = {}
@@ -101,7 +102,7 @@ class Layer(nn.Module):
             self.register_buffer(f"prior_{name}", tensor.detach().clone(), persistent=False)
 
     def prior(self, name: str) -> Tensor:
-        """A new tensor with the prior of the parameter `name`, given or made from the seed."""
+        """Return the prior of the parameter `name`, given or from the seed, as a new tensor."""
         if self._has_prior:
             given: Tensor = getattr(self, f"prior_{name}")
             return given.clone(memory_format=torch.contiguous_format)
@@ -120,16 +121,16 @@ class Layer(nn.Module):
         return uniform.mul_(s.bound).view(s.shape)
 
     def current(self) -> Tensor:
-        """The coefficients in use: those that `Pranc.using` set, else the trained parameter."""
+        """Return the coefficients in use: those that `Pranc.using` set, else the trained ones."""
         return self.temporary_coefficients[-1] if self.temporary_coefficients else self.coefficients
 
     def tensor(self, name: str, coefficients: Tensor) -> Tensor:
-        """The parameter `name`, generated now and differentiable in the coefficients."""
+        """Generate the parameter `name`, differentiable with respect to the coefficients."""
         out: Tensor = _Generate.apply(coefficients, self, name)  # type: ignore[no-untyped-call]
         return out
 
     def generate(self, name: str, coefficients: Float[Tensor, " k"]) -> Tensor:
-        """The parameter `name` as prior + scale * basis @ coefficients, without gradient."""
+        """Generate the parameter `name`, prior + scale * basis @ coefficients, without autograd."""
         s, out = self.slices[name], self.prior(name)
         flat = out.view(-1)
         for first in range(s.start, s.stop, BLOCK_ROWS):
@@ -139,13 +140,13 @@ class Layer(nn.Module):
         return out
 
     def project(self, name: str, gradient: Tensor) -> Float[Tensor, " k"]:
-        """Gradient with respect to the coefficients, given that of the parameter `name`."""
+        """Return the gradient of the coefficients, given that of the parameter `name`."""
         s = self.slices[name]
         return self.basis.project(gradient.reshape(-1), s.start) * s.scale
 
 
 class _Generate(torch.autograd.Function):
-    """`Layer.generate` with the gradient `Layer.project`; saves neither weights nor basis."""
+    """`Layer.generate`, whose gradient is `Layer.project`. It saves neither weights nor basis."""
 
     @staticmethod
     def forward(ctx: Any, coefficients: Tensor, layer: Layer, name: str) -> Tensor:
@@ -160,10 +161,10 @@ class _Generate(torch.autograd.Function):
 def seeded_uniform(
     start: int, stop: int, *, seed: int, layer: int, device: torch.device
 ) -> Float[Tensor, " n"]:
-    """Numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), rounded to float32.
+    """Return numbers start .. stop - 1 of a layer's uniform stream in (-1, 1), as float32.
 
-    Number i is (2 * word + 1) * 2**-32 - 1, where word is word i % 4 of the Philox call i // 4 of
-    stream `STREAM_PRIOR`, with the layer's number as the substream.
+    Number i is (2 * word + 1) * 2**-32 - 1, rounded. Here, word is word i % 4 of index i // 4
+    (`prng.random_words`) in stream `STREAM_PRIOR`, with the layer's number as the substream.
     """
     out = torch.empty(stop - start, device=device, dtype=torch.float32)
     for first in range(start, stop, BLOCK_ROWS):

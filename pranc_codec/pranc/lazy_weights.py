@@ -16,8 +16,8 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from pranc_codec.pranc.layers import Layer
 
-# Generated weights that exist at the moment, by the address of their storage: by it `_pack`
-# recognizes them.
+# Generated weights that exist at the moment, by the address of their storage. `_pack` recognizes
+# them by this address.
 _alive: dict[int, tuple[Layer, str, Tensor]] = {}
 
 
@@ -31,12 +31,12 @@ def generate_on_access(owner: nn.Module, layer: Layer) -> None:
 
 
 def recipes_instead_of_weights() -> saved_tensors_hooks:
-    """A context in which autograd saves recipes of generated weights instead of the weights."""
+    """Return a context in which autograd saves recipes instead of generated weights."""
     return saved_tensors_hooks(_pack, _unpack)
 
 
 def _make(owner: nn.Module, name: str) -> Tensor:
-    """The parameter `name` of an owner, which `_pack` recognizes as long as it exists."""
+    """Generate the parameter `name` of an owner; `_pack` recognizes it as long as it exists."""
     layer = owner._pranc
     assert isinstance(layer, Layer)
     coefficients = layer.current()
@@ -51,7 +51,7 @@ def _make(owner: nn.Module, name: str) -> Tensor:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How to generate a saved tensor again, which is a view of one of a layer's parameters."""
+    """How to generate again a saved tensor that is a view of one of a layer's parameters."""
 
     layer: Layer
     name: str
@@ -63,7 +63,7 @@ class _Recipe:
 
 def _pack(tensor: Tensor) -> Tensor | _Recipe:
     source = _alive.get(tensor.untyped_storage().data_ptr())
-    # Views as complex numbers, and views of these, have other numbers than the weight's.
+    # Complex views, and views of these, do not hold the weight's own numbers.
     other_numbers = tensor.dtype != torch.float32 or tensor.is_conj() or tensor.is_neg()
     if source is None or other_numbers:
         return tensor

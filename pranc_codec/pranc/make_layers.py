@@ -1,4 +1,4 @@
-"""The layers of a module that is to be generated: which they are, their bases and their priors."""
+"""Make the layers of a module that is to be generated, with their bases and priors."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
@@ -27,12 +27,12 @@ def make_layers(
 ) -> Iterator[PlacedLayer]:  # fmt: skip
     """Yield the layers of a module in the order of `named_modules`.
 
-    The module is not changed here, and a layer that was yielded needs its owner's parameters no
-    more, so that the caller can free these before the next layer is made.
+    This does not change the module. A layer that was yielded no longer needs its owner's
+    parameters, so the caller can free them before the next layer is made.
 
-    The arguments are those of `Pranc`, but `excluded` has names of parameters only. Owners whose
-    parameters are all excluded have no layer. Raises InvalidArgument if the coefficients are fewer
-    than the layers or more than the generated weights.
+    The arguments are those of `Pranc`, except that `excluded` holds only names of parameters.
+    Owners whose parameters are all excluded have no layer. Raises InvalidArgument if there are
+    fewer coefficients than layers, or more coefficients than generated weights.
     """
     found = []
     for prefix, owner in owners_of(module, excluded):

@@ -2,10 +2,10 @@
 
 After "Pseudo RAndom Networks for Compacting deep models" (arXiv 2206.08464, section 3): the
 parameters of a network are replaced by far fewer coefficients in a pseudo-random basis, so a file
-needs only the seed and the coefficients. Three things differ from the paper's code. There is an
-additive prior and coefficients start at zero (the paper's start one-hot). Every tensor has a scale.
-Each coefficient belongs to one layer (in the paper to the whole network, or to a layer in its
-on-the-fly variant). The random numbers come from an integer generator, the same on every machine.
+needs only the seed and the coefficients. Four things differ from the paper's code. There is an
+additive prior, and coefficients start at zero (the paper's start one-hot). Every tensor has a
+scale. Each coefficient belongs to one layer (in the paper to the whole network, or to a layer in
+the on-the-fly variant). The random numbers are integers, so they are the same on every machine.
 
 A layer is a module that owns parameters. Its weights are generated when they are read and dropped
 after use, in the forward and in the backward pass, so that memory holds the weights of one layer
@@ -48,30 +48,30 @@ class Pranc(nn.Module):
     """A module whose parameters are generated from coefficients.
 
     Only the coefficients and the excluded parameters have gradients. Store the model with `save`
-    and `load`; it cannot be pickled. `counts` tells how many numbers a file holds.
+    and restore it with `load`; it cannot be pickled. `counts` says how many numbers a file holds.
 
     module: any module. It is changed in place: its parameters are removed. A module with one
         parameter in two places (tied weights) is refused. Parameters of modules that copy them
         into one flat buffer (`torch.nn.RNNBase`) have to be excluded.
-    coefficients: their number for all layers together, from the number of layers to the number
-        of generated weights.
+    coefficients: number of coefficients of all layers together, from the number of layers to the
+        number of generated weights.
     seed: 0 .. 2**64 - 1; it decides the basis and, if no prior is given, the prior.
     basis: "hash", "dense" or "dct". "dct" is the best one for convolutional networks.
-    shares: how the coefficients are shared out among the layers: in proportion to the numbers of
-        their weights ("weights") or to the square roots of these ("roots"). Classifiers reach a
-        higher accuracy with "roots".
-    exclude: parameters that are not generated but kept, and trained as they are. Give names of
+    shares: how the coefficients are shared out among the layers: in proportion to their numbers of
+        weights ("weights") or to the square roots of these ("roots"). Classifiers reach a higher
+        accuracy with "roots".
+    exclude: parameters that are not generated but kept, and trained directly. Give names of
         parameters or of modules, shell patterns of such names, or a predicate of name and
         parameter.
     prior: a state dict. Coefficients of zero give its weights; excluded parameters and buffers
         start at its values if it has them. Without it the prior comes from the seed, by the rule
         of `layers.slices_of`.
-    scales: a scale for each parameter named here, instead of the one by that rule.
+    scales: scales by parameter name, which replace those of the same rule.
     cache: keep bases and priors in memory. This is faster for small networks that are trained for
-        many iterations, and takes 12 bytes a weight for the bases "hash" and "dct".
-    device: where the network is; by default where the module is.
+        many iterations, and takes 12 bytes per weight for the bases "hash" and "dct".
+    device: device of the network; by default that of the module.
 
-    Raises InvalidArgument if one of them is not as described.
+    Raises InvalidArgument if an argument is not as described.
     """
 
     @accept_old_name("hold", "cache")
@@ -123,19 +123,19 @@ class Pranc(nn.Module):
         self._move_to(device)
 
     def _move_to(self, device: torch.device | str | None) -> None:
-        """Move everything, but leave a module on the meta device until it has values."""
+        """Move everything, except for a module on the meta device, which has no values yet."""
         self.layers.to(device)
         if not any(t.is_meta for t in (*self.module.parameters(), *self.module.buffers())):
             self.module.to(device)
 
     def _set_stored_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Set excluded parameters and buffers, also if the module is on the meta device."""
+        """Set excluded parameters and buffers, even if the module is on the meta device."""
         if tensors:
             copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
             self.module.load_state_dict(copies, strict=False, assign=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """The module's forward pass; without `cache` no weight is kept for the backward pass."""
+        """Run the module. Without `cache`, no weight is kept for the backward pass."""
         if self._cache:
             return self.module(*args, **kwargs)
         with recipes_instead_of_weights():
@@ -145,13 +145,13 @@ class Pranc(nn.Module):
     def using(self, coefficients: Sequence[Tensor]) -> Iterator[None]:
         """Run the network on other coefficients, one tensor for each layer, within this block.
 
-        Gradients flow into these tensors. Raises InvalidArgument for other numbers of
-        coefficients than the layers have.
+        Gradients flow into these tensors. Raises InvalidArgument if their sizes are not the layers'
+        numbers of coefficients.
         """
         wanted = [layer.basis.coefficients for layer in self._layers()]
         if [c.numel() for c in coefficients] != wanted:
             raise InvalidArgument(
-                f"coefficients of {[c.numel() for c in coefficients]}, expected: {wanted}"
+                f"coefficients of sizes {[c.numel() for c in coefficients]}, expected {wanted}"
             )
         for layer, temporary in zip(self._layers(), coefficients, strict=True):
             layer.temporary_coefficients.append(temporary)
@@ -163,12 +163,12 @@ class Pranc(nn.Module):
 
     @property
     def counts(self) -> Counts:
-        """How many numbers make up the model: coefficients, excluded parameters, buffers."""
+        """How many numbers the model consists of: coefficients, excluded parameters, buffers."""
         k = sum(layer.basis.coefficients for layer in self._layers())
         return count_numbers(self._infos, self.module.state_dict(), k)
 
     def coefficients(self) -> Float[Tensor, " k"]:
-        """The coefficients of all layers as one new vector."""
+        """Return the coefficients of all layers as one new vector."""
         return torch.cat([layer.coefficients.detach() for layer in self._layers()])
 
     def set_coefficients(self, coefficients: Float[Tensor, " k"]) -> None:
@@ -182,7 +182,7 @@ class Pranc(nn.Module):
             layer.coefficients.data.copy_(part)
 
     def weights(self) -> dict[str, Tensor]:
-        """The state dict of the plain module, without gradients.
+        """Return the state dict of the plain module, without gradients.
 
         Generated parameters are new tensors; the others are those of the module.
         """
@@ -197,12 +197,13 @@ class Pranc(nn.Module):
     def to_bytes(
         self, *, quantize: bool = True, q_step: float | None = None, half: bool = True
     ) -> bytes:
-        """The model as a .prw file (`file_format`), which has neither architecture nor prior.
+        """Return the model as the bytes of a .prw file (`file_format`).
 
-        quantize: store the coefficients as range-coded multiples of `q_step`, else as float32.
-        q_step: quantization step of all coefficients; by default a sixteenth of their root mean
-        square. half: store excluded parameters and buffers as float16 where that keeps 11 bits of
-        their largest magnitude; integers keep their type.
+        The file contains neither the architecture nor the prior. quantize: store the coefficients
+        as range-coded multiples of `q_step`; otherwise store them as float32. q_step: quantization
+        step of all coefficients; by default a sixteenth of their root mean square. half: store
+        excluded parameters and buffers as float16 where that keeps 11 bits of their largest
+        magnitude; integers keep their type.
         """
         if q_step is not None and not quantize:
             raise InvalidArgument("q_step needs quantize=True: leave it out, or quantize")
@@ -222,7 +223,7 @@ class Pranc(nn.Module):
         q_step: float | None = None,
         half: bool = True,
     ) -> None:
-        """Write `to_bytes` to a file, which is afterwards complete or, on an error, as before."""
+        """Write the bytes of `to_bytes` to a file. On an error the file stays as it was."""
         data = self.to_bytes(quantize=quantize, q_step=q_step, half=half)
         with write_atomically(path) as file:
             file.write(data)
@@ -240,11 +241,12 @@ class Pranc(nn.Module):
         cache: bool = False,
         limits: Limits = DEFAULT_LIMITS,
     ) -> "Pranc":
-        """The model of a .prw file, on a module of the architecture that it was written for.
+        """Read a model from the bytes of a .prw file.
 
-        The module may be on the meta device; its weights are never in memory all at once. Give
-        the prior and the scales that the writer had. Raises ModelMismatch for another module,
-        prior or scales, and BitstreamError for wrong bytes; the module is unchanged then.
+        module: a module of the architecture that the file was written for. It may be on the meta
+        device; its weights are never in memory all at once. prior, scales: the same as the
+        writer's. Raises ModelMismatch for another module, prior or scales, and BitstreamError for
+        bytes that cannot be decoded; the module is then unchanged.
         """
         infos = tensors_of(module)
         device = loading_device(module, {info.name for info in infos}, device)

@@ -14,17 +14,17 @@ Exclude = Sequence[str] | Callable[[str, Tensor], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class TensorInfo:
-    """A tensor of a module's state without its values."""
+    """Name, shape and type of a tensor in a module's state."""
 
     name: str
     shape: torch.Size
     dtype: torch.dtype
     parameter: bool
-    """Whether it is a parameter; else it is a persistent buffer."""
+    """True for a parameter, False for a persistent buffer."""
 
     @property
     def numbers(self) -> int:
-        """How many elements it has."""
+        """Number of elements."""
         return self.shape.numel()
 
 
@@ -40,14 +40,14 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Sum of the three counts."""
         return self.coefficients + self.excluded + self.buffers
 
 
 def count_numbers(
     infos: Sequence[TensorInfo], stored: Collection[str], coefficients: int
 ) -> Counts:
-    """Counts of a model. stored: names of the tensors that are not generated."""
+    """Count the numbers of a model. stored: names of the tensors that are not generated."""
     elements = {True: 0, False: 0}
     for info in infos:
         elements[info.parameter] += info.numbers if info.name in stored else 0
@@ -55,7 +55,7 @@ def count_numbers(
 
 
 def tensors_of(module: nn.Module) -> list[TensorInfo]:
-    """All tensors of a module's state, in the order of the file format.
+    """Return all tensors of a module's state, in the order of the file format.
 
     Parameters come first, in the order of `named_parameters`, then persistent buffers, in the
     order of `state_dict`.
@@ -65,7 +65,7 @@ def tensors_of(module: nn.Module) -> list[TensorInfo]:
     for name, buffer in buffers.items():
         if not isinstance(buffer, Tensor):
             raise InvalidArgument(
-                f"{name} of the module's state is not a tensor: this is not supported"
+                f"{name} in the module's state is not a tensor: this is not supported"
             )
     return [
         TensorInfo(name=name, shape=t.shape, dtype=t.dtype, parameter=name in parameters)
@@ -74,10 +74,11 @@ def tensors_of(module: nn.Module) -> list[TensorInfo]:
 
 
 def owners_of(module: nn.Module, excluded: Collection[str] = ()) -> Iterator[tuple[str, nn.Module]]:
-    """Yield modules that own parameters, each after the prefix of its parameters' names.
+    """Yield (prefix, module) for each module that owns parameters.
 
-    Raises InvalidArgument for what cannot be generated: one parameter in two places, and
-    parameters of recurrent modules unless they are excluded.
+    The prefix is that of its parameters' names. Raises InvalidArgument for parameters that cannot
+    be generated: one parameter in two places, and parameters of recurrent modules unless they are
+    excluded.
     """
     seen: set[int] = set()
     for path, owner in module.named_modules(remove_duplicate=False):
@@ -90,7 +91,7 @@ def owners_of(module: nn.Module, excluded: Collection[str] = ()) -> Iterator[tup
             )
         if seen.intersection(own.values()) or len(set(own.values())) < len(own):
             raise InvalidArgument(
-                f"{path or 'module'}: parameters in two places of a module are not supported"
+                f"{path or 'module'}: one parameter in two places of a module is not supported"
             )
         seen.update(own.values())
         if own:
@@ -98,11 +99,11 @@ def owners_of(module: nn.Module, excluded: Collection[str] = ()) -> Iterator[tup
 
 
 def excluded_names(module: nn.Module, exclude: Exclude) -> frozenset[str]:
-    """Names of the parameters that `exclude` matches.
+    """Return the names of the parameters that `exclude` matches.
 
-    exclude: a predicate of name and parameter, or a sequence of names. A name is that of a
-    parameter, that of a module (all parameters below it match), or a shell pattern of such names,
-    as in "layer?.*.bn1". Raises InvalidArgument for a name that matches nothing.
+    exclude: a predicate of name and parameter, or a sequence of names. A name is the name of a
+    parameter, the name of a module (which matches all parameters below it), or a shell pattern of
+    such names, such as "layer?.*.bn1". Raises InvalidArgument for a name that matches nothing.
     """
     parameters = dict(module.named_parameters())
     if callable(exclude):
@@ -121,9 +122,9 @@ def excluded_names(module: nn.Module, exclude: Exclude) -> frozenset[str]:
 
 
 def normalization(module: nn.Module) -> list[str]:
-    """Names of the parameters of normalization layers, for `Pranc(exclude=...)`.
+    """Return the names of the parameters of normalization layers, for `Pranc(exclude=...)`.
 
-    They are few, and each of them scales a whole channel, so that it pays to keep them as they are.
+    They are few, and each of them acts on a whole channel, so it pays not to generate them.
     """
     kinds = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
     return [
@@ -139,17 +140,17 @@ def check_generated(
 ) -> None:
     """Raise InvalidArgument for weights that cannot be generated or a prior that does not fit.
 
-    infos: the module's tensors. generated: names of the parameters to generate. prior: has to
-    have all of these; what it has must agree with the module in shape and type.
+    infos: the module's tensors. generated: names of the parameters to generate. prior: must
+    contain all of these; all its tensors must agree with the module's in shape and type.
     """
     if not generated:
-        raise InvalidArgument("no parameter is left to generate: exclude fewer")
+        raise InvalidArgument("no parameter is left to generate: exclude fewer parameters")
     for info in infos:
         if info.name in generated and info.numbers == 0:
             raise InvalidArgument(f"{info.name} has no elements: exclude it")
         if info.name in generated and info.dtype != torch.float32:
             raise InvalidArgument(
-                f"{info.name} is {info.dtype}, generated weights are float32: "
+                f"{info.name} is {info.dtype}, but generated weights are float32: "
                 "use module.float(), or exclude it"
             )
         if prior is None:
@@ -160,17 +161,18 @@ def check_generated(
         if given is not None and (given.shape, given.dtype) != (info.shape, info.dtype):
             raise InvalidArgument(
                 f"prior: {info.name} is {given.dtype} {tuple(given.shape)}, "
-                f"the module's is {info.dtype} {tuple(info.shape)}"
+                f"but in the module it is {info.dtype} {tuple(info.shape)}"
             )
 
 
 def loading_device(
     module: nn.Module, persistent: set[str], device: torch.device | str | None
 ) -> torch.device:
-    """The device that a file is loaded to: `device`, or the module's, or the CPU for meta modules.
+    """Return the device to load a file to: `device`, else the module's, else the CPU.
 
-    persistent: names of the tensors that files have. Raises InvalidArgument for a buffer on the
-    meta device that no file has, because nothing can give it values.
+    The CPU is the default for modules on the meta device. persistent: names of the tensors that
+    files contain. Raises InvalidArgument for a buffer on the meta device that no file contains,
+    because nothing can give it values.
     """
     for name, buffer in module.named_buffers():
         if buffer.is_meta and name not in persistent:

@@ -1,10 +1,10 @@
-"""Quantization and its rate while training: both pass gradients.
+"""Differentiable quantization during training, and the rate of its symbols.
 
-Coefficients are symbols * step. Training first adds uniform noise of one step's width to the
-symbols, which has on average the rate and the distortion of rounding (Ballé et al., "End-to-end
-optimized image compression", ICLR 2017). In the end it rounds, with the gradient passed straight
-through. Soft rounding in between (Agustsson & Theis, "Universally quantized neural compression",
-NeurIPS 2020) made files worse: it hides what a coarse step costs.
+Coefficients are symbols * q_step. Training first adds uniform noise of one step's width to the
+coefficients. On average, this has the rate and the distortion of rounding (Ballé et al.,
+"End-to-end optimized image compression", ICLR 2017). Near the end, training rounds, with
+straight-through gradients. Soft rounding in between (Agustsson & Theis, "Universally quantized
+neural compression", NeurIPS 2020) made files worse, because it hides the cost of a coarse step.
 """
 
 from typing import Final
@@ -18,15 +18,16 @@ SQRT_HALF: Final = 0.5**0.5
 
 
 def round_straight_through(x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Nearest integers, with the gradient of the identity."""
+    """Round to the nearest integers; the gradient is that of the identity."""
     return x + (x.round() - x).detach()
 
 
 def rate_bits(symbols: Float[Tensor, " n"]) -> Float[Tensor, ""]:
-    """Bits of real-valued `symbols` under a normal distribution around zero.
+    """Return the total bits of real-valued `symbols` under a normal distribution around zero.
 
-    Its scale is the root mean square of the symbols, plus `SMALLEST_SCALE`. A symbol s has the
-    probability of [s - 1/2, s + 1/2]. Differentiable in the symbols; the scale counts as constant.
+    Its standard deviation is the root mean square of the symbols, plus `SMALLEST_SCALE`. A symbol s
+    has the probability of [s - 1/2, s + 1/2]. The result is differentiable with respect to the
+    symbols; the standard deviation counts as constant.
     """
     scale = symbols.detach().square().mean().sqrt() + SMALLEST_SCALE
     magnitude = symbols.abs()

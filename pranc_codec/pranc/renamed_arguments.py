@@ -1,4 +1,4 @@
-"""Keyword arguments that were renamed: the old name still works, with a DeprecationWarning."""
+"""Accept the former names of renamed keyword arguments, with a DeprecationWarning."""
 
 import functools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Excluded parameters and buffers, which are stored and not generated, to bytes and back.
+"""Convert excluded parameters and buffers, which are stored and not generated, to bytes and back.
 
 The layout is that of section `tensors` in `file_format`.
 """
@@ -28,11 +28,11 @@ def pack_tensors(
     infos: Sequence[TensorInfo], state: Mapping[str, Tensor], prior: Mapping[str, Tensor],
     *, half: bool,
 ) -> bytes:  # fmt: skip
-    """Payload of section `tensors`, empty if `state` is empty; `unpack_tensors` is the inverse.
+    """Return the payload of section `tensors`; `unpack_tensors` is the inverse.
 
-    infos: all tensors of the module. state: those that are not generated. prior: tensors that it
-    has with the same values take no bytes. half: store float32 and float64 as float16 where that
-    keeps 11 bits of the tensor's largest magnitude.
+    The payload is empty if `state` is empty. infos: all tensors of the module. state: those that
+    are not generated. prior: tensors that equal the prior's take no bytes. half: store float32 and
+    float64 as float16 where that keeps 11 bits of the tensor's largest magnitude.
     """
     if not state:
         return b""
@@ -48,10 +48,10 @@ def pack_tensors(
 def unpack_tensors(
     payload: bytes, infos: Sequence[TensorInfo], prior: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The tensors that are not generated, by name: the inverse of `pack_tensors`.
+    """Return the tensors that are not generated, by name; inverse of `pack_tensors`.
 
     Raises CorruptBitstream for a payload that no writer makes for these tensors and this prior,
-    and LimitExceeded for one that inflates to more bytes than the tensors have.
+    and LimitExceeded for a payload that decompresses to more bytes than the tensors have.
     """
     largest = sum(_bytes_of(info, info.dtype) for info in infos)
     data = inflate(payload, len(infos) + largest, "tensors")
@@ -60,7 +60,7 @@ def unpack_tensors(
     sizes = [_bytes_of(i, t) if t else 0 for i, t in zip(infos, types, strict=False)]
     if len(data) != len(infos) + sum(sizes):
         raise CorruptBitstream(
-            f"section 'tensors' has {len(data)} bytes, the module needs {len(infos) + sum(sizes)}"
+            f"section 'tensors' has {len(data)} bytes instead of {len(infos) + sum(sizes)}"
         )
     out, position = {}, len(infos)
     for info, kind, dtype, size in zip(infos, kinds, types, sizes, strict=True):
@@ -74,9 +74,10 @@ def unpack_tensors(
 
 
 def tensor_to_bytes(tensor: Tensor) -> bytes:
-    """Elements in row-major order, little-endian; `tensor_from_bytes` is the inverse.
+    """Return a tensor's elements in row-major order, little-endian.
 
-    No byte order is converted, because all machines that torch runs on are little-endian.
+    `tensor_from_bytes` is the inverse. The byte order is not converted, because all machines that
+    torch runs on are little-endian.
     """
     if tensor.dtype not in FLOATS + INTEGERS:
         raise InvalidArgument(f"tensors of {tensor.dtype} are not supported")
@@ -85,7 +86,7 @@ def tensor_to_bytes(tensor: Tensor) -> bytes:
 
 
 def tensor_from_bytes(data: bytes, dtype: torch.dtype, shape: torch.Size) -> Tensor:
-    """A tensor from its elements as `tensor_to_bytes` writes them.
+    """Return a tensor from the bytes that `tensor_to_bytes` writes.
 
     Raises CorruptBitstream for a boolean that is neither 0 nor 1.
     """
@@ -114,7 +115,7 @@ def _half_suffices(tensor: Tensor) -> bool:
 
 
 def _stored_type(kind: int, info: TensorInfo, prior: Mapping[str, Tensor]) -> torch.dtype | None:
-    """Type of a tensor's elements in the file, or None if the file has no elements of it."""
+    """Return the type of a tensor's elements in the file, or None if it is not stored."""
     legal = {
         GENERATED: info.parameter and info.dtype == torch.float32,
         AS_PRIOR: info.name in prior,

@@ -1,7 +1,7 @@
 """Train the context model of the grid profile.
 
-This is density estimation on symbols that the encoder would decide, or on fitted ones. A training
-ends with weights and activations rounded as in the integer form.
+This is density estimation on symbols that the encoder would decide, or on fitted symbols. A second,
+shorter training rounds weights and activations as in the integer form.
 """
 
 from functools import partial
@@ -25,12 +25,12 @@ FLAT_BELOW_BPP: Final = 0.1
 FLATNESS: Final = 0.6
 ROUNDED_RATE: Final = 3e-4
 ROUNDED_AVERAGE: Final = 0.95
-"""Decay of the averaged weights in a rounded training. It is short, because the mean of many
-iterations would be rounded to weights that none of them was trained with."""
+"""Decay of the averaged weights in a rounded training. The average is over few iterations, because
+the mean of many would be rounded to weights that no iteration was trained with."""
 
 
 def bpp_of(model: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
-    """Ideal code length of all bands, image by image, without that of the approximation."""
+    """Return the ideal code length of all bands in bpp for each image, without approximation."""
     assert isinstance(model, ContextModel)
     with bfloat16_products(batch.opponent.device):
         outputs = model.outputs(batch.symbols, batch.log2_q_step)
@@ -40,13 +40,13 @@ def bpp_of(model: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
 
 
 def loss_of(model: ContextModel, batch: Batch) -> Float[Tensor, ""]:
-    """Mean bpp, with a weight that makes low rates count more than their bits."""
+    """Return the mean bpp, weighted so that images of low rate count more than their bits."""
     bpp = bpp_of(model, batch)
     return (bpp / (bpp.detach() + FLAT_BELOW_BPP) ** FLATNESS).mean()
 
 
 def validation_rates(model: nn.Module, examples: Examples) -> str:
-    """bpp of each group of the validation, as a line for the log."""
+    """Return the bpp of each validation group as a line for the log."""
     rates = validation_means(examples, model, bpp_of)
     return f"validation bpp {' '.join(f'{rate:.4f}' for rate in rates)}"
 
@@ -54,7 +54,7 @@ def validation_rates(model: nn.Module, examples: Examples) -> str:
 def train_context(
     options: TrainingOptions, output: Path, *, rounded_from: Path | None = None
 ) -> None:
-    """Train the context model; the checkpoint is `output`, and an interrupted training resumes.
+    """Train the context model; `output` is the checkpoint, from which it also resumes.
 
     It starts from random weights, from the shipped prior with `options.from_prior`, or from the
     averaged weights of the checkpoint `rounded_from`. In the last case weights and activations are
@@ -81,7 +81,7 @@ def train_context(
 
 
 def _schedule_of(options: TrainingOptions, *, rounded: bool) -> Schedule:
-    """A rounded training is short, and its averaged weights follow the last iterations closely."""
+    """Return the schedule of a training. If it is rounded, it averages only the last iterations."""
     count, seed = options.iterations, options.seed
     if rounded:
         return Schedule(

@@ -20,7 +20,7 @@ from pranc_codec.training.symbols import Batch, Examples, validation_means
 
 
 def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
-    """Natural logarithm of MSE after the correction over MSE before it, image by image."""
+    """Return log(MSE after the correction / MSE before it) for each image."""
     q_step = torch.exp2(batch.log2_q_step)
     pyramid = batch.symbols.map(lambda t: t * q_step.view(-1, *[1] * (t.dim() - 1)))
     height, width = batch.opponent.shape[2:]
@@ -35,17 +35,17 @@ def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
 
 
 def validation_gains(network: nn.Module, examples: Examples) -> str:
-    """Gain in dB of each group of the validation, as a line for the log."""
+    """Return the gain in dB of each validation group as a line for the log."""
     errors = validation_means(examples, network, log_errors)
     gains_db = (-10 / math.log(10) * error for error in errors)
     return f"validation gain dB {' '.join(f'{gain:.4f}' for gain in gains_db)}"
 
 
 def train_enhancement(options: TrainingOptions, context: Path, output: Path) -> None:
-    """Train the enhancement network; the checkpoint is `output`, an interrupted training resumes.
+    """Train the enhancement network; `output` is the checkpoint, from which it also resumes.
 
-    context: checkpoint of the context model that decides the symbols, in integers. It starts from
-    random weights, or from the shipped prior with `options.from_prior`.
+    context: checkpoint of the rounded context model that decides the symbols. The training starts
+    from random weights, or from the shipped prior with `options.from_prior`.
     """
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Which training data the options ask for."""
+"""Choose the training data that the options ask for."""
 
 from pranc_codec.grid.context import ContextModel
 from pranc_codec.training.fitted_windows import FittedWindows
@@ -7,8 +7,11 @@ from pranc_codec.training.symbols import ChosenSymbols, Examples
 
 
 def examples_of(options: TrainingOptions, chooser: ContextModel) -> Examples:
-    """Fitted windows where the options name a folder of them, else windows of photographs whose
-    symbols `chooser` decides."""
+    """Return the training data.
+
+    These are fitted windows if the options name a folder of them, else windows of photographs whose
+    symbols `chooser` decides.
+    """
     if options.fitted is not None:
         return FittedWindows.load(options.fitted, crops=options.crops)
     return ChosenSymbols.load(options.photos, chooser, crops=options.crops, side=options.side)

@@ -1,10 +1,9 @@
-"""Symbols as fits of latents leave them, for training: photographs -> a folder of fitted windows.
+"""Training data from latent fits: photographs -> a folder of windows with fitted symbols.
 
-A fit removes symbols where the context model and the enhancement network can bear it, so fitted
-symbols have other distributions than rounded coefficients. There is one file for each window: it is
-fitted once, and each of its many uses in a training costs only reading it. An interrupted run
-continues with the windows that are missing; runs with another `first` fill the same folder side by
-side.
+A fit zeroes symbols where this costs little quality, so fitted symbols have other distributions
+than rounded coefficients. Each window is fitted once and stored in a file, which a training reads
+many times. An interrupted run continues with the missing windows. Runs with different values of
+`first` can fill the same folder at the same time.
 """
 
 import hashlib
@@ -42,11 +41,11 @@ LOG2_Q_STEPS: Final = (-5.5, -0.5)
 EFFORT: Final = EFFORTS["default"]
 PARTS: Final = ("training", "held-out")
 GROUPS: Final = 4
-"""Groups of the validation."""
+"""Number of validation groups."""
 
 
 def fitted_window(window: UInt8[Tensor, "side side 3"], q_step_code: int) -> dict[str, Tensor]:
-    """What is stored: the window, its step code, and its symbols at the default effort."""
+    """Fit a window at the default effort; return the window, its step code and its symbols."""
     request = EncodeRequest(picture=load_picture(Image.fromarray(window.numpy())), effort=EFFORT)
     settings = fit_settings(evaluations_of(EFFORT, request.pixels))
     problem = GridCandidates(request).latents_problem(q_step_code)
@@ -59,7 +58,11 @@ def fitted_window(window: UInt8[Tensor, "side side 3"], q_step_code: int) -> dic
 
 @dataclass(frozen=True, kw_only=True)
 class FittedWindows:
-    """Windows of one size whose latents were fitted once. digest: of the files of all windows."""
+    """Windows of one size whose latents were fitted once.
+
+    windows, held_out: those to train on and to validate. crops: number of windows per iteration.
+    digest: hash of the files of all windows.
+    """
 
     windows: Sequence[dict[str, Tensor]]
     held_out: Sequence[dict[str, Tensor]]
@@ -68,7 +71,7 @@ class FittedWindows:
 
     @classmethod
     def load(cls, folder: Path, *, crops: int) -> "FittedWindows":
-        """All windows of a folder that `fit_windows` filled."""
+        """Load all windows of a folder that `fit_windows` filled."""
         digest, parts = hashlib.sha256(), []
         for part in PARTS:
             files = [p.read_bytes() for p in sorted((folder / part).glob("*.safetensors"))]
@@ -84,32 +87,34 @@ class FittedWindows:
         return cls(windows=windows, held_out=held_out, crops=crops, digest=digest.hexdigest())
 
     def draw(self, generator: torch.Generator) -> Tensors:
-        """Random windows as they are: symbols of mirrored or transposed windows would not be
-        those that a fit finds."""
+        """Draw random windows, neither mirrored nor transposed.
+
+        The symbols of a mirrored or transposed window would not be those that a fit finds.
+        """
         drawn = torch.randint(len(self.windows), (self.crops,), generator=generator).tolist()
         parts = zip(*(parts_of(self.windows[number]) for number in drawn), strict=True)
         return tuple(torch.cat(part) for part in parts)
 
     def validation(self) -> Iterable[Iterable[Tensors]]:
-        """The windows that are held out, in up to `GROUPS` groups."""
+        """Yield the held-out windows in up to `GROUPS` groups of falling quantization step."""
         in_order = sorted(self.held_out, key=lambda window: -int(window["step_code"]))
         size = -(-len(in_order) // GROUPS)
         for start in range(0, len(in_order), size):
             yield map(parts_of, in_order[start : start + size])
 
     def batch(self, drawn: Tensors) -> Batch:
-        """The windows with their stored symbols."""
+        """Return the windows with their stored symbols."""
         opponent, log2_q_step, approximation, *bands = drawn
         symbols = Pyramid(approximation=approximation, bands=tuple(bands))
         return Batch(opponent=opponent, symbols=symbols, log2_q_step=log2_q_step)
 
     def data(self) -> dict[str, Any]:
-        """Number and digest of the windows."""
+        """Return the number and the digest of the windows, for checkpoints."""
         return dict(windows=len(self.windows), windows_sha256=self.digest, crops=self.crops)
 
 
 def parts_of(window: dict[str, Tensor]) -> Tensors:
-    """Opponent colours, log2 of the quantization step, and symbols from coarse to fine."""
+    """Return opponent colours, log2 of the quantization step, and symbols from coarse to fine."""
     rgb = window["window"].permute(2, 0, 1)[None].float() / 255
     count = sum(name.startswith("symbols.") for name in window)
     symbols = (window[f"symbols.{number}"].float() for number in range(count))
@@ -119,7 +124,7 @@ def parts_of(window: dict[str, Tensor]) -> Tensors:
 def random_window(
     images: Sequence[UInt8[Tensor, "_ _ 3"]], side: int, generator: torch.Generator
 ) -> tuple[UInt8[Tensor, "side side 3"], int]:
-    """A random window and a random step code."""
+    """Draw a random window and a random step code."""
     rgb = random_crops(images, 1, side, generator)[0]
     window = (rgb.permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
     low, high = LOG2_Q_STEPS
@@ -128,7 +133,7 @@ def random_window(
 
 
 def settings_of(path: Path) -> dict[str, Any]:
-    """The settings that a stored window was fitted with."""
+    """Return the settings with which a stored window was fitted."""
     with safe_open(path, framework="pt") as file:
         found: dict[str, Any] = json.loads((file.metadata() or {}).get("settings", "{}"))
     return found
@@ -147,8 +152,9 @@ def fit_windows(
 ) -> None:
     """Fit the windows first .. first + count - 1 at random quantization steps, and store them.
 
-    photos: folder of photographs. held_out: windows of the photographs that are held out to
-    validate, instead of those to train on.
+    photos: folder of photographs. output: folder of windows. side: side of a window in pixels.
+    threads: number of CPU threads. held_out: whether to take the photographs that are held out to
+    validate, instead of those to train on. seed: seed of the windows and steps.
     """
     torch.set_num_threads(threads)
     images = load_photographs(photos, 1024, held_out=held_out)

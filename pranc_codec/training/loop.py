@@ -1,4 +1,5 @@
-"""A training loop that can be interrupted: Adam, cosine, averaged weights, checkpoints, a log."""
+"""A training loop that can be interrupted, with Adam, a cosine schedule, averaged weights,
+checkpoints and a log."""
 
 import math
 import os
@@ -21,10 +22,12 @@ from pranc_codec.training.step import LossOf, Tensors, device_of_network, step_o
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Length and rates of a training.
+    """Schedule of a training.
 
-    seed: of its random numbers; a further round on the same photographs takes another one.
-    average: decay of the averaged weights, for each iteration.
+    seed: seed of the random numbers; use another one for a further round on the same photographs.
+    learning_rate: peak rate. warmup: number of iterations until the peak. average: decay of the
+    averaged weights per iteration. save_every_s: seconds between checkpoints. validate_every:
+    iterations between validations.
     """
 
     iterations: int
@@ -38,10 +41,10 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTask:
-    """What is trained.
+    """The data, the loss and the validation of a training.
 
-    draw: makes the random data of an iteration on the CPU; it is called in threads. loss_of: the
-    loss of what was drawn, on the device of the network. validate: a network -> a line for the log.
+    draw: draws the random data of an iteration on the CPU; it is called in threads. loss_of:
+    returns the loss of drawn data, on the network's device. validate: returns a line for the log.
     """
 
     draw: Callable[[torch.Generator], Tensors]
@@ -58,8 +61,9 @@ def train(
 ) -> nn.Module:
     """Minimize the loss of a task, and return the network with averaged weights.
 
-    A second call with the same checkpoint resumes from it. data: what the training rests on, as
-    plain values. Raises InvalidArgument for a checkpoint with another schedule or other data.
+    A second call with the same checkpoint resumes from it. data: a description of the training
+    data and of the initial weights, in plain values. Raises InvalidArgument for a checkpoint with
+    another schedule or description.
     """
     settings = asdict(schedule) | dict(data)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -86,14 +90,14 @@ def train(
 
 
 class _Log:
-    """Losses since the last line of a log file, and the lines."""
+    """A log file, and the losses since its last line."""
 
     def __init__(self, path: Path, first: int) -> None:
         self.path, self.first = path, first
         self.started, self.losses = time.monotonic(), list[float]()
 
     def write(self, done: int, found: str) -> None:
-        """A line: iterations, mean loss since the last line, validation, seconds an iteration."""
+        """Write a line: iterations, mean loss since the last line, validation, s per iteration."""
         seconds = (time.monotonic() - self.started) / (done - self.first)
         loss = sum(self.losses) / len(self.losses)
         with self.path.open("a") as file:
@@ -114,8 +118,10 @@ class _Training:
             group["lr"] = rate
 
     def step(self, keep: float) -> None:
-        """One step of Adam with clipped gradients, which is left out if they are not finite; then
-        the averaged weights keep this part of themselves."""
+        """Take a step of Adam with clipped gradients, and update the averaged weights.
+
+        The step is skipped if the gradients are not finite. keep: decay of the averaged weights.
+        """
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         if math.isfinite(float(norm)):
             self.optimizer.step()
@@ -133,7 +139,7 @@ class _Training:
             torch.save(state, file)
 
     def resume(self, path: Path, settings: dict[str, Any]) -> int:
-        """Read a checkpoint, if there is one; returns the number of iterations that are done."""
+        """Read the checkpoint if there is one; return the number of finished iterations."""
         if not path.exists():
             return 0
         state = torch.load(path, weights_only=True, map_location="cpu")
@@ -146,7 +152,7 @@ class _Training:
 
 
 def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
-    """The averaged weights of a checkpoint, on the CPU."""
+    """Read the averaged weights of a checkpoint, on the CPU."""
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     weights: dict[str, Tensor] = state["average"]
     return weights
@@ -155,7 +161,7 @@ def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
 def drawn_ahead(
     draw: Callable[[torch.Generator], Tensors], schedule: Schedule, first: int, drawers: int
 ) -> Iterator[tuple[int, Tensors]]:
-    """Each iteration from `first` on, and what it draws; `drawers` threads prefetch."""
+    """Yield each iteration from `first` on with its drawn data; `drawers` threads prefetch."""
 
     def drawn(iteration: int) -> tuple[int, Tensors]:
         seed = (schedule.seed << 32) + iteration
@@ -170,13 +176,13 @@ def drawn_ahead(
 
 
 def learning_rate(schedule: Schedule, iteration: int) -> float:
-    """Linear warm-up, then a cosine to zero."""
+    """Return the learning rate: a linear warm-up times a cosine that falls to zero."""
     cosine = (1 + math.cos(math.pi * iteration / schedule.iterations)) / 2
     return schedule.learning_rate * min(1.0, (iteration + 1) / schedule.warmup) * cosine
 
 
 def _with(network: nn.Module, weights: dict[str, Tensor], use: Callable[[nn.Module], str]) -> str:
-    """Use the network with other weights for a moment."""
+    """Call `use` on the network with other weights, then restore its own."""
     own = {name: p.detach().clone() for name, p in network.state_dict().items()}
     network.load_state_dict(weights)
     try:

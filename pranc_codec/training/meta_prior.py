@@ -49,7 +49,10 @@ def adapt(
     settings: MetaSettings,
     generator: torch.Generator,
 ) -> tuple[dict[str, Tensor], float]:
-    """Inner loop: the weights after some iterations of Adam from the prior, and the last PSNR."""
+    """Run the inner loop: return the weights after some iterations of Adam, and the last PSNR.
+
+    The iterations start from the prior. The PSNR is in dB, over the last eight batches.
+    """
     change = {name: torch.zeros_like(p, requires_grad=True) for name, p in prior.items()}
     optimizer = torch.optim.Adam(change.values(), lr=1.0, betas=(0.9, 0.99), eps=1e-10)
     losses = []
@@ -74,7 +77,10 @@ def meta_learn(
     output: Path,
     log: Path | None = None,
 ) -> dict[str, Tensor]:
-    """Run Reptile over images. Checkpoints and the result are written to `output`."""
+    """Run Reptile over images. Checkpoints and the result are written to `output`.
+
+    log: file to which the mean PSNR of every 25 tasks is appended.
+    """
     module = coordinate_network.CoordinateMLP(shape, seed=0)
     prior, scales = coordinate_network.seeded_prior(shape, seed=0), coordinate_network.scales(shape)
     first = 0
@@ -104,7 +110,7 @@ def meta_learn(
 
 
 def augment(image: UInt8[Tensor, "h w 3"], generator: torch.Generator) -> UInt8[Tensor, "h w 3"]:
-    """A random window of at least two thirds of each side, mirrored at random."""
+    """Return a random window of at least two thirds of each side, mirrored at random."""
     approximation = [2 * side // 3 for side in image.shape[:2]]
     h, w = (
         int(torch.randint(smallest, side + 1, (), generator=generator))
@@ -117,7 +123,7 @@ def augment(image: UInt8[Tensor, "h w 3"], generator: torch.Generator) -> UInt8[
 
 
 def checkpoint(prior: dict[str, Tensor], task: int, output: Path) -> None:
-    """Save an unfinished prior with the number of photographs that it has seen."""
+    """Save an unfinished prior with the number of finished tasks."""
     with write_atomically(output) as file:
         file.write(save({**prior, "task": torch.tensor(task)}))
 

@@ -8,11 +8,11 @@ from pathlib import Path
 class TrainingOptions:
     """How a network of a prior is trained.
 
-    photos: folder of photographs. crops: windows of an iteration; side: of a window in pixels.
-    threads: of the processor; beside a GPU all threads draw windows. from_prior: start from the
-    shipped prior. fitted: folder of fitted windows, to train on these instead of photographs.
-    learning_rate: at the start; None: chosen by network and start. seed: of the random numbers;
-    a further round on the same photographs takes another one.
+    photos: folder of photographs. crops: number of windows per iteration. side: side of a window in
+    pixels. threads: number of CPU threads; with a GPU, all of the machine's threads draw windows.
+    from_prior: start from the shipped prior. fitted: folder of fitted windows, to train on these
+    instead of photographs. learning_rate: peak rate; None to choose it by network and start. seed:
+    seed of the random numbers; use another one for a further round on the same photographs.
     """
 
     photos: Path

@@ -1,4 +1,4 @@
-"""Pack trained networks of the grid profile into a prior that can ship."""
+"""Pack trained networks of the grid profile into the file of a prior."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pranc_codec.training.loop import averaged_weights
 
 
 def context_tensors(model: ContextModel) -> dict[str, Tensor]:
-    """The context model in integers, as `context_int_net.phase_network_of` reads it.
+    """Return the context model in integers, as `context_int_net.phase_network_of` reads it.
 
     `GridPrior.float_context` is the inverse.
     """
@@ -29,7 +29,7 @@ def context_tensors(model: ContextModel) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def colour_tensors(network: ColourContext) -> dict[str, Tensor]:
-    """Integer weights, shifts and biases of the network of one colour."""
+    """Return the integer weights, shifts and biases of the network of one colour."""
     network.rounded = False
     weights = network.weights()
     shifts, out = shifts_of(weights), {}
@@ -46,7 +46,7 @@ def colour_tensors(network: ColourContext) -> dict[str, Tensor]:
 
 
 def enhancement_tensors(network: EnhancementNetwork) -> dict[str, Tensor]:
-    """The enhancement network in float16; `GridPrior.enhancement` is the inverse."""
+    """Return the enhancement network in float16; `GridPrior.enhancement` is the inverse."""
     return {
         name.replace(own, stored): p.half().contiguous()
         for name, p in network.state_dict().items()
@@ -56,7 +56,7 @@ def enhancement_tensors(network: EnhancementNetwork) -> dict[str, Tensor]:
 
 
 def packed(model: ContextModel, network: EnhancementNetwork) -> bytes:
-    """The file of a prior: both networks, and their architecture in the metadata."""
+    """Return the bytes of a prior: both networks, and their architecture in the metadata."""
     tensors = context_tensors(model) | enhancement_tensors(network)
     contiguous = {name: t.contiguous() for name, t in tensors.items()}
     return save(contiguous, metadata=model.architecture.to_metadata())
@@ -65,7 +65,7 @@ def packed(model: ContextModel, network: EnhancementNetwork) -> bytes:
 def pack_prior(
     context: Path, enhancement: Path, output: Path, architecture: Architecture = ARCHITECTURE_1
 ) -> None:
-    """Write the prior from the averaged weights of two checkpoints."""
+    """Write a prior from the averaged weights of two checkpoints."""
     model, network = ContextModel(architecture), EnhancementNetwork(architecture)
     model.load_state_dict(averaged_weights(context))
     network.load_state_dict(averaged_weights(enhancement))

@@ -1,4 +1,4 @@
-"""Photographs to train on. They are loaded once and cut into random windows."""
+"""Load photographs to train on, and cut them into random windows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +20,10 @@ SMALLEST_REDUCTION: Final = 0.5
 def load_photographs(
     folder: Path, longest_side: int, *, held_out: bool = False
 ) -> list[UInt8[Tensor, "h w 3"]]:
-    """Images of a folder as RGB, reduced to a longest side.
+    """Load the images of a folder as RGB, reduced to a longest side.
 
-    Every tenth image is held out to validate: these are returned, or all the others.
+    Every tenth image is held out to validate. held_out: return these instead of all others. Raises
+    InvalidArgument for a folder with fewer than two images.
     """
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in Image.registered_extensions())
     if len(paths) < 2:
@@ -43,7 +44,7 @@ def load_photographs(
 def random_crops(
     images: Sequence[UInt8[Tensor, "_ _ 3"]], count: int, side: int, generator: torch.Generator
 ) -> Float[Tensor, "n 3 side side"]:
-    """Square windows in [0, 1], mirrored and transposed at random.
+    """Cut square windows in [0, 1], mirrored and transposed at random.
 
     Half of them are reduced from windows of up to twice the side.
     """

@@ -1,7 +1,7 @@
-"""Loss and gradients of one training iteration, on whatever device the network is on.
+"""Compute loss and gradients of one training iteration on the network's device.
 
 The context model consists of thousands of small operations. On a GPU, launching them takes longer
-than running them, so one iteration is recorded as a CUDA graph there, and the graph is launched.
+than running them, so one iteration is recorded as a CUDA graph, which is then replayed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,24 +11,24 @@ import torch
 from torch import Tensor, nn
 
 Tensors = tuple[Tensor, ...]
-"""What an iteration draws; the shapes are always the same."""
+"""The data that an iteration draws; its shapes are always the same."""
 LossOf = Callable[[Tensors], Tensor]
 WARM_UPS = 3
-"""Iterations before a graph is recorded, in which cuDNN chooses its algorithms."""
+"""Number of iterations before a graph is recorded, in which cuDNN chooses its algorithms."""
 
 
 def moved(tensors: Iterable[Tensor], device: torch.device) -> Tensors:
-    """Tensors on a device."""
+    """Move tensors to a device."""
     return tuple(t.to(device) for t in tensors)
 
 
 def device_of_network(network: nn.Module) -> torch.device:
-    """The device of the network's parameters."""
+    """Return the device of the network's parameters."""
     return next(network.parameters()).device
 
 
 def step_of(network: nn.Module, loss_of: LossOf) -> LossOf:
-    """A function that computes the loss of what was drawn and accumulates its gradients."""
+    """Return a function that computes the loss of drawn data and the network's gradients."""
     if device_of_network(network).type == "cuda":
         return RecordedStep(network, loss_of)
 
@@ -40,7 +40,7 @@ def step_of(network: nn.Module, loss_of: LossOf) -> LossOf:
 
 
 class RecordedStep:
-    """An iteration as a CUDA graph, which is recorded at the first call."""
+    """An iteration as a CUDA graph, which is recorded in the first call."""
 
     def __init__(self, network: nn.Module, loss_of: LossOf) -> None:
         self._network, self._loss_of = network, loss_of
@@ -56,7 +56,7 @@ class RecordedStep:
         return self._loss
 
     def _record(self, drawn: Tensors) -> None:
-        """Record the graph. It reads `drawn`, and writes loss and gradients to the same memory."""
+        """Record the graph. It reads `drawn` and writes loss and gradients in fixed memory."""
         device = device_of_network(self._network)
         with torch.cuda.device(device), _fastest_algorithms():
             self._drawn, beside = drawn, torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -74,7 +74,7 @@ class RecordedStep:
 
 @contextmanager
 def _fastest_algorithms() -> Iterator[None]:
-    """Let cuDNN try its algorithms for each shape and keep the fastest."""
+    """Let cuDNN try its algorithms for each shape and use the fastest."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:

@@ -1,4 +1,4 @@
-"""Symbols as the encoder would decide them, for training: photographs -> integers."""
+"""Training data: windows of photographs with the symbols that the encoder would decide."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ VALIDATION_SIDE: Final = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Images in opponent colours around mid-grey, and the symbols decided for them."""
+    """Images in opponent colours around mid-grey, and their symbols."""
 
     opponent: Float[Tensor, "n 3 h w"]
     symbols: Pyramid
@@ -36,7 +36,7 @@ class Batch:
 
     @property
     def pixels(self) -> int:
-        """Pixels of one image."""
+        """Number of pixels of one image."""
         return int(self.opponent.shape[2] * self.opponent.shape[3])
 
 
@@ -57,7 +57,7 @@ def batch_of(
 
 
 def middle_part(image: UInt8[Tensor, "_ _ 3"]) -> Float[Tensor, "1 3 h w"]:
-    """The middle of an image, which is validated, in opponent colours."""
+    """Return the middle of an image, which validation uses, in opponent colours."""
     top, left = (max(0, side - VALIDATION_SIDE) // 2 for side in image.shape[:2])
     part = image[top : top + VALIDATION_SIDE, left : left + VALIDATION_SIDE]
     return opponent_of(part.permute(2, 0, 1)[None].float() / 255)
@@ -65,26 +65,28 @@ def middle_part(image: UInt8[Tensor, "_ _ 3"]) -> Float[Tensor, "1 3 h w"]:
 
 @runtime_checkable
 class Examples(Protocol):
-    """Training data, drawn on the CPU and made ready on the device of the networks."""
+    """Training data that is drawn on the CPU and turned into batches on the networks' device."""
 
     def draw(self, generator: torch.Generator) -> Tensors:
-        """Draw what one training iteration uses."""
+        """Draw the data of one training iteration."""
 
     def validation(self) -> Iterable[Iterable[Tensors]]:
-        """Single images that are not trained on, in groups of falling quantization step."""
+        """Yield single images that are not trained on, in groups of falling quantization step."""
 
     def batch(self, drawn: Tensors) -> Batch:
-        """The batch of what was drawn."""
+        """Turn drawn data into a batch."""
 
     def data(self) -> dict[str, Any]:
-        """What a training rests on, as plain values for its checkpoint."""
+        """Describe the data in plain values, for checkpoints."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenSymbols:
-    """Windows of photographs, whose symbols are decided when they are asked for.
+    """Windows of photographs, whose symbols are decided in each iteration.
 
-    chooser: the context model whose rates decide them. crops: windows of an iteration.
+    images, held_out: photographs to train on and to validate. chooser: the context model whose
+    rates decide the symbols. crops: number of windows per iteration. side: side of a window in
+    pixels.
     """
 
     images: Sequence[UInt8[Tensor, "_ _ 3"]]
@@ -100,7 +102,7 @@ class ChosenSymbols:
         return cls(images=images, held_out=held_out, chooser=chooser, crops=crops, side=side)
 
     def draw(self, generator: torch.Generator) -> Tensors:
-        """Random windows, with a random quantization step and lambda for each."""
+        """Draw random windows, with a random quantization step and lambda for each."""
         rgb = self.windows(generator)
         log2_q_step, lmbda_steps2 = (
             low + (high - low) * torch.rand(self.crops, generator=generator)
@@ -113,7 +115,7 @@ class ChosenSymbols:
         return random_crops(self.images, self.crops, self.side, generator)
 
     def validation(self) -> Iterable[Iterable[Tensors]]:
-        """The middle parts of the photographs held out, at each of `VALIDATION_LOG2_Q_STEPS`."""
+        """Yield the middles of the held-out photographs at each of `VALIDATION_LOG2_Q_STEPS`."""
         lmbda_steps2 = torch.tensor([VALIDATION_LMBDA_STEPS2])
         for log2_q_step in VALIDATION_LOG2_Q_STEPS:
             step = torch.tensor([log2_q_step])
@@ -125,7 +127,7 @@ class ChosenSymbols:
         return batch_of(opponent, log2_q_step, lmbda_steps2, self.chooser)
 
     def data(self) -> dict[str, Any]:
-        """Sizes of the data."""
+        """Return the size of the data, for checkpoints."""
         pixels = sum(image.shape[0] * image.shape[1] for image in self.images)
         return dict(photographs=len(self.images), pixels=pixels, crops=self.crops, side=self.side)
 
@@ -133,7 +135,7 @@ class ChosenSymbols:
 def validation_means(
     examples: Examples, network: nn.Module, measure: Callable[[nn.Module, Batch], Tensor]
 ) -> list[float]:
-    """Mean of a measure over the images of each group of the validation."""
+    """Return the mean of a measure over the images of each validation group."""
     device = device_of_network(network)
     return [
         fmean(
@@ -151,10 +153,10 @@ def chosen(
     log2_q_step: Float[Tensor, " n"],
     lmbda_steps2: Float[Tensor, " n"],
 ) -> Pyramid:
-    """Symbols of least (y - symbol)^2 + lmbda_steps2 * bits, as the encoder's.
+    """Return the symbols with the least (y - symbol)^2 + lmbda_steps2 * bits, as in the encoder.
 
-    Their contexts differ from the encoder's: they are coefficients that were rounded up from a
-    fraction of `FIRST_THRESHOLD` on.
+    Unlike in the encoder, the context of a symbol is not the decided symbols but coefficients whose
+    magnitudes are rounded up if their fraction is at least `FIRST_THRESHOLD`, else down.
     """
     first = Pyramid(
         approximation=y.approximation.round(),

@@ -78,7 +78,7 @@ def test_many_inputs_one_bad(photo, tmp_path):
     inputs = [tmp_path / n for n in ("a.png", "bad.png", "b.png")]
     result = run("encode", *inputs, "-o", tmp_path / "out", "--effort", 0)
     assert result.exit_code == 1
-    assert "1 of 3 inputs not done" in result.output
+    assert "1 of 3 inputs failed" in result.output
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.pranc", "b.pranc"]
 
 

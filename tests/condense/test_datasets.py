@@ -82,7 +82,7 @@ def test_cifar10_batches_are_read_without_running_them(tmp_path):
 def test_what_is_no_archive_is_named(tmp_path):
     path = tmp_path / "cifar10_jpeg.tar.gz"
     path.write_bytes(b"no archive at all")
-    with pytest.raises(InvalidArgument, match="no tar archive"):
+    with pytest.raises(InvalidArgument, match="not a readable tar archive"):
         load_dataset("cifar10", path)
 
 

@@ -1,1 +1,1 @@
-"""Encoding in the grid profile."""
+"""The encoder of the grid profile."""

@@ -1,8 +1,9 @@
-"""The candidates for a file of the grid profile: transform coefficients, and fits of them.
+"""The candidates for a file of the grid profile: wavelet coefficients, and fits of them.
 
-Rate is weighed against distortion by `lmbda_steps2`, which is lmbda in squared quantization steps:
-with MSE over three colours, lmbda = lmbda_steps2 * q_step^2 / 3. `rdoq` decides symbols by it,
-`fit_latents` fits latents by it, and `fit_biases` the enhancement network's coefficients.
+Rate is weighed against distortion by `lmbda_steps2`, which is lambda in squared quantization steps:
+with the MSE over three colours, lmbda = lmbda_steps2 * q_step^2 / 3. `rdoq` uses it to decide
+symbols, `fit_latents` to fit latents, and `fit_biases` to fit the enhancement network's
+coefficients.
 """
 
 from dataclasses import dataclass, replace
@@ -35,17 +36,20 @@ from pranc_codec.grid.prior import GridPrior
 from pranc_codec.grid.wavelet import Pyramid
 
 LMBDA_STEPS2: Final = 0.1
-"""For symbols that are decided without a fit."""
+"""Lambda for symbols that are decided without a fit."""
 FIT_LMBDA_STEPS2: Final = 0.115
-"""For fits, and for comparing candidates."""
+"""Lambda for fits, and for comparing candidates."""
 REMEMBERED: Final = 2
-"""Candidates without a fit that are kept, because a search returns to the last two steps."""
+"""How many candidates without a fit are kept; a search returns to the last two steps."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RealLatents:
-    """Real-valued latents in quantization steps, the prior that codes them, and the
-    `lmbda_steps2` that their symbols are decided with."""
+    """Real-valued latents, before their symbols are decided.
+
+    prior: the prior that codes them. y: the latents in quantization steps. lmbda_steps2: the lambda
+    with which their symbols are decided.
+    """
 
     request: EncodeRequest
     prior: GridPrior
@@ -55,26 +59,28 @@ class RealLatents:
 
     @cached_property
     def coded(self) -> CodedLatents:
-        """Their symbols, decided and coded."""
+        """The symbols of the latents, decided and coded."""
         return self.coded_with_surcharge(0)
 
     def coded_with_surcharge(self, surcharge: float) -> CodedLatents:
-        """The same with a higher lambda. Not cached: it takes hundreds of megabytes for a large
-        image."""
+        """Decide and code the symbols with a higher lambda.
+
+        The result is not cached, because it takes hundreds of megabytes for a large image.
+        """
         lmbda_steps2 = self.lmbda_steps2 + surcharge
         return code_latents(self.request, self.prior, self.y, self.q_step_code, lmbda_steps2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
-    """Latents, and symbols of the enhancement network's coefficients, if there are any."""
+    """Latents, and the symbols of the enhancement network's coefficients if it has any."""
 
     latents: RealLatents
     coefficients: Integers | None = None
 
     @cached_property
     def encoded(self) -> EncodedCandidate:
-        """The file that this candidate becomes."""
+        """The candidate with its symbols coded."""
         return self._encoded(self.latents.coded)
 
     def with_surcharge(self, surcharge: float) -> EncodedCandidate:
@@ -88,7 +94,7 @@ class Candidate:
 
 
 class GridCandidates:
-    """Makes the candidates of one request, at any quantization step."""
+    """Makes the candidates of one request at any quantization step."""
 
     def __init__(self, request: EncodeRequest) -> None:
         self.request = request
@@ -102,7 +108,7 @@ class GridCandidates:
 
     @cached_property
     def coefficients(self) -> Pyramid:
-        """The wavelet coefficients."""
+        """The wavelet coefficients of the image."""
         return wavelet.analyze(self.opponent)
 
     @cached_property
@@ -111,18 +117,18 @@ class GridCandidates:
 
     @property
     def evaluations(self) -> int:
-        """Network evaluations of the latent fit."""
+        """Number of network evaluations of the latent fit; 0 if latents are not fitted."""
         has_bands = bool(self.coefficients.bands)
         return evaluations_of(self.request.effort, self.request.pixels) if has_bands else 0
 
     @property
     def biases_iterations(self) -> int:
-        """Iterations of the coefficients-only fit."""
+        """Number of iterations of the coefficients-only fit; 0 if there is none."""
         has_bands = bool(self.coefficients.bands)
         return biases_iterations(self.request.effort, self.request.pixels) if has_bands else 0
 
     def plain(self, q_step_code: int) -> Candidate:
-        """The wavelet coefficients as they are; the last few are remembered."""
+        """Return the candidate without a fit; the last few are cached."""
         if q_step_code not in self._plain:
             if len(self._plain) == REMEMBERED:
                 del self._plain[next(iter(self._plain))]
@@ -135,14 +141,14 @@ class GridCandidates:
         return self._plain[q_step_code]
 
     def forget_others(self, q_step_code: int) -> None:
-        """Free the candidates of other steps: hundreds of megabytes for a large image."""
+        """Free the cached candidates of other steps, hundreds of megabytes for a large image."""
         for other in self._plain.keys() - {q_step_code}:
             del self._plain[other]
 
     def best(self, q_step_code: int) -> Candidate:
-        """The candidate with the smallest loss of all that the effort tries.
+        """Return the candidate with the smallest loss of all that the effort tries.
 
-        These are the wavelet coefficients as they are, where fitting does not pay.
+        If fitting does not pay, this is the candidate without a fit.
         """
         choices = [self.plain(q_step_code)]
         if self.evaluations:
@@ -154,9 +160,9 @@ class GridCandidates:
     def with_latents(
         self, q_step_code: int, settings: LatentFitSettings | None = None
     ) -> list[Candidate]:
-        """Fitted latents, with the coefficients that were fitted beside them, and without.
+        """Fit latents; return candidates with and without the coefficients fitted beside them.
 
-        settings: of the fit; default: those of the effort.
+        settings: settings of the fit; None for those of the effort.
         """
         fit_all = fit if self.request.pixels <= MOST_PIXELS_AT_ONCE else fit_tiles
         found = fit_all(
@@ -173,7 +179,7 @@ class GridCandidates:
         ]
 
     def latents_problem(self, q_step_code: int) -> LatentProblem:
-        """What a fit of the latents minimizes."""
+        """Return the problem that a fit of the latents solves."""
         y = self.plain(q_step_code).latents.y
         return LatentProblem(
             opponent=self.opponent,
@@ -187,7 +193,7 @@ class GridCandidates:
         )
 
     def with_biases(self, candidate: Candidate) -> Candidate:
-        """The same latents with coefficients that are fitted to them."""
+        """Return a candidate's latents with coefficients that are fitted to them."""
         latents = candidate.latents.coded
         problem = BiasProblem(
             opponent=self.opponent,
@@ -209,13 +215,13 @@ class GridCandidates:
         return replace(candidate, coefficients=found)
 
     def _network(self, prior: GridPrior) -> EnhancementNetwork:
-        """An enhancement network with a coefficient for each bias."""
+        """Build an enhancement network with one coefficient for each bias."""
         network = grid_decode.build_network(prior.number, prior.biases_count, self.request.seed)
         return network.to(self.request.device)
 
 
 def _least(choices: list[Candidate]) -> Candidate:
-    """The candidate with the smallest loss."""
+    """Return the candidate with the smallest loss."""
     if len(choices) == 1:
         return choices[0]
     return min(choices, key=lambda candidate: candidate.encoded.loss(FIT_LMBDA_STEPS2))

@@ -1,4 +1,4 @@
-"""Symbols of the grid profile that are decided and coded, and the files that they become."""
+"""Decide and code the symbols of the grid profile, and write their files."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,9 +29,10 @@ COEFFICIENT_Q_STEP_CODE: Final = 68
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CodedLatents:
-    """Symbols at a quantization step, and the range-coded stream that they are under a prior.
+    """Symbols at a quantization step, and the stream that codes them under a prior.
 
-    approximation_rows: the row of `tables` for each colour of the approximation.
+    approximation_rows: for each colour, the index of the row of `tables.rows` that codes its
+    approximation. stream: the range-coded bytes.
     """
 
     prior: GridPrior
@@ -48,7 +49,10 @@ class CodedLatents:
 def code_latents(
     request: EncodeRequest, prior: GridPrior, y: Pyramid, q_step_code: int, lmbda_steps2: float
 ) -> CodedLatents:
-    """Decide and code the symbols of latents y, which are in quantization steps."""
+    """Decide and code the symbols of latents.
+
+    y: latents in quantization steps. lmbda_steps2: lambda in squared quantization steps.
+    """
     approximation = y.approximation.round().to(torch.int32)
     approximation[:, request.colours :] = 0
     planes = approximation[0, : request.colours].cpu().numpy()
@@ -72,7 +76,7 @@ def code_latents(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedCandidate:
-    """Coded latents, and symbols of the enhancement network's coefficients, if it has any."""
+    """Coded latents, and the symbols of the enhancement network's coefficients if it has any."""
 
     request: EncodeRequest
     latents: CodedLatents
@@ -113,12 +117,12 @@ class EncodedCandidate:
         return psnr_db(wanted, to_samples(decoded, "uint8"))
 
     def loss(self, lmbda_steps2: float) -> float:
-        """MSE + lmbda * bpp, with lmbda given in squared quantization steps."""
+        """Return MSE + lmbda * bpp, with lambda given in squared quantization steps."""
         lmbda = lmbda_steps2 * self.latents.q_step**2 / 3
         return float(10 ** (-self.psnr_db / 10) + lmbda * self.bpp)
 
     def checked(self) -> bytes:
-        """The file, after it was decoded to its own symbols."""
+        """Return the file after checking that it decodes to the symbols that were coded."""
         header, sections = decoder.open_file(self.file, DEFAULT_LIMITS)
         decoded = latent_stream.read_pyramid(header, sections, self.request.device)
         pairs = zip(self.latents.symbols.tensors, decoded.tensors, strict=True)

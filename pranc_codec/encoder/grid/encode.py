@@ -1,4 +1,4 @@
-"""Encoding in the grid profile: a quantization step and a fit that meet the target."""
+"""Encode in the grid profile: find a quantization step and a fit that meet the target."""
 
 import math
 from collections.abc import Callable
@@ -24,17 +24,17 @@ from pranc_codec.limits import DEFAULT_LIMITS
 
 CLOSE_OCTAVES: Final = 0.005
 CLOSE_DB: Final = 0.03
-"""Errors at which the search for a step ends."""
+"""The search for a step ends at an error as small as this."""
 LOSSLESS_ERROR_DB: Final = -1.0
 """Error assigned to a lossless file, kept finite for the search."""
 REFIT_MARGIN: Final = 2
-"""Step codes that a second fit is made finer than seems necessary."""
+"""How many step codes finer than estimated a second fit is made, for safety."""
 LOG2_Q_STEP_OF_QUALITY: Final = (-1.0, -7.5)
-"""At quality 1 and at quality 100; linear between them."""
+"""log2(q_step) at quality 1 and at quality 100; it is linear between them."""
 
 
 def encode(request: EncodeRequest, target: Target) -> bytes:
-    """A file of the grid profile."""
+    """Encode an image in the grid profile; see `profiles.EncoderProfile`."""
     _check_size(request)
     candidates = GridCandidates(request)
     match target:
@@ -49,24 +49,24 @@ def encode(request: EncodeRequest, target: Target) -> bytes:
 
 
 def q_step_code_of_quality(quality: float) -> int:
-    """64 log2(q_step) of a quality of 1 .. 100."""
+    """Return the step code, 64 log2(q_step), of a quality of 1 .. 100."""
     coarsest, finest = LOG2_Q_STEP_OF_QUALITY
     return round(64 * (coarsest + (finest - coarsest) * (quality - 1) / 99))
 
 
 def q_step_code_of_lmbda(lmbda: float) -> int:
-    """64 log2(q_step) of the step at which `LMBDA_STEPS2` is this lmbda."""
+    """Return the code of the quantization step at which `LMBDA_STEPS2` equals this lambda."""
     return step_search.clipped(32 * math.log2(3 * lmbda / LMBDA_STEPS2))
 
 
 def _check_size(request: EncodeRequest) -> None:
-    """Refuse an image that decoders would refuse, before it is coded."""
+    """Raise InvalidArgument for an image that decoders would refuse, before it is coded."""
     height, width = request.size
     most = DEFAULT_LIMITS.max_macs // grid_decode.MACS_PER_PIXEL
     if request.pixels > most or max(height, width) > grid_decode.LARGEST_SIDE:
         raise InvalidArgument(
-            f"{width}x{height} is more than the grid profile's {most} pixels, or its "
-            f"{grid_decode.LARGEST_SIDE} a side: reduce it, or cut it into parts"
+            f"an image of {width}x{height} is too large for the grid profile, which allows {most} "
+            f"pixels and {grid_decode.LARGEST_SIDE} a side: reduce it, or cut it into parts"
         )
 
 
@@ -74,9 +74,10 @@ def _check_size(request: EncodeRequest) -> None:
 class _Search:
     """How far a file is from its target. Errors rise with coarser steps and are 0 at the target.
 
-    error: of a file. estimate: of the error at a step code, right up to a difference that changes
-    slowly. close: the search for a step ends at an error as small as this. slack: the error that
-    the step without a fit may have. tolerance: the error that the result may have.
+    error: maps a file to its error. estimate: estimates the error at a step code; it may be off by
+    a difference that changes slowly with the step. close: the search for a step ends at an error as
+    small as this. slack: largest error that the file without a fit should have. tolerance: largest
+    error that the result should have.
     """
 
     error: Callable[[EncodedCandidate], float]
@@ -123,11 +124,11 @@ def _encode_psnr(candidates: GridCandidates, target: PsnrTarget) -> bytes:
 
 
 def _meet(candidates: GridCandidates, search: _Search) -> EncodedCandidate:
-    """A file near the target.
+    """Find a file near the target.
 
     The step is searched without fitting. The fit is done at that step, and once more at a finer
-    step if it removed too much. Surplus quality is then traded for rate. Where neither fit is
-    within the tolerance, the file without a fit is used.
+    step if it removed too much. Surplus quality is then traded for rate. If neither fit is within
+    the tolerance but the file without a fit is, that file is used.
     """
     error, estimate = search.error, search.estimate
     first = step_search.nearest_step(

@@ -1,7 +1,8 @@
 """Fit the PRANC coefficients of the enhancement network to an image whose symbols are decided.
 
-The latents stay as they are, so the context model is not needed: this takes seconds for images of
-any size. Each iteration sees one random window; the error of the whole image is estimated from it.
+The latents do not change, so the context model is not needed, and a fit takes seconds for images of
+any size. Each iteration uses one random window, from which the error of the whole image is
+estimated.
 """
 
 import math
@@ -30,12 +31,13 @@ REPORTS: Final = 20  # calls of the progress callback
 
 @dataclass(frozen=True, kw_only=True)
 class BiasProblem:
-    """What is fitted.
+    """The problem that a fit of the biases solves.
 
-    opponent: the image. colours: how many of its opponent colours count; 1 for a grey image.
-    symbols: of the latents, at `q_step`. lmbda_steps2: lambda in squared quantization steps.
-    enhancement: a network whose biases are a `Pranc`. coefficient_q_step: quantization step of its
-    coefficients. bits: of the latents, for reports.
+    opponent: the image in opponent colours around mid-grey. colours: how many of these count; 1 for
+    a grey image. symbols: the latents' symbols, with the quantization step `q_step`. lmbda_steps2:
+    lambda in squared quantization steps. enhancement: a network whose biases are a `Pranc`.
+    coefficient_q_step: quantization step of its coefficients. bits: size of the coded latents, for
+    progress reports.
     """
 
     opponent: Float[Tensor, "1 3 h w"]
@@ -52,9 +54,9 @@ def fit_biases(
     problem: BiasProblem, iterations: int, *, seed: int, start: Integers | None = None,
     progress: ProgressCallback | None = None,
 ) -> Integers:  # fmt: skip
-    """Symbols of the coefficients with the least error + lmbda_steps2 * bits.
+    """Fit the coefficients to the least error + lmbda_steps2 * bits; return their symbols.
 
-    start: symbols to start from; default: zero.
+    start: symbols to start from; None for zeros.
     """
     biases, opponent = generated_biases(problem.enhancement), problem.opponent
     coefficients = torch.zeros_like(next(biases.parameters()))
@@ -90,7 +92,7 @@ def fit_biases(
 
 
 def _error(problem: BiasProblem, linear: Tensor, generator: torch.Generator) -> Tensor:
-    """Squared error of the whole image in quantization steps, estimated from one random window."""
+    """Estimate the whole image's squared error in quantization steps from one random window."""
     top, bottom = _window(problem.symbols.bands[-1].shape[3], generator)
     left, right = _window(problem.symbols.bands[-1].shape[4], generator)
     box = (top, left, bottom, right)
@@ -103,7 +105,7 @@ def _error(problem: BiasProblem, linear: Tensor, generator: torch.Generator) -> 
 
 @torch.no_grad()
 def _preview(problem: BiasProblem, coefficients: Tensor) -> np.ndarray:
-    """The image with these coefficients, uint8."""
+    """Render the image with these coefficients, uint8."""
     size = _size(problem.opponent)
     with generated_biases(problem.enhancement).using([coefficients]):
         image = reconstruct(problem.symbols, problem.enhancement, size, problem.q_step)
@@ -111,12 +113,12 @@ def _preview(problem: BiasProblem, coefficients: Tensor) -> np.ndarray:
 
 
 def _size(opponent: Tensor) -> tuple[int, int]:
-    """(height, width)"""
+    """Return (height, width)."""
     return int(opponent.shape[2]), int(opponent.shape[3])
 
 
 def _window(cells: int, generator: torch.Generator) -> tuple[int, int]:
-    """First cell of a random window along an axis, and the cell after its last."""
+    """Return the first cell of a random window along an axis, and the cell after its last."""
     if cells <= WINDOW_CELLS:
         return 0, cells
     first = int(torch.randint(cells - WINDOW_CELLS + 1, (), generator=generator))

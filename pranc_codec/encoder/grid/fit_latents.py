@@ -1,6 +1,6 @@
 """Fit the latents of one image by gradients through the context model and the enhancement network.
 
-The loss is that of the decisions in `rdoq`, over the whole image: squared error of the enhanced
+The loss is like that of `rdoq`, but over the whole image: the squared error of the enhanced
 reconstruction in quantization steps, plus lmbda_steps2 * bits. Real-valued latents pass through two
 soft roundings with noise between them (`soft_rounding`), which become sharper during the fit. The
 PRANC coefficients of the enhancement network are fitted together with the latents. They are
@@ -37,11 +37,14 @@ REPORTS: Final = 50  # calls of the progress callback
 
 @dataclass(frozen=True, kw_only=True)
 class LatentFitSettings:
-    """Schedule of a fit. Rates and noise are in quantization steps; ranges are from the first
-    iteration to the last. Learning rates fall to zero as the square of the remaining part.
+    """Schedule of a latent fit.
 
-    evaluations: how often the networks are evaluated; the coefficients move as often.
-    iterations_per_evaluation: of the latents.
+    evaluations: number of network evaluations; the coefficients are updated once in each.
+    iterations_per_evaluation: number of iterations of the latents between two evaluations.
+    learning_rate: peak rate of the latents. coefficients_learning_rate: peak rate of the
+    coefficients. Both fall to zero as the square of the remaining part of the fit. temperature,
+    noise: see `Softness`; values at the first iteration and at the last. Rates of latents and noise
+    are in quantization steps.
     """
 
     evaluations: int
@@ -56,14 +59,17 @@ class LatentFitSettings:
         return self.evaluations * self.iterations_per_evaluation
 
     def softness(self, part: float) -> Softness:
-        """Softness of the rounding when this part of the fit is done."""
+        """Return the softness of the rounding when this part (0 .. 1) of the fit is done."""
         return Softness(*(a + (b - a) * part for a, b in (self.temperature, self.noise)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FittedLatents:
-    """Real-valued latents with a lower rate-distortion cost, and the symbols of the enhancement
-    network's coefficients."""
+    """The result of a latent fit.
+
+    y: real-valued latents in quantization steps, with a lower rate-distortion cost. coefficients:
+    symbols of the enhancement network's coefficients.
+    """
 
     y: Pyramid
     coefficients: npt.NDArray[np.int32]
@@ -107,7 +113,10 @@ def fit(
 def _optimizer_of(
     latents: list[Tensor], coefficients: Tensor, settings: LatentFitSettings
 ) -> torch.optim.Adam:
-    """Adam with a peak learning rate for each group. A group without gradients does not move."""
+    """Return Adam with a peak learning rate for each group.
+
+    A group without gradients is not updated.
+    """
     groups = [
         dict(params=latents, peak=settings.learning_rate),
         dict(params=[coefficients], peak=settings.coefficients_learning_rate),
@@ -118,7 +127,7 @@ def _optimizer_of(
 def _evaluate_at(
     problem: LatentProblem, latents: list[Tensor], coefficients: Tensor
 ) -> tuple[Tensor, NetworkSnapshot]:
-    """Evaluate the networks with the rounded coefficients; returns these and the snapshot."""
+    """Evaluate the networks with rounded coefficients; return these and the snapshot."""
     symbols = round_straight_through(coefficients / problem.coefficient_q_step)
     used = symbols * problem.coefficient_q_step
     rate_cost = problem.lmbda_steps2 * rate_bits(symbols)
@@ -133,7 +142,7 @@ def _reporter(
     latents: list[Tensor],
     progress: ProgressCallback | None,
 ) -> Callable[[int, Tensor, Tensor, Tensor], None]:
-    """A function that tells `progress` the state after some of the iterations."""
+    """Return a function that calls `progress` after some of the iterations."""
     every = max(1, settings.iterations // REPORTS)
 
     def report(iteration: int, distortion: Tensor, bits: Tensor, coefficients: Tensor) -> None:
@@ -155,7 +164,7 @@ def _reporter(
 
 @torch.no_grad()
 def _preview(problem: LatentProblem, latents: list[Tensor], coefficients: Tensor) -> np.ndarray:
-    """The image of integer latents, uint8."""
+    """Render the image of integer latents, uint8."""
     with generated_biases(problem.enhancement).using([coefficients]):
         image = loss.linear_of(problem, latents) + loss.correction_of(problem, latents)
     return rendered(image[0].float(), problem.colours)

@@ -1,8 +1,8 @@
 """The loss of a latent fit, and its gradients.
 
-The two networks are evaluated at some latents (`evaluate_networks`); what they say is reused for
-some iterations, in which error, bits and their gradients are computed given that
-(`surrogate_gradients`).
+The two networks are evaluated at some latents (`evaluate_networks`). Their outputs are reused for
+several iterations, in each of which error, bits and their gradients are computed given these
+outputs (`surrogate_gradients`).
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,13 @@ from pranc_codec.precision import bfloat16_products
 
 @dataclass(frozen=True, kw_only=True)
 class LatentProblem:
-    """What is fitted.
+    """The problem that a latent fit solves.
 
-    opponent: the image. y: its wavelet coefficients in quantization steps; the approximation is
-    final. colours: how many of the opponent colours count. enhancement: a network whose biases are
-    a `Pranc`. coefficient_q_step: quantization step of its coefficients.
+    opponent: the image in opponent colours around mid-grey. y: its wavelet coefficients in
+    quantization steps; the approximation is already rounded and is not fitted. colours: how many
+    opponent colours count; 1 for a grey image. lmbda_steps2: lambda in squared quantization steps.
+    enhancement: a network whose biases are a `Pranc`. coefficient_q_step: quantization step of its
+    coefficients.
     """
 
     opponent: Float[Tensor, "1 3 h w"]
@@ -51,9 +53,9 @@ class LatentProblem:
 class NetworkSnapshot:
     """The outputs of the networks at some latents, which are reused until the next evaluation.
 
-    mixtures: distributions by level. wanted: what the inverse wavelet should give, in quantization
-    steps: the image minus the correction. gradients: of the loss with respect to the latents,
-    through both networks.
+    mixtures: distributions by level. wanted: the image minus the correction, in quantization steps,
+    which the inverse wavelet should give. gradients: gradients of the loss with respect to the
+    latents, through both networks.
     """
 
     mixtures: list[Mixture]
@@ -64,10 +66,10 @@ class NetworkSnapshot:
 def evaluate_networks(
     problem: LatentProblem, latents: list[Tensor], rate_cost: Tensor
 ) -> NetworkSnapshot:
-    """Run both networks, forwards and backwards.
+    """Run the forward and the backward pass of both networks.
 
     rate_cost: lmbda_steps2 * bits of the coefficients. Its gradient and that of the error
-    accumulate into `coefficients.grad`.
+    accumulate into the `grad` of the coefficients.
     """
     leaves = [t.detach().requires_grad_() for t in latents]
     with bfloat16_products(problem.opponent.device):
@@ -90,8 +92,10 @@ def evaluate_networks(
 def surrogate_gradients(
     problem: LatentProblem, latents: list[Tensor], snapshot: NetworkSnapshot
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Error in squared steps, bits, and the gradient of the loss with respect to the latents, all
-    with the outputs of the networks at the last evaluation."""
+    """Return error in squared steps, bits, and the gradient of the loss by the latents.
+
+    All are computed with the outputs of the networks at the last evaluation.
+    """
     leaves = [t.detach().requires_grad_() for t in latents]
     linear = wavelet.synthesize(_pyramid_of(problem, leaves), *problem.size)
     lost = linear.detach() - snapshot.wanted
@@ -108,7 +112,7 @@ def surrogate_gradients(
 
 
 def bits_of(problem: LatentProblem, latents: list[Tensor], outputs: list[Tensor]) -> Tensor:
-    """Bits of the image's latents, given the outputs of the context model."""
+    """Return the bits of the image's latents, given the outputs of the context model."""
     of_levels = [
         mixture.bits(bands, of_level)[:, : problem.colours].sum()
         for bands, of_level in zip(latents, outputs, strict=True)
@@ -117,7 +121,7 @@ def bits_of(problem: LatentProblem, latents: list[Tensor], outputs: list[Tensor]
 
 
 def outputs_of(problem: LatentProblem, latents: list[Tensor]) -> list[Tensor]:
-    """Outputs of the context model, by level."""
+    """Return the outputs of the context model, by level."""
     log2_q_step = problem.y.approximation.new_full((1,), problem.q_step_code / 64)
     return problem.context.outputs(_pyramid_of(problem, latents), log2_q_step)
 
@@ -127,20 +131,20 @@ def _pyramid_of(problem: LatentProblem, latents: list[Tensor]) -> Pyramid:
 
 
 def lost_of(problem: LatentProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
-    """The decoded image minus the image."""
+    """Return the decoded image minus the image; colours that do not count are zero."""
     lost = linear_of(problem, latents) + correction - problem.opponent
     lost[:, problem.colours :] = 0
     return lost
 
 
 def linear_of(problem: LatentProblem, latents: list[Tensor]) -> Tensor:
-    """The inverse wavelet."""
+    """Return the inverse wavelet of the latents."""
     symbols = _pyramid_of(problem, latents)
     return wavelet.synthesize(symbols.map(lambda t: t * problem.q_step), *problem.size)
 
 
 def correction_of(problem: LatentProblem, latents: list[Tensor]) -> Tensor:
-    """The correction of the enhancement network."""
+    """Return the correction of the enhancement network."""
     linear = linear_of(problem, latents)
     parents = latents[-2] if len(latents) > 1 else None
     q_step = linear.new_full((1,), problem.q_step)
@@ -153,7 +157,7 @@ def _gradient(leaf: Tensor) -> Tensor:
 
 
 def masks_of(problem: LatentProblem) -> list[Tensor]:
-    """1 where there are coefficients that are coded."""
+    """Return masks by level that are 1 where coefficients are coded, else 0."""
     out = []
     for size in wavelet.sizes_below(*problem.size):
         mask = wavelet.coded_mask(*size).float()[None, None].repeat(1, 3, 1, 1, 1)

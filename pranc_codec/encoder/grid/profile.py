@@ -1,4 +1,4 @@
-"""The grid profile as `encode` sees it."""
+"""The grid profile's implementation of the encoder interface."""
 
 from typing import Final
 
@@ -10,13 +10,13 @@ from pranc_codec.encoder.target import Target
 
 MEGAPIXEL: Final = 1e6
 CODING_S: Final = 3.5
-"""Seconds of the transform and the coding of a megapixel."""
+"""Seconds that the transform and the coding of a megapixel take."""
 EVALUATION_S: Final = 3.5
-"""Seconds of one network evaluation of a latent fit, with its iterations, for a megapixel."""
+"""Seconds that one network evaluation of a latent fit takes, with its iterations, per megapixel."""
 MARGINS: Final = 1.7
-"""Pixels of all tiles with their margins, relative to the pixels of the image."""
+"""Number of pixels of all tiles with their margins, relative to that of the image."""
 BIASES_ITERATION_S: Final = 0.02
-"""Seconds of one iteration of a coefficients-only fit, which sees one window."""
+"""Seconds that one iteration of a coefficients-only fit takes, on one window."""
 
 
 class GridEncoder:

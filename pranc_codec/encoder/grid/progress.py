@@ -1,4 +1,4 @@
-"""What a fit of the grid profile tells while it runs, whatever it is that it fits."""
+"""Progress reports of the fits of the grid profile."""
 
 import math
 from collections.abc import Callable
@@ -17,8 +17,11 @@ from pranc_codec.image import to_samples
 
 @runtime_checkable
 class FitProblem(Protocol):
-    """opponent: the image. lmbda_steps2: lambda in squared quantization steps. q_step: of the
-    latents."""
+    """The part of a problem that progress reports need.
+
+    opponent: the image. lmbda_steps2: lambda in squared quantization steps. q_step: quantization
+    step of the latents.
+    """
 
     @property
     def opponent(self) -> Float[Tensor, "1 3 h w"]: ...
@@ -30,10 +33,10 @@ class FitProblem(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FitState:
-    """A fit after an iteration, which is counted from 0.
+    """The state of a fit after an iteration, which is counted from 0.
 
-    distortion_steps2: squared error of the whole image in quantization steps. bits: of the whole
-    image. preview: renders the image as it is now, uint8.
+    distortion_steps2: squared error of the whole image, in squared quantization steps. bits: bits
+    of the whole image. preview: function that renders the image as it is now, uint8.
     """
 
     iteration: int
@@ -44,7 +47,7 @@ class FitState:
 
 
 def progress_of(problem: FitProblem, state: FitState) -> Progress:
-    """What the progress callback is told."""
+    """Return the value that the progress callback receives."""
     pixels = problem.opponent[0, 0].numel()
     mse = state.distortion_steps2 * problem.q_step**2 / (3 * pixels)
     return Progress(
@@ -58,5 +61,5 @@ def progress_of(problem: FitProblem, state: FitState) -> Progress:
 
 
 def rendered(opponent: Float[Tensor, "3 h w"], colours: int) -> npt.NDArray[np.uint8]:
-    """Opponent colours as samples (h, w, colours)."""
+    """Convert opponent colours to samples (h, w, colours), uint8."""
     return to_samples(colours_of(opponent, colours).permute(1, 2, 0).cpu().numpy(), "uint8")

@@ -1,7 +1,7 @@
 """Rate-distortion optimized quantization: symbols are decided while they are coded.
 
-Of the integers around a latent y, in quantization steps, the one with the least
-(y - symbol)^2 + lmbda_steps2 * bits is taken; bits are those that it really takes, given all
+For a latent y in quantization steps, the integer near it with the least
+(y - symbol)^2 + lmbda_steps2 * bits is chosen, where bits is its real code length, given all
 symbols before it.
 """
 
@@ -37,7 +37,7 @@ class RdoqCoder:
         return [wavelet.coded_mask(*size) for size in wavelet.sizes_below(*self.size)]
 
     def code(self, d: Distributions, key: tuple[int, ...]) -> Integers:
-        """Symbols of a phase: a `context_int.CodePhase`."""
+        """Decide, code and return the symbols of a phase; this is a `context_int.CodePhase`."""
         level, colour, phase_number = key
         dy, dx = divmod(PHASES[phase_number], 2)
         plane = self.y.bands[level][0, colour, :, dy::2, dx::2].cpu()
@@ -48,7 +48,7 @@ class RdoqCoder:
 
 
 def rdoq(y: npt.NDArray[np.float32], d: Distributions, lmbda_steps2: float) -> Integers:
-    """The symbol of least (y - symbol)^2 + lmbda_steps2 * bits for each latent.
+    """Return the symbol with the least (y - symbol)^2 + lmbda_steps2 * bits for each latent.
 
     Candidates are the nearest integer, the next one towards zero, and zero.
     """

@@ -1,9 +1,9 @@
-"""Soft rounding, which gradients can pass, and its derivatives.
+"""Soft rounding, which is differentiable, and its derivatives.
 
 Two soft roundings with uniform noise between them (Agustsson & Theis, "Universally quantized neural
 compression", NeurIPS 2020, section 4; C3, Kim et al., CVPR 2024, section 3.3) are applied to the
 latents. Derivatives are computed in closed form, because autograd would keep a dozen tensors of the
-image's size for them.
+image's size.
 """
 
 import math
@@ -15,7 +15,11 @@ from torch import Tensor
 
 
 class Softness(NamedTuple):
-    """temperature: 0 is rounding, large values are the identity. noise: its largest magnitude."""
+    """How soft the rounding is.
+
+    temperature: 0 gives rounding, large values give the identity. noise: largest magnitude of the
+    uniform noise between the two roundings.
+    """
 
     temperature: float
     noise: float
@@ -26,9 +30,10 @@ def softly_rounded(
     latents: list[Tensor], masks: list[Tensor], softness: Softness,
     generator: torch.Generator | None,
 ) -> tuple[list[Tensor], list[Tensor]]:  # fmt: skip
-    """Latents that are softly rounded twice, and the derivatives of both roundings together.
+    """Round latents softly twice; return the values and the derivatives of both roundings together.
 
-    masks: 1 where latents are coded. generator: of the noise between the roundings; None: no noise.
+    masks: 1 where latents are coded. generator: generator of the noise between the roundings; None
+    for no noise.
     """
     values, derivatives = [], []
     for y, mask in zip(latents, masks, strict=True):
@@ -45,7 +50,7 @@ def softly_rounded(
 def soft_round(
     x: Float[Tensor, "..."], temperature: float
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """A value between the identity and rounding, and its derivative.
+    """Return a value between the identity and rounding, and its derivative.
 
     temperature: 1 / alpha of Agustsson & Theis.
     """

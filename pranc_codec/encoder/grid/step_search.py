@@ -14,25 +14,25 @@ C = TypeVar("C")
 FINEST, COARSEST = (code - Q_STEP_OFFSET for code in Q_STEP_CODES)
 MOST_TRIALS: Final = 14
 TRUSTED_TRIALS: Final = 4
-"""After this many trials the bracket is halved, whatever the estimate says."""
+"""After this many trials the bracket is bisected, whatever the estimate says."""
 LARGEST_SURCHARGE: Final = 0.1
-"""On lambda, in squared quantization steps."""
+"""Largest increase of lambda, in squared quantization steps."""
 SURCHARGE_TRIALS: Final = 7
 
 
 def clipped(code: float) -> int:
-    """The nearest step code that the format has."""
+    """Return the nearest step code that the format has."""
     return round(max(FINEST, min(COARSEST, code)))
 
 
 def nearest_step(
     error: Callable[[int], float], estimate: Callable[[int], float], close: float, slack: float
 ) -> int:
-    """The step code with the smallest error of those that are tried.
+    """Return the step code with the smallest absolute error of those that are tried.
 
-    The search ends at an error of at most `close`. A step with an error of at most `slack` is
-    preferred, if there is one. estimate: of the error, right up to a difference that changes
-    slowly with the step.
+    The search ends at an absolute error of at most `close`. Steps with an error of at most `slack`
+    are preferred. estimate: estimates the error; it may be off by a difference that changes slowly
+    with the step.
     """
     tried: dict[int, float] = {}
     code = next_step(estimate, 0.0)
@@ -45,7 +45,7 @@ def nearest_step(
 
 
 def next_step(estimate: Callable[[int], float], difference: float) -> int:
-    """The code at which the estimate plus a difference is nearest to zero."""
+    """Return the code at which the estimate plus a difference is nearest to zero."""
     low, high = FINEST, COARSEST
     while high - low > 1:
         middle = (low + high) // 2
@@ -57,9 +57,10 @@ def next_step(estimate: Callable[[int], float], difference: float) -> int:
 
 
 def _inside(tried: dict[int, float], code: int) -> int:
-    """A code between the nearest tried ones on both sides of zero.
+    """Return a code between the nearest tried codes with errors on both sides of zero.
 
-    It is their middle where the estimate has been of no use.
+    It is `code` if that lies between them and there were few trials, else their middle. If there is
+    no code between them, it is one that was already tried.
     """
     finer = max((c for c, e in tried.items() if e <= 0), default=FINEST - 1)
     coarser = min((c for c, e in tried.items() if e > 0), default=COARSEST + 1)
@@ -72,8 +73,11 @@ def _inside(tried: dict[int, float], code: int) -> int:
 def at_largest_surcharge(
     with_surcharge: Callable[[float], C], error: Callable[[C], float], free: C
 ) -> C:
-    """Surplus quality is traded for rate: what the largest surcharge gives, of a few that are
-    tried, that leaves no positive error; else `free`, which is without a surcharge."""
+    """Trade surplus quality for rate, by bisection of the surcharge on lambda.
+
+    Returns the result of the largest surcharge that was tried without a positive error. If there is
+    none, returns `free`, which is the result without a surcharge.
+    """
     low, high, best = 0.0, LARGEST_SURCHARGE, free
     for _ in range(SURCHARGE_TRIALS):
         # Small surcharges matter most: bisect their square roots.

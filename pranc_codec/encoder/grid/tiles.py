@@ -1,9 +1,10 @@
-"""Fit the latents of a large image tile by tile, in the memory that a tile takes.
+"""Fit the latents of a large image tile by tile, to bound the memory.
 
-A tile is fitted together with a margin around it; the latents of the margin are left to the
-neighbouring tiles. The image of a tile is what its part of the coefficients gives. Well inside the
-tile this is the image, up to the rounding of the approximation. Only the fit is done in tiles: the
-file is coded and decoded as a whole, so there are no seams.
+A tile is fitted together with a margin around it, but the fitted latents of the margin are
+discarded: they belong to the neighbouring tiles. The image that a tile is fitted to is synthesized
+from its part of the wavelet coefficients. Well inside the tile this equals the original image, up
+to the rounding of the approximation. Only the fit is done in tiles: the file is coded and decoded
+as a whole, so there are no seams.
 """
 
 import itertools
@@ -24,23 +25,23 @@ from pranc_codec.grid import wavelet
 from pranc_codec.grid.wavelet import Pyramid
 
 MOST_PIXELS_AT_ONCE: Final = 2 << 20
-"""Latents of larger images are fitted in tiles: a fit takes two gigabytes a megapixel."""
+"""Latents of larger images are fitted in tiles: a fit takes two gigabytes per megapixel."""
 SIDE: Final = 768
 """Largest side of a tile without its margins, in pixels."""
 CELL: Final = 1 << wavelet.MOST_LEVELS
-"""Pixels between the coarsest latents. Tiles begin and end at multiples of it."""
+"""Distance between the coarsest latents in pixels. Tiles begin and end at multiples of it."""
 MARGIN: Final = CELL
 
 
 class Span(NamedTuple):
-    """A tile along one axis, from pixel to pixel: without its margins, and with them."""
+    """Ranges of pixels of a tile along one axis: `tile` without its margins, `part` with them."""
 
     tile: tuple[int, int]
     part: tuple[int, int]
 
     @property
     def inside(self) -> tuple[int, int]:
-        """Where the tile lies in the part with margins."""
+        """Where the tile lies within the part with margins."""
         return self.tile[0] - self.part[0], self.tile[1] - self.part[0]
 
 
@@ -48,10 +49,11 @@ def fit_tiles(
     problem: LatentProblem, settings: LatentFitSettings, *, seed: int,
     progress: ProgressCallback | None, side: int = SIDE,
 ) -> FittedLatents:  # fmt: skip
-    """As `fit`, in tiles.
+    """Fit latents as `fit_latents.fit` does, but in tiles.
 
     side: largest side of a tile, a multiple of `CELL`, so that its part has all levels. The
-    coefficients are the mean of those of all tiles. `progress` shows a tile with its margins.
+    resulting coefficients are the mean of those of all tiles. The preview of `progress` shows one
+    tile with its margins.
     """
     height, width = problem.size
     tiles = list(itertools.product(spans(height, side), spans(width, side)))
@@ -72,7 +74,7 @@ def fit_tiles(
 
 
 def spans(length: int, side: int) -> list[Span]:
-    """Tiles along an axis, as few as possible and as even as possible."""
+    """Divide an axis into tiles, as few and as equal as possible."""
     count = -(-length // side)
     cells = -(-length // CELL)
     edges = [min(length, CELL * (cells * i // count)) for i in range(count + 1)]
@@ -83,7 +85,7 @@ def spans(length: int, side: int) -> list[Span]:
 
 
 def part_of(problem: LatentProblem, down: Span, across: Span) -> LatentProblem:
-    """The problem of one tile with its margins."""
+    """Return the problem of one tile with its margins."""
     box = down.part, across.part
     levels = len(problem.y.bands)
     bands = (_cut(band, levels - i, *box) for i, band in enumerate(problem.y.bands))
@@ -94,14 +96,16 @@ def part_of(problem: LatentProblem, down: Span, across: Span) -> LatentProblem:
 
 
 def _cut(latents: Tensor, level: int, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    """The latents that lie on these pixels, which start at a multiple of `CELL`. level: 1 is the
-    finest."""
+    """Return the latents of a range of pixels, which starts at a multiple of `CELL`.
+
+    level: 1 is the finest.
+    """
     (top, bottom), (left, right) = ((a >> level, -(-b >> level)) for a, b in (rows, columns))
     return latents[..., top:bottom, left:right]
 
 
 def _counting_all(progress: ProgressCallback, number: int, count: int) -> ProgressCallback:
-    """A callback for the fit of one tile that counts the iterations of all tiles."""
+    """Return a callback for the fit of one tile that counts the iterations of all tiles."""
 
     def counted(one: Progress) -> None:
         done = number * one.iterations + one.iteration

@@ -1,1 +1,1 @@
-"""Encoding in the mlp profile."""
+"""The encoder of the mlp profile."""

@@ -1,4 +1,4 @@
-"""Encoding in the mlp profile: plan -> fit -> quantize -> a file that meets its target."""
+"""Encode in the mlp profile: plan -> fit -> quantize -> a file that meets its target."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -44,20 +44,20 @@ from pranc_codec.mlp import decode as mlp_decode
 from pranc_codec.view import View
 
 PSNR_SLACK_DB: Final = 0.5
-"""A fit that is better than the target by at most this is not repeated."""
+"""A fit is not repeated if it is better than the target by at most this."""
 DB_PER_OCTAVE: Final = 2.0
-"""PSNR that is gained by doubling the rate, to guess a rate for a PSNR."""
+"""Assumed gain in PSNR when the rate doubles, to guess the rate for a PSNR."""
 PILOT_BPP: Final = 0.1
 PILOT_COEFFICIENTS: Final = 300
 PILOT_HANDICAP_DB: Final = 1.5
-"""PSNR that the shorter fit of the pilot costs."""
+"""PSNR that the pilot fit loses because it is shorter."""
 LARGEST_BPP: Final = 16.0
 MOST_BITS_PER_COEFFICIENT: Final = 12
 ITERATIONS_AT_EFFORT_0: Final = 150
 
 
 def encode(request: EncodeRequest, target: Target) -> bytes:
-    """A file of the mlp profile."""
+    """Encode an image in the mlp profile; see `profiles.EncoderProfile`."""
     fitter = NetworkFitter(request=request)
     match target:
         case QualityTarget(quality=quality):
@@ -72,7 +72,7 @@ def encode(request: EncodeRequest, target: Target) -> bytes:
 
 
 def iterations_of(effort: int) -> int:
-    """Iterations of a fit at an effort."""
+    """Return the number of iterations of a fit at an effort."""
     return int(ITERATIONS_AT_EFFORT_0 * 2**effort)
 
 
@@ -91,13 +91,13 @@ class NetworkFitter:
         return self.request.pixels
 
     def plan(self, bpp: float) -> Plan:
-        """The network for a rate."""
+        """Plan the network for a rate."""
         return plan_for(bpp, self.pixels, self.request.colours, self.request.rule)
 
     def fit(
         self, plan: Plan, control: LmbdaControl, iterations: int | None = None
     ) -> "FittedNetwork":
-        """Fit the planned network to the picture."""
+        """Fit the planned network to the picture. iterations: None for those of the effort."""
         network = mlp_decode.build_network(
             plan.shape, parameters_of(plan, ()), self.request.seed, cache=True
         ).to(self.request.device)
@@ -122,7 +122,7 @@ class FittedNetwork:
     fitted: FittedCoefficients
 
     def file(self, shift: int = 0) -> bytes:
-        """The file with quantization steps shifted by `rate_control.shifted`."""
+        """Write the file, with quantization steps shifted by `rate_control.shifted`."""
         codes = shifted(self.fitted.q_step_codes, shift)
         symbols = quantize_layers(self.fitted.coefficients, codes)
         data = write_network(self.request.picture, self.plan, self.request.seed, symbols, codes)
@@ -131,11 +131,11 @@ class FittedNetwork:
         return data
 
     def bpp(self, shift: int = 0) -> float:
-        """Bits per pixel of the whole file."""
+        """Return the bits per pixel of the whole file."""
         return 8 * len(self.file(shift)) / self.request.pixels
 
     def psnr_db(self, shift: int = 0) -> float:
-        """PSNR of the decoded file on 8-bit samples."""
+        """Return the PSNR of the decoded file on 8-bit samples."""
         colours = _decoded_colours(self.file(shift), self.request.device)
         wanted = to_samples(self.request.picture.colours, "uint8")
         return psnr_db(wanted, to_samples(colours.cpu().numpy(), "uint8"))
@@ -148,21 +148,21 @@ def _decoded_colours(data: bytes, device: torch.device) -> Tensor:
 
 
 def _encode_bpp(fitter: NetworkFitter, target: BppTarget) -> bytes:
-    """The fit steers towards the rate; a small shift of the steps meets it on the real file."""
+    """Meet a rate: the fit steers towards it, then a small shift of the steps meets it exactly."""
     wanted_bytes = target.bpp * fitter.pixels / 8
     plan = fitter.plan(target.bpp)
     fixed = fixed_bytes(fitter.request.picture, plan, fitter.request.seed)
     if wanted_bytes < fixed + plan.rule.depth:
         raise TargetUnreachable(
-            f"{target.bpp} bpp of {fitter.pixels} pixels is {wanted_bytes:.0f} bytes, and {fixed} "
+            f"{target.bpp} bpp of {fitter.pixels} pixels are {wanted_bytes:.0f} bytes, but {fixed} "
             "are needed for header, alpha and metadata alone: ask for more bpp, or drop metadata"
         )
     payload_bpp = 8 * (wanted_bytes - fixed) / fitter.pixels
     plan = fitter.plan(payload_bpp)
     if payload_bpp * fitter.pixels > MOST_BITS_PER_COEFFICIENT * plan.k:
         raise TargetUnreachable(
-            f"{target.bpp} bpp of {fitter.pixels} pixels needs a larger network than the profile "
-            f"has: ask for at most {MOST_BITS_PER_COEFFICIENT * plan.k / fitter.pixels:.3f} bpp"
+            f"{target.bpp} bpp for {fitter.pixels} pixels need a larger network than the profile "
+            f"allows: ask for at most {MOST_BITS_PER_COEFFICIENT * plan.k / fitter.pixels:.3f} bpp"
         )
     result = fitter.fit(plan, LmbdaControl(bpp=payload_bpp))
     shift = smallest_shift(lambda n: len(result.file(n)) <= wanted_bytes, plan.rule.depth + 1)
@@ -175,10 +175,11 @@ def _encode_bpp(fitter: NetworkFitter, target: BppTarget) -> bytes:
 
 
 def _encode_psnr(fitter: NetworkFitter, wanted_db: float) -> bytes:
-    """A file with a PSNR in dB.
+    """Meet a PSNR in dB.
 
-    A short pilot fit guesses the rate; the fit is repeated once at most. Then the steps of the
-    smallest network that is good enough are made as coarse as the target allows.
+    The rate is guessed from a short pilot fit, and the fit is repeated at most once. Of the fits
+    that reach the PSNR, the one with the lowest PSNR is taken, and its quantization steps are made
+    as coarse as the target allows.
     """
     aim_db = wanted_db + PSNR_SLACK_DB / 2
     bpp = max(PILOT_BPP, BITS_PER_COEFFICIENT * PILOT_COEFFICIENTS / fitter.pixels)
@@ -198,7 +199,7 @@ def _encode_psnr(fitter: NetworkFitter, wanted_db: float) -> bytes:
 
 
 def _coarsened(result: FittedNetwork, wanted_db: float) -> bytes:
-    """The smallest file of a fitted network that still has the wanted PSNR."""
+    """Return the smallest file of a fitted network that still has the wanted PSNR."""
     layers = result.plan.rule.depth + 1
     limit = smallest_shift(lambda n: result.psnr_db(n) < wanted_db, layers)
     shift = (limit if limit is not None else COARSEST_SHIFT * layers) - 1

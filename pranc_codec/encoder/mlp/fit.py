@@ -1,9 +1,9 @@
 """Fit a coordinate network to one image: the coefficients that the file will hold.
 
-Adam on stratified batches of pixels minimizes distortion + lmbda * bpp_estimate. The coefficients
-are free at first, then seen through noise of one quantization step's width, and rounded at last.
-The quantization step of each layer is learned together with them until it is frozen to the format's
-grid.
+Adam minimizes distortion + lmbda * bpp_estimate on stratified batches of pixels. At first, the
+coefficients are used as they are; then with uniform noise of one quantization step's width; at
+last, rounded. In the second part of the fit, the quantization step of each layer is learned, too.
+In the last part, it is frozen at the format's nearest step.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from pranc_codec.pranc.model import Pranc
 
 REPORTS: Final = 100  # calls of the progress callback
 CHECK_EVERY: Final = 50
-"""Iterations between checks for divergence."""
+"""Number of iterations between checks for divergence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,10 @@ class FittedCoefficients:
 
 
 def learning_rate_of(width: int) -> float:
-    """The fastest rate that is usually stable; Adam moves a layer's output by rate * width.
+    """Return the highest learning rate that is usually stable for a network of this width.
 
-    It was found on photographs at widths 11 to 85; `MlpFitState.check_divergence` deals with the
-    exceptions.
+    Adam changes a layer's output in proportion to rate * width. The rule was found on photographs
+    at widths 11 to 85; `MlpFitState.check_divergence` handles the exceptions.
     """
     return min(0.6, 13.6 / width)
 
@@ -50,7 +50,10 @@ def fit(
     seed: int,
     progress: ProgressCallback | None = None,
 ) -> FittedCoefficients:
-    """Fit the coefficients of `network` to an image (in [0, 1], on the network's device)."""
+    """Fit the coefficients of `network` to an image (in [0, 1], on the network's device).
+
+    seed: seed of the sampled pixels and of the noise.
+    """
     state = MlpFitState(network, settings, control, image.shape[0] * image.shape[1])
     generator = torch.Generator().manual_seed(seed)
     for iteration in range(settings.iterations):

@@ -1,5 +1,5 @@
-"""What changes during a fit of a coordinate network: coefficients, steps, lambda, and a snapshot to
-return to if the fit diverges."""
+"""The state of a fit of a coordinate network: coefficients, quantization steps, lambda, and a
+snapshot to return to if the fit diverges."""
 
 import math
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from pranc_codec.pranc import rate_model
 from pranc_codec.pranc.model import Pranc
 
 DIVERGED: Final = 1.05
-"""Distortion over the best so far at which a fit has diverged."""
+"""Ratio of the distortion to the best so far from which on a fit counts as diverged."""
 DIVERGED_WITH_NOISE: Final = 1.5
-"""The same while the coefficients are quantized."""
+"""The same ratio while the coefficients are quantized."""
 FIRST_DISTORTION: Final = 0.05
 AVERAGING: Final = 0.02
 """Weight of an iteration in the running mean of the distortion."""
@@ -30,8 +30,10 @@ AVERAGING: Final = 0.02
 class MlpFitSettings:
     """Schedule of one fit.
 
-    batch: pixels of an iteration. warmup, quantize_from, freeze_from: fractions of `iterations`.
-    Learning rates and quantization steps are in units of the layers' PRANC scales.
+    batch: number of pixels per iteration. warmup: length of the warm-up, as a fraction of
+    `iterations`. quantize_from, freeze_from: when noise begins, and when rounding begins and
+    quantization steps are frozen; also as fractions. Learning rates and quantization steps are in
+    units of the layers' PRANC scales.
     """
 
     iterations: int
@@ -46,7 +48,7 @@ class MlpFitSettings:
 
 
 class MlpFitState:
-    """Coefficients, quantization steps, the phase of the schedule and running means."""
+    """Coefficients, quantization steps, the position in the schedule, and running means."""
 
     def __init__(
         self, network: Pranc, settings: MlpFitSettings, control: LmbdaControl, pixels: int
@@ -70,7 +72,11 @@ class MlpFitState:
         self.best = (math.inf, self.snapshot())
 
     def schedule(self, iteration: int) -> None:
-        """Set the learning rates: cosines; quantization steps move only while they are learned."""
+        """Set the learning rates of an iteration, and quantize or freeze when it is time.
+
+        The rate of the coefficients follows a cosine; quantization steps move only while they are
+        learned.
+        """
         s = self.settings
         self.fraction = iteration / s.iterations
         cosine = (1 + math.cos(math.pi * self.fraction)) / 2
@@ -87,7 +93,7 @@ class MlpFitState:
             self.log_q_steps.data = self.frozen_q_steps().log()
 
     def quantized(self, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """The coefficients as this phase of the fit sees them, and their rate in bits."""
+        """Return the coefficients with the noise or rounding of this part of the fit, and bits."""
         rate = torch.zeros((), device=self.log_q_steps.device)
         if self.fraction < self.settings.quantize_from:
             return list(self.coefficients), rate
@@ -104,7 +110,7 @@ class MlpFitState:
         return x + torch.rand(x.shape, generator=generator).to(x.device) - 0.5
 
     def update(self, loss: Tensor, distortion: float, bits: float) -> None:
-        """One step of Adam, then lambda for the next iteration."""
+        """Take one step of Adam, then set lambda for the next iteration."""
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -115,7 +121,7 @@ class MlpFitState:
             self.lmbda = self.control.steered(self.lmbda, bits / self.pixels)
 
     def snapshot(self) -> list[Tensor]:
-        """Copies of all that is learned."""
+        """Return copies of all learned tensors."""
         return [t.detach().clone() for t in [*self.coefficients, self.log_q_steps]]
 
     def check_divergence(self) -> None:
@@ -138,18 +144,18 @@ class MlpFitState:
                     moments["exp_avg_sq"].nan_to_num_()
 
     def q_step_codes(self) -> list[int]:
-        """The quantization steps on the format's grid, 2**(2 - code / 16)."""
+        """Return the codes of the format's nearest quantization steps, 2**(2 - code / 16)."""
         exact = 16 * (2 - self.log_q_steps.detach().cpu() / math.log(2))
         return [int(code) for code in exact.round().clamp(0, 255)]
 
     def frozen_q_steps(self) -> Tensor:
-        """The quantization steps of the format that are nearest to the learned ones."""
+        """Return the format's quantization steps that are nearest to the learned ones."""
         steps = [q_step_of_code(code) for code in self.q_step_codes()]
         return torch.tensor(steps).to(self.log_q_steps)
 
     @torch.no_grad()
     def report(self, done: int, size: tuple[int, int]) -> Progress:
-        """The state after `done` iterations. size: (height, width) of the preview."""
+        """Report the state after `done` iterations. size: (height, width) of the preview."""
         bits = sum(
             float(rate_model.rate_bits((c / s).round()))
             for c, s in zip(self.coefficients, self.frozen_q_steps(), strict=True)
@@ -165,7 +171,7 @@ class MlpFitState:
         )
 
     def preview(self, height: int, width: int) -> np.ndarray:
-        """The image as the network renders it now, uint8."""
+        """Render the image as it is now, uint8."""
         box = (0, 0, width, height)
         device, module = self.log_q_steps.device, self.network.module
         assert isinstance(module, CoordinateMLP)

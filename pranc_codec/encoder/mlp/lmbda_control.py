@@ -1,4 +1,4 @@
-"""What a bit costs during a fit: lambda, fixed or steered towards a rate."""
+"""Control lambda during a fit: it is fixed, or steered towards a rate."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Final
 
 EXPONENT: Final = 0.2
 STEERING: Final = 0.02
-"""How fast lambda follows the rate, in each iteration."""
+"""Largest change of log(lambda) in one iteration."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LmbdaControl:
-    """A fixed `lmbda` in MSE per bpp, or the one that is right at a wanted `bpp`.
+    """A fixed `lmbda` in MSE per bpp, or a wanted `bpp` that lambda is steered towards.
 
     Where distortion falls as bpp**-p, the optimum at a rate has lmbda = p * distortion / bpp.
     `EXPONENT` is below the p = 0.5 of coordinate networks (1.5 dB per doubling of the rate),
@@ -23,14 +23,14 @@ class LmbdaControl:
     bpp: float | None = None
 
     def start(self, distortion: float) -> float:
-        """lmbda when quantization begins, given the distortion so far."""
+        """Return the lambda to begin quantization with, given the distortion so far."""
         if self.lmbda is not None:
             return self.lmbda
         assert self.bpp is not None
         return EXPONENT * distortion / self.bpp
 
     def steered(self, lmbda: float, bpp_estimate: float) -> float:
-        """lmbda for the next iteration: raising or lowering it approaches a wanted `bpp`."""
+        """Return the lambda of the next iteration, raised or lowered to approach a wanted `bpp`."""
         if self.bpp is None:
             return lmbda
         error = math.log(max(bpp_estimate, 1e-9) / self.bpp)

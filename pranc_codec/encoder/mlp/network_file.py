@@ -1,4 +1,4 @@
-"""The file of a fitted coordinate network: its layers' symbols, coded."""
+"""Write the file of a fitted coordinate network."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from pranc_codec.image import Picture
 
 
 def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
-    """A plan as the parameters of a header. layers: how each layer's symbols are coded."""
+    """Return the header parameters of a plan. layers: how each layer's symbols are coded."""
     return MlpParameters(
         prior=plan.rule.prior,
         basis=plan.rule.basis,
@@ -33,7 +33,10 @@ def parameters_of(plan: Plan, layers: Sequence[LayerCode]) -> MlpParameters:
 def quantize_layers(
     coefficients: Sequence[Float[Tensor, " _"]], q_step_codes: Sequence[int]
 ) -> list[Integers]:
-    """Symbols of each layer: its coefficients over its quantization step, rounded."""
+    """Return each layer's symbols: its coefficients over its quantization step, rounded.
+
+    Raises PrancError if they are not finite or too large for the format.
+    """
     symbols = []
     for layer, code in zip(coefficients, q_step_codes, strict=True):
         exact = np.rint(layer.numpy().astype(np.float64) / q_step_of_code(code))
@@ -50,7 +53,7 @@ def write_network(
     symbols: Sequence[Integers],
     q_step_codes: Sequence[int],
 ) -> bytes:
-    """The whole file. Each layer's symbols are coded under the row that is cheapest for them."""
+    """Return the whole file. Each layer's symbols are coded under the row that is cheapest."""
     layers = [
         LayerCode(q_step_code=code, row=range_coder.cheapest_row(s))
         for s, code in zip(symbols, q_step_codes, strict=True)
@@ -61,6 +64,6 @@ def write_network(
 
 
 def fixed_bytes(picture: Picture, plan: Plan, seed: int) -> int:
-    """Bytes of a file of this plan that are not range-coded symbols."""
+    """Return the number of bytes of a file of this plan that are not range-coded symbols."""
     empty = [np.zeros(0, dtype=np.int32) for _ in range(plan.rule.depth + 1)]
     return len(write_network(picture, plan, seed, empty, [0] * len(empty))) + 1

@@ -1,11 +1,11 @@
-"""From a wanted rate to a network: the rule for width, depth and number of coefficients.
+"""The rule that maps a rate to a network: its width, depth and number of coefficients.
 
 A fitted coefficient costs about `BITS_PER_COEFFICIENT` bits, so a rate of b bits per pixel pays for
 
     k = b * pixels / BITS_PER_COEFFICIENT
 
-coefficients. The depth is constant; the width is the smallest whose network has
-`weights_per_coefficient * k` weights. One coefficient per weight is best at equal seconds
+coefficients. The depth is constant. The width is the smallest with which the network has at least
+`weights_per_coefficient * k` weights. One weight per coefficient is best at equal encoding time
 (`benchmarks/ablation_basis.py`); more weights are for research. A network is never so large that
 decoding the image would exceed the default `Limits`. Wider networks get more Fourier features with
 higher frequencies:
@@ -16,7 +16,8 @@ higher frequencies:
     quality 1 .. 100     b = 0.02 * 64**((quality - 1) / 99)      0.02 .. 1.28 bpp
     lmbda                b = 0.1 * (lmbda / 0.004)**(-2/3)
 
-`quality` and `lmbda` fix the lambda of the fit, so easy images take fewer bits than b.
+`quality` and `lmbda` fix the lambda of the fit, so images that are easy to code take fewer bits
+than b.
 """
 
 import math
@@ -36,11 +37,12 @@ MOST_FEATURES: Final = 127
 
 @dataclass(frozen=True, kw_only=True)
 class MlpRule:
-    """The part of the network that does not follow from the rate, for research.
+    """Parameters of the rule that maps a rate to a network, for research.
 
-    basis: "hash" or "dense". depth: number of sine layers. prior: its number in the format.
-    features: number of Fourier features; None: from the width, as above. bandwidth_code: the
-    header's byte for their largest frequency; None: from the width, as above.
+    basis: "hash" or "dense". weights_per_coefficient: 1 .. 1000. depth: number of sine layers.
+    prior: its number in the format; only 0 exists. features: number of Fourier features; None to
+    derive it from the width, as above. bandwidth_code: the header's byte for their largest
+    frequency; None to derive it from the width, as above.
     """
 
     basis: str = "hash"
@@ -66,7 +68,7 @@ class MlpRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A network to fit: its shape, and its number of coefficients."""
+    """A network to fit: its shape, its number of coefficients k, and the rule that it follows."""
 
     shape: Shape
     k: int
@@ -79,7 +81,7 @@ class Plan:
 
 
 def plan_for(bpp: float, pixels: int, colours: int, rule: MlpRule) -> Plan:
-    """The network for a rate. Where the rate asks for more than is allowed, the largest network."""
+    """Plan the network for a rate. If this would be too large, plan the largest allowed one."""
     wanted = max(rule.depth + 1, round(bpp * pixels / BITS_PER_COEFFICIENT))
     width = 1
     while (
@@ -93,14 +95,14 @@ def plan_for(bpp: float, pixels: int, colours: int, rule: MlpRule) -> Plan:
 
 
 def _decodable(shape: Shape, wanted: int, rule: MlpRule, pixels: int) -> bool:
-    """Whether decoders accept a network under the default limits."""
+    """Return whether decoders accept a network under the default limits."""
     k = min(wanted, shape.weights)
     macs = multiplications(layer_sizes(shape), k, rule.basis, pixels)
     return shape.weights <= DEFAULT_LIMITS.max_weights and macs <= DEFAULT_LIMITS.max_macs
 
 
 def shape_of(rule: MlpRule, width: int, colours: int) -> Shape:
-    """The network of a rule with this width."""
+    """Return the shape of a network with this width."""
     return Shape(
         features=min(3 * width, MOST_FEATURES) if rule.features is None else rule.features,
         bandwidth=bandwidth_of_code(bandwidth_code_of(rule, width)),
@@ -111,22 +113,22 @@ def shape_of(rule: MlpRule, width: int, colours: int) -> Shape:
 
 
 def bandwidth_code_of(rule: MlpRule, width: int) -> int:
-    """The header's byte for the bandwidth that follows from the width."""
+    """Return the header's byte for the bandwidth: the rule's, or the one for this width."""
     if rule.bandwidth_code is not None:
         return rule.bandwidth_code
     return round(16 * math.log2(3.5 * math.sqrt(width)))
 
 
 def bpp_of_quality(quality: float) -> float:
-    """Nominal rate of a quality from 1 to 100."""
+    """Return the nominal rate of a quality from 1 to 100."""
     return float(0.02 * 64 ** ((quality - 1) / 99))
 
 
 def bpp_of_lmbda(lmbda: float) -> float:
-    """Nominal rate of a lambda in MSE per bpp; `lmbda_of_bpp` is the inverse."""
+    """Return the nominal rate of a lambda in MSE per bpp; `lmbda_of_bpp` is the inverse."""
     return float(0.1 * (lmbda / 0.004) ** (-2 / 3))
 
 
 def lmbda_of_bpp(bpp: float) -> float:
-    """The lambda at which a typical photograph has this rate."""
+    """Return the lambda at which a typical photograph has this rate."""
     return float(0.004 * (bpp / 0.1) ** -1.5)

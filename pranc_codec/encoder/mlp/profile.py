@@ -1,4 +1,4 @@
-"""The mlp profile as `encode` sees it."""
+"""The mlp profile's implementation of the encoder interface."""
 
 from typing import Final
 
@@ -31,7 +31,7 @@ class MlpEncoder:
 
 
 def _nominal_bpp(target: Target) -> float:
-    """The rate that decides the size of the network; for a PSNR the default quality's."""
+    """Return the rate that decides the network's size; for a PSNR, that of the default quality."""
     match target:
         case BppTarget(bpp=bpp):
             return bpp

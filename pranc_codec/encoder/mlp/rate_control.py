@@ -1,4 +1,4 @@
-"""Meet a target on the real file by finer or coarser quantization steps, without fitting again.
+"""Meet a target exactly with finer or coarser quantization steps, without fitting again.
 
 A shift of n makes the steps coarser by n codes in total (one code is a factor of 2**(1/16)). The
 codes are spread evenly over the layers, starting with the first, so that the size of the file
@@ -13,7 +13,7 @@ COARSEST_SHIFT: Final = 96
 
 
 def shifted(q_step_codes: Sequence[int], shift: int) -> list[int]:
-    """Step codes after a shift. A lower code is a coarser step."""
+    """Return the step codes after a shift. A lower code is a coarser step."""
     each, rest = divmod(shift, len(q_step_codes))
     return [
         min(255, max(0, code - each - (layer < rest))) for layer, code in enumerate(q_step_codes)
@@ -21,9 +21,9 @@ def shifted(q_step_codes: Sequence[int], shift: int) -> list[int]:
 
 
 def smallest_shift(holds: Callable[[int], bool], layers: int) -> int | None:
-    """The smallest shift at which a condition holds; None if it never does.
+    """Return the smallest shift at which a condition holds; None if it never does.
 
-    holds: a condition that stays true at all larger shifts once it is true. layers: their number.
+    holds: a condition that, once true, stays true at all larger shifts. layers: number of layers.
     """
     low, high = FINEST_SHIFT * layers, COARSEST_SHIFT * layers
     if not holds(high):

@@ -1,4 +1,4 @@
-"""Random pixels of an image that are spread evenly."""
+"""Sample random pixels that are spread evenly over an image."""
 
 import math
 
@@ -10,7 +10,7 @@ from torch import Tensor
 def sample_pixels(
     image: Shaped[Tensor, "h w c"], batch: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points c"]]:
-    """About `batch` pixels as (coords, colours), one from each cell of a regular grid.
+    """Sample about `batch` pixels as (coords, colours), one from each cell of a regular grid.
 
     Stratified sampling gives gradients of lower variance than independent pixels. An image with
     fewer pixels than `batch` is returned whole. uint8 samples become [0, 1].
@@ -24,7 +24,7 @@ def sample_pixels(
 
 
 def stratified_index(h: int, w: int, batch: int, generator: torch.Generator) -> Tensor:
-    """Indices (row-major) of one random pixel in each of about `batch` equal cells."""
+    """Return row-major indices of one random pixel in each of about `batch` equal cells."""
     if h * w <= batch:
         return torch.arange(h * w)
     cell = math.sqrt(h * w / batch)

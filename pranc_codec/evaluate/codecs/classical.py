@@ -1,8 +1,8 @@
 """Classical codecs to compare with, from Pillow and, for JPEG XL, from imagecodecs.
 
 Every `encode_*` function checks its settings and raises InvalidArgument for an unknown setting or a
-value outside its range, because a typing error must not become a curve. Default values are in the
-`settings` of each codec, and therefore in every result.
+value outside its range, because a mistyped setting must not result in a curve. Default values are
+in the `settings` of each codec, and therefore in every result.
 """
 
 import io
@@ -148,7 +148,7 @@ def _save(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def _checked(codec: str, settings: Settings, **ranges: SettingRange) -> dict[str, int | float]:
-    """Return the settings as numbers; raises unless they are exactly those named, and in range."""
+    """Return the settings as numbers; raise unless exactly those named are present and in range."""
     values = {name: _number_in(ranges[name], settings.get(name)) for name in ranges}
     unknown = sorted(set(settings) - set(ranges))
     if unknown or None in values.values():

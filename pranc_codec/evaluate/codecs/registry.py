@@ -59,10 +59,10 @@ def codec_names() -> list[str]:
 
 
 def find_codec(name: str, *, parameter: str | None = None) -> Codec:
-    """Return the codec of this name, built in or of an installed package.
+    """Return the codec of this name, which is built in or comes from an installed package.
 
-    `parameter` names the setting that its points vary, if that is not the codec's own: "psnr"
-    instead of "bpp", for example. Raises InvalidArgument if there is no such codec.
+    parameter: the setting that the points vary, if it is not the codec's own: "psnr" instead of
+    "bpp", for example. Raises InvalidArgument if there is no such codec.
     """
     codec = BUILT_IN[name]() if name in BUILT_IN else _load(name)
     if parameter in (None, codec.parameter):
@@ -100,7 +100,7 @@ def parse_sweep(text: str) -> Sweep:
 def _announced() -> list[Any]:
     """Return the entry points of codecs in installed packages.
 
-    They are of a class of their own once the package importlib_metadata has been imported.
+    Their class is another one once the package importlib_metadata has been imported.
     """
     return list(entry_points(group=ENTRY_POINTS))
 

@@ -1,4 +1,4 @@
-"""Measuring on a Dask cluster, whose workers may run on many machines.
+"""Measure units on a Dask cluster, whose workers may run on many machines.
 
     dask scheduler                                                    # on one machine
     OMP_NUM_THREADS=4 dask worker tcp://HOST:8786 --nthreads 1 --nworkers 8   # on each machine

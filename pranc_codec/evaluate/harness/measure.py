@@ -1,4 +1,4 @@
-"""Measuring one unit, in a process that may have measured others before."""
+"""Measure one unit, in a process that may have measured others before."""
 
 import gc
 import hashlib
@@ -39,10 +39,10 @@ def pixels_sha256(image: Image.Image) -> str:
 
 
 def measure(unit: Unit) -> tuple[Result, bytes]:
-    """Encode the unit's image, decode the resulting bytes, and compare; also returns the bytes.
+    """Encode the unit's image, decode the bytes, and compare; return the result and the bytes.
 
-    Times and peak memory only cover encoder and decoder: the image is read and the codec warmed up
-    before, and the metrics are computed after.
+    Times and peak memory cover only the encoder and the decoder: reading the image and warming up
+    the codec come before, and metrics are computed after.
 
     Raises InvalidArgument if the image differs from the one that the run was planned with.
     """

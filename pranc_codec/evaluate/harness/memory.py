@@ -1,9 +1,10 @@
-"""Peak memory of one piece of work, in a process that has done other work before.
+"""Measure the peak memory of one piece of work, in a process that has done other work before.
 
-Linux keeps the largest resident set size of each process (`VmHWM`), and resets it to the present
+Linux keeps the largest resident set size of each process (`VmHWM`), and resets it to the current
 size on request (`clear_refs`). Before the reset, memory that earlier work has freed is returned to
-the system (`malloc_trim`). The peak then consists of everything alive, libraries included, and of
-what the work itself allocates. The kernel tracks it without sampling, so no peak is missed.
+the system (`malloc_trim`). So the peak consists of everything that is in memory at the reset,
+libraries included, and of the work's own allocations. The kernel tracks it without sampling, so no
+peak is missed.
 
 Other systems offer no such reset, so there the peak is unknown.
 """

@@ -1,4 +1,4 @@
-"""Which units a run consists of: every image at every point of every sweep."""
+"""Plan the units of a run: every image at every point of every sweep."""
 
 import os
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def read_records(paths: Sequence[Path]) -> list[ImageRecord]:
 
 
 def check_sweep(sweep: Sweep) -> None:
-    """Raise unless the sweep has different points and no fixed value of what they vary."""
+    """Raise unless the points of a sweep are different and no setting fixes what they vary."""
     codec, points = sweep.codec, sweep.points
     if not points or len(set(points)) != len(points):
         raise InvalidArgument(

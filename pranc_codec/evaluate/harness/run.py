@@ -67,7 +67,7 @@ def evaluate(
     keep_files: bool = False,
     progress: ResultCallback | None = None,
 ) -> list[Result]:
-    """Measure every image at every point, or read what is stored; results by image, then point.
+    """Measure every image at every point, or read stored results; return them by image, then point.
 
     images: a folder, or paths of files; they are compared as 8-bit RGB. points: values of the
     codec's `parameter` (the codec's own points if empty). settings: values of its other settings.
@@ -76,8 +76,8 @@ def evaluate(
     progress: called as progress(done, total, result) after each unit; an exception from it ends
     the run, and everything finished stays stored.
 
-    Raises InvalidArgument for arguments without meaning, and PrancError at the end if units failed;
-    all other results are stored nevertheless.
+    Raises InvalidArgument for wrong arguments, and PrancError at the end if units failed; all other
+    results are stored nevertheless.
     """
     sweep = Sweep(codec=codec, points=tuple(points) or codec.points, settings=settings or {})
     (found,) = evaluate_all(
@@ -97,10 +97,10 @@ def evaluate_all(
     progress: ResultCallback | None = None,
     machines: Execution | None = None,
 ) -> list[list[Result]]:
-    """Evaluate several codecs in one run, which keeps its processes; one list for each sweep.
+    """Evaluate several codecs in one run with the same processes; return one list for each sweep.
 
-    The arguments are those of `evaluate`. With a shard the lists only hold its part of the results.
-    `machines` is the former name of `execution`.
+    The arguments are those of `evaluate`. With a shard, the lists hold only its part of the
+    results. `machines` is the former name of `execution`.
     """
     if machines is not None:
         warn_renamed("machines=", "execution=")
@@ -127,7 +127,7 @@ def _measure(
     keep_files: bool,
     progress: ResultCallback | None,
 ) -> dict[int, Result]:
-    """Read the stored results, then measure and store the others; returns all by unit number."""
+    """Read the stored results, measure and store the others, and return all by unit number."""
     found = store.read([unit for _, unit in units], with_files=keep_files)
     done = {units[position][0]: result for position, result in found.items()}
     for count, result in enumerate(done.values(), start=1):

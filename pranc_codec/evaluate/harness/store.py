@@ -2,8 +2,8 @@
 
 A unit is identified by everything that could change its result: the pixels of the image, the
 codec, its version, and the settings. The name of its file ends in a hash of these. Therefore a run
-that is started again finds the finished units, several machines may fill one folder, and nothing is
-measured twice.
+that is started again finds the finished units, and several machines may fill one folder without
+measuring anything twice.
 """
 
 import hashlib
@@ -101,7 +101,7 @@ class Store:
     def read(self, units: Sequence[Unit], *, with_files: bool = False) -> dict[int, Result]:
         """Return the stored results by the index of their unit, without unreadable ones.
 
-        with_files: also omit results whose encoded file is not stored.
+        with_files: omit results whose encoded file is not stored, too.
         """
         names = [result_name(unit) for unit in units]
         found = self.folder.read(names)

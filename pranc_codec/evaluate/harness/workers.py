@@ -1,8 +1,8 @@
-"""Worker processes of this machine: each measures many units and has a budget of threads.
+"""Worker processes on this machine. Each measures many units and has a budget of threads.
 
 A unit can kill its worker, by a crash in a library or through the system's out-of-memory killer.
-Then the units that ran at the same time are measured again one by one, which shows the guilty unit,
-and only that unit fails.
+Then the units that ran at the same time are measured again one by one, so only the unit that kills
+its worker again fails.
 """
 
 import os
@@ -29,10 +29,10 @@ THREAD_BUDGETS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THR
 
 
 def threads_per_process(processes: int) -> int:
-    """Share the cores that this process may use evenly; each worker gets at least one thread.
+    """Divide the cores of this process evenly among workers; each gets at least one thread.
 
-    The cores are counted after the affinity and quotas that `taskset`, containers and batch systems
-    set.
+    Only cores that this process may use are counted: `taskset`, containers and batch systems set
+    affinities and quotas.
     """
     return max(1, int(cpu_count()) // processes)
 

@@ -1,4 +1,4 @@
-"""Averaging results over the images, in files that other tools read too.
+"""Average results over the images, in files that other tools can read, too.
 
 The files follow CompressAI's schema: `name`, `description` and `results`, which has parallel lists
 of means in rising order of rate. Two more entries are ours: `meta`, and `per_image` with the same
@@ -42,7 +42,7 @@ PointResults = dict[str, Result]
 
 
 def aggregate(results: Sequence[Result], *, name: str | None = None) -> dict[str, Any]:
-    """Average results over the images at each point; returns a document in CompressAI's schema.
+    """Average results over the images at each point; return a document in CompressAI's schema.
 
     Its `name`, `description` and `results` are CompressAI's, with points in rising order of rate;
     `per_image` has the same series for each image (null for an infinite PSNR), and `meta` says what
@@ -111,7 +111,7 @@ def _mean(point: PointResults, field: str) -> int | float | None:
 
 
 def _points(results: Sequence[Result]) -> list[PointResults]:
-    """Group results by point; raises unless all are of one codec and every point has all images."""
+    """Group results by point; raise unless all are of one codec and every point has all images."""
     if not results:
         raise InvalidArgument("there are no results to average")
     sources = {(r.codec, r.version, r.parameter, _fixed_settings(r)) for r in results}

@@ -1,4 +1,4 @@
-"""The same part of an image, as several codecs show it at the same number of bytes."""
+"""Compare several codecs on the same part of an image, at the same number of bytes."""
 
 import base64
 import io

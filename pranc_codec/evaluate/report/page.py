@@ -1,4 +1,4 @@
-"""One HTML page with curves, a table, and crops at equal bytes. It needs no network."""
+"""Render an HTML page with curves, a table, and crops at equal bytes. It works offline."""
 
 import html
 import json
@@ -33,7 +33,7 @@ def render_page(
 ) -> str:
     """Return the page as text.
 
-    Reports with results of single images, which are measured ones, are drawn in colour; published
+    Reports that have results of single images were measured and are drawn in colour; published
     ones are grey. Raises PrancError if plotly is not installed.
     """
     try:

@@ -1,4 +1,4 @@
-"""Drawing rate-distortion curves with matplotlib."""
+"""Draw rate-distortion curves with matplotlib."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Reading reports: ours, CompressAI's own, and published points in CompressAI's schema."""
+"""Read reports: ours, CompressAI's own, and published points in CompressAI's schema."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from pranc_codec.evaluate.report.curves import Curve
 
 Series = Mapping[str, Sequence[float | None]]
 OLD_KEYS: Final = {"psnr": "psnr-rgb", "ms-ssim": "ms-ssim-rgb"}
-"""Keys in CompressAI's results of its models, and what they are called elsewhere."""
+"""Keys in CompressAI's results of its own models, and the names of the same keys elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ def load_report(path: str | os.PathLike[str]) -> Report:
 
 
 def load_reports(paths: Iterable[str | os.PathLike[str]]) -> list[Report]:
-    """Read files, and all JSON files in folders; reports of equal names get their files' names.
+    """Read files, and all JSON files in folders. Reports with equal names get their files' names.
 
     Raises InvalidArgument if there is no file, or if one cannot be read or has no curve.
     """

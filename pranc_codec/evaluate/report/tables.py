@@ -36,7 +36,7 @@ class BdTable:
     rows: Sequence[BdRow]
 
     def caption(self) -> str:
-        """Say what the numbers are."""
+        """Return a line that says what the numbers are."""
         wanted = (
             f"between {self.psnr_range_db[0]:g} and {self.psnr_range_db[1]:g} dB, or the part of "
             "it that both curves cover"
