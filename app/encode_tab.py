@@ -81,7 +81,7 @@ def _settings(server: Server) -> Settings:
             "psnr": gr.Slider(18, 50, 33, step=0.1, label="PSNR in dB", visible=False),
         }  # fmt: skip
         effort = gr.Slider(0, 7, 2, step=1, label="Effort", elem_id="effort",
-                           info="0: no fit. Each step doubles the fit")  # fmt: skip
+                           info="0: no fit. Higher efforts fit longer")  # fmt: skip
         side = gr.Radio(list(SIDES), value=next(iter(SIDES)), label="Longest side", elem_id="side")
     estimate = gr.HTML(elem_id="estimate")
     return Settings(

@@ -101,7 +101,9 @@ class Vault:
     def has_room(self) -> bool:
         """Return whether all files together leave room for another."""
         self.sweep()
-        return sum(file.size for file in self._files.values()) < self._allowance.total_bytes
+        with self._lock:
+            used = sum(file.size for file in self._files.values())
+        return used < self._allowance.total_bytes
 
     def sweep(self) -> None:
         """Delete files that are older than `Allowance.keep_seconds`."""

@@ -111,10 +111,10 @@ def meta_learn(
 
 def augment(image: UInt8[Tensor, "h w 3"], generator: torch.Generator) -> UInt8[Tensor, "h w 3"]:
     """Return a random window of at least two thirds of each side, mirrored at random."""
-    approximation = [2 * side // 3 for side in image.shape[:2]]
+    smallest_sides = [2 * side // 3 for side in image.shape[:2]]
     h, w = (
         int(torch.randint(smallest, side + 1, (), generator=generator))
-        for smallest, side in zip(approximation, image.shape[:2], strict=True)
+        for smallest, side in zip(smallest_sides, image.shape[:2], strict=True)
     )
     top = int(torch.randint(image.shape[0] - h + 1, (), generator=generator))
     left = int(torch.randint(image.shape[1] - w + 1, (), generator=generator))
