@@ -153,7 +153,7 @@ def test_version_and_help():
 def test_a_file_is_not_written_under_another_formats_name(photo_path, tmp_path):
     result = run("encode", photo_path, "-o", tmp_path / "out.png")
     assert result.exit_code == 1
-    assert "no PNG file" in result.output
+    assert "not be a PNG file" in result.output
     assert not (tmp_path / "out.png").exists()
 
 

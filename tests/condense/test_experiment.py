@@ -134,7 +134,7 @@ def test_a_wrong_teacher_is_named(digits, task, tmp_path):
     )  # fmt: skip
     for data in (b"no safetensors", save(dict(other=torch.zeros(3)))):
         path.write_bytes(data)
-        with pytest.raises(InvalidArgument, match="no state dict of a small"):
+        with pytest.raises(InvalidArgument, match="not a state dict of a small"):
             experiment.pranc("hash", 200)
 
 
