@@ -34,6 +34,11 @@ class Page(gr.Blocks):
         self.vault = vault
         super().__init__(**options)
 
+    def queue(self, *arguments: Any, **named: Any) -> "Page":
+        super().queue(*arguments, **named)
+        end_quietly(self._queue)
+        return self
+
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         """Run a call as its visitor. An error that is not meant for visitors becomes a message."""
         token = visitors.current.set(_visitor(named))
@@ -102,6 +107,19 @@ class Page(gr.Blocks):
             return file  # it already has its name
         name = self.vault.name_of(path)
         return file | {"path": name, "url": f"{API_PREFIX}/file={quote(name)}"}
+
+
+def end_quietly(queue: Any) -> None:
+    """Let a call whose session has gone end; Gradio's queue would end, for everybody, with it."""
+    send = queue.send_message
+
+    def send_message(event: Any, message: Any) -> None:
+        if event.session_hash in queue.pending_messages_per_session:
+            send(event, message)
+        else:
+            event.alive = False
+
+    queue.send_message = send_message
 
 
 def takes_files(block: Any) -> bool:

@@ -5,6 +5,7 @@ and number. Uploads and downloads are served here, under the vault's names.
 """
 
 import asyncio
+import json
 import logging
 import re
 import shutil
@@ -44,6 +45,7 @@ LARGEST_BODY_BYTES: Final = 2**16
 UPLOAD_EXTRA_BYTES: Final = 2**14
 """How much larger than its files an upload request may be."""
 FORGET_UPLOAD_S: Final = 10
+SESSION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SHOWN: Final = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
     ".webp": "image/webp", ".avif": "image/avif", ".bmp": "image/bmp",
@@ -125,6 +127,8 @@ class Gate:
                 request, str(folder), self._allowance.upload_bytes, ticket or None,
                 upload_progress=file_upload_statuses if ticket else None,
             )  # fmt: skip
+            if len(files) != 1:
+                raise Refused(400, f"Send one file in a request, not {len(files)}")
             return JSONResponse([vault.admit(Path(file), address) for file in files])
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -144,7 +148,9 @@ class Gate:
             )
         self._joining[address] += 1
         try:
-            await self._app(scope, receive, send)
+            body = await Request(scope, receive).body()
+            check_session(body)
+            await self._app(scope, _replay(body, receive), send)
         finally:
             self._joining[address] -= 1
             if not self._joining[address]:
@@ -186,6 +192,27 @@ class _Started:
     async def __call__(self, message: Message) -> None:
         self.done = True
         await self._send(message)
+
+
+def check_session(body: bytes) -> None:
+    """Refuse a call whose session is not one that the page or Gradio's clients make up.
+
+    Gradio's queue ends, for everybody, at an error in a call without a queue of messages.
+    """
+    values = json.loads(body)
+    session = values.get("session_hash")
+    if session is not None and not (isinstance(session, str) and SESSION.fullmatch(session)):
+        raise Refused(400, "`session_hash` must be 1 to 64 letters, digits, '-' or '_'")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that was already read, then what follows it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replayed
 
 
 def calls_of(page: Page, address: str) -> int:

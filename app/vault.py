@@ -9,6 +9,7 @@ import secrets
 import shutil
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -136,12 +137,15 @@ class Vault:
             self._drop(file)
 
     def _drop(self, file: Issued) -> None:
-        del self._files[file.name], self._names[file.path]
-        file.path.unlink(missing_ok=True)
-        folder = file.path.parent
-        while folder != self._folder and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        """Forget a file and delete it, even if something else already deleted it."""
+        self._files.pop(file.name, None)
+        self._names.pop(file.path, None)
+        with suppress(OSError):
+            file.path.unlink(missing_ok=True)
+            folder = file.path.parent
+            while folder != self._folder and not any(folder.iterdir()):
+                folder.rmdir()
+                folder = folder.parent
 
 
 def clean(name: str) -> str:

@@ -16,8 +16,11 @@ from pranc_codec import InvalidArgument
 
 pytest.importorskip("gradio")
 
+from gradio.queueing import Queue
+
 from app import cache, visitors
 from app.allowance import Allowance
+from app.blocks import end_quietly
 from app.gate import Gate
 from app.vault import Vault, clean
 from app.visitors import Visitor as Asker
@@ -70,6 +73,47 @@ def test_a_visitor_has_a_bounded_number_of_calls(demo, photo, tmp_path):
     while http.get(f"{demo.url}/gradio_api/queue/status").json()["queue_size"]:
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize("session", ["", "<gradio-sep>", "a/b", "x" * 65, 7, ["a"]])
+def test_a_session_that_no_client_makes_up_is_refused(demo, session):
+    """Gradio's queue ended, for everybody, at a call in such a session."""
+    body = {"data": [], "fn_index": encode_number(demo), "session_hash": session}
+    answer = http.post(f"{demo.url}/gradio_api/queue/join", json=body)
+    assert answer.status_code == 400
+    assert "session_hash" in answer.json()["detail"]
+
+
+def test_a_call_whose_session_has_gone_ends_quietly():
+    async def message() -> bool:
+        queue = Queue(
+            live_updates=False, concurrency_count=1, update_intervals=1, max_size=1, blocks=None
+        )
+        end_quietly(queue)
+        event = SimpleNamespace(alive=True, session_hash="gone", _id="1")
+        queue.send_message(event, SimpleNamespace())
+        return event.alive
+
+    assert not asyncio.run(message())
+
+
+def test_a_file_that_vanished_can_be_swept(tmp_path):
+    vault = Vault(tmp_path, Allowance(keep_seconds=0))
+    folder = vault.new_folder()
+    (folder / "a.png").write_bytes(b"a")
+    name = vault.admit(folder / "a.png", "visitor")
+    (folder / "a.png").unlink()
+    folder.rmdir()
+    vault.sweep()
+    assert vault.find(name) is None
+
+
+def test_one_upload_is_one_file(demo):
+    before = len(demo.files())
+    files = [("files", (f"{n}.png", b"small")) for n in range(2)]
+    answer = http.post(f"{demo.url}/gradio_api/upload", files=files)
+    assert answer.status_code == 400
+    assert len(demo.files()) == before
 
 
 def test_uploads_of_one_request_are_bounded_together(demo):
