@@ -35,6 +35,7 @@ class Page(gr.Blocks):
         super().__init__(**options)
 
     def queue(self, *arguments: Any, **named: Any) -> "Page":
+        """Set up the queue; the arguments are those of `gr.Blocks.queue`."""
         super().queue(*arguments, **named)
         end_quietly(self._queue)
         return self

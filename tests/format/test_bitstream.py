@@ -14,6 +14,7 @@ from pranc_codec.format.fields import Reader, pack_varint
 from pranc_codec.format.parameters import BASES, GridParameters, LayerCode, MlpParameters
 from pranc_codec.format.sections import inflate, pack_sections
 from pranc_codec.limits import Limits
+from tests.damage import flipped
 from tests.memory import peak_growth_bytes
 
 u8 = st.integers(0, 255)
@@ -89,13 +90,9 @@ def test_every_proper_prefix_is_truncated(name, request):
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_flipped_bits_are_noticed(rgba_file, data):
-    damaged = bytearray(rgba_file)
-    for position in data.draw(
-        st.sets(st.integers(0, 8 * len(damaged) - 1), min_size=1, max_size=3)
-    ):
-        damaged[position // 8] ^= 1 << position % 8
+    damaged = data.draw(flipped(rgba_file))
     with pytest.raises(pranc_codec.BitstreamError):
-        pranc_codec.decode(bytes(damaged))
+        pranc_codec.decode(damaged)
 
 
 @settings(max_examples=200, deadline=None)

@@ -19,6 +19,7 @@ from pranc_codec.grid import decode as grid_decode, prior as priors, reconstruct
 from pranc_codec.image import load_picture
 from pranc_codec.limits import Limits
 from pranc_codec.metrics import psnr_db
+from tests.damage import flipped
 from tests.memory import peak_growth_bytes
 
 
@@ -108,13 +109,9 @@ def test_every_proper_prefix_is_truncated(grid_file):
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_flipped_bits_are_noticed(grid_file, data):
-    damaged = bytearray(grid_file)
-    for position in data.draw(
-        st.sets(st.integers(0, 8 * len(damaged) - 1), min_size=1, max_size=3)
-    ):
-        damaged[position // 8] ^= 1 << position % 8
+    damaged = data.draw(flipped(grid_file))
     with pytest.raises(pranc_codec.BitstreamError):
-        pranc_codec.decode(bytes(damaged))
+        pranc_codec.decode(damaged)
 
 
 @settings(max_examples=40, deadline=None)
