@@ -20,6 +20,7 @@ from gradio_client.utils import (  # type: ignore[import-untyped]
 from pranc_codec import InvalidArgument
 
 from . import visitors
+from .errors import refusal
 from .vault import UNKNOWN, Vault
 from .visitors import Visitor, address_of
 
@@ -50,7 +51,7 @@ class Page(gr.Blocks):
             raise
         except Exception as error:
             log.exception("a call failed")
-            raise _refusal("Something went wrong on the server; see its log") from error
+            raise refusal("Something went wrong on the server; see its log") from error
         finally:
             visitors.current.reset(token)
 
@@ -59,30 +60,30 @@ class Page(gr.Blocks):
     ) -> list[Any]:
         """Take files from the vault, without Gradio; Gradio prepares the other inputs."""
         if len(inputs) != len(block_fn.inputs):
-            raise _refusal(UNUSABLE)
+            raise refusal(UNUSABLE)
         files: dict[int, Path] = {}
         plain: list[Any] = []
         for number, (block, value) in enumerate(zip(block_fn.inputs, inputs, strict=True)):
             if takes_files(block) and value is not None:
                 files[number] = self._file(value)
             elif holds_mapping(value) or (block.stateful and value is not None):
-                raise _refusal(UNUSABLE)
+                raise refusal(UNUSABLE)
             plain.append(None if number in files or block.stateful else value)
         try:
             ready = await super().preprocess_data(block_fn, plain, state, explicit_call)
         except Exception as error:
-            raise _refusal(UNUSABLE) from error
+            raise refusal(UNUSABLE) from error
         return [files.get(number, value) for number, value in enumerate(ready)]
 
     def _file(self, value: Any) -> Path:
         """Return the path of the file that an input names."""
         name = value.get("path") if is_file_obj_with_meta(value) else None
         if not isinstance(name, str):
-            raise _refusal(UNKNOWN)
+            raise refusal(UNKNOWN)
         try:
             return self.vault.path_for(name, visitors.current.get())
         except InvalidArgument as error:
-            raise _refusal(str(error)) from error
+            raise refusal(str(error)) from error
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """Return the outputs, with names instead of paths."""
@@ -133,10 +134,6 @@ def holds_mapping(value: Any) -> bool:
     if isinstance(value, list):
         return any(holds_mapping(item) for item in value)
     return isinstance(value, dict)
-
-
-def _refusal(text: str) -> gr.Error:
-    return gr.Error(text, title="That did not work", print_exception=False)
 
 
 def _visitor(named: dict[str, Any]) -> Visitor:

@@ -19,6 +19,9 @@ def told() -> Iterator[None]:
         ) from None
     except PrancError as error:
         text = str(error)
-        raise gr.Error(
-            text[:1].upper() + text[1:], title="That did not work", print_exception=False
-        ) from error
+        raise refusal(text[:1].upper() + text[1:]) from error
+
+
+def refusal(text: str) -> gr.Error:
+    """Return the toast of something that did not work, without an entry in the log."""
+    return gr.Error(text, title="That did not work", print_exception=False)

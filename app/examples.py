@@ -30,4 +30,4 @@ def build(paths: list[str], picture: gr.Image) -> None:
         components=[picture], samples=[[path] for path in paths], type="index",
         label="or one of these", samples_per_page=12, elem_id="examples",
     )  # fmt: skip
-    shown.click(lambda index: paths[range(len(paths))[index]], shown, picture, **LIGHT)
+    shown.click(lambda index: paths[index], shown, picture, **LIGHT)

@@ -10,6 +10,8 @@ import logging
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -75,18 +77,14 @@ class Gate:
             return
         send = with_headers(send, embed=self._allowance.embed)
         address = address_of((scope.get("client") or (None,))[0])
-        self._open[address] += 1
         started = _Started(send)
-        try:
-            await self._answer(scope, receive, started, address)
-        except Exception as error:
-            if started.done:
-                raise
-            await _refusal(error, scope)(scope, receive, send)
-        finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+        with _counted(self._open, address):
+            try:
+                await self._answer(scope, receive, started, address)
+            except Exception as error:
+                if started.done:
+                    raise
+                await _refusal(error, scope)(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         path, method = scope["path"], scope["method"].replace("HEAD", "GET")
@@ -129,7 +127,7 @@ class Gate:
             )  # fmt: skip
             if len(files) != 1:
                 raise Refused(400, f"Send one file in a request, not {len(files)}")
-            return JSONResponse([vault.admit(Path(file), address) for file in files])
+            return JSONResponse([vault.admit(Path(files[0]), address)])
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -146,15 +144,10 @@ class Gate:
             raise Refused(
                 429, f"{calls} of your calls already run or wait: wait until one has ended"
             )
-        self._joining[address] += 1
-        try:
+        with _counted(self._joining, address):
             body = await Request(scope, receive).body()
             check_session(body)
             await self._app(scope, _replay(body, receive), send)
-        finally:
-            self._joining[address] -= 1
-            if not self._joining[address]:
-                del self._joining[address]
 
     def _bounded(self, receive: Receive, scope: Scope) -> Receive:
         """Limit the size of a request's body, and the time in which it must arrive."""
@@ -192,6 +185,18 @@ class _Started:
     async def __call__(self, message: Message) -> None:
         self.done = True
         await self._send(message)
+
+
+@contextmanager
+def _counted(counter: Counter[str], address: str) -> Iterator[None]:
+    """Count something of a visitor while a block runs."""
+    counter[address] += 1
+    try:
+        yield
+    finally:
+        counter[address] -= 1
+        if not counter[address]:
+            del counter[address]
 
 
 def check_session(body: bytes) -> None:

@@ -49,7 +49,10 @@ def open_picture(path: Path, side: str) -> Picture:
 
 
 def size_of(path: Path, side: str) -> tuple[int, int]:
-    """Return the width and height at which a picture will be encoded. Only its header is read."""
+    """Return the width and height at which a picture will be encoded, before it is turned upright.
+
+    Only the picture's header is read.
+    """
     with _opened(path) as image:
         scale = min(1.0, SIDES[side] / max(image.size))
         return max(1, round(image.width * scale)), max(1, round(image.height * scale))

@@ -43,7 +43,7 @@ def ready(say: Say) -> bool:
 
 
 def estimate(say: Say, path: Path, side: str, wish: dict[str, Any]) -> tuple[int, int, float]:
-    """Return width and height at which a picture will be encoded, and the expected seconds."""
+    """Return the numbers of `size_of`, and the expected seconds."""
     width, height = size_of(path, side)
     return width, height, expected_seconds(width * height, options_of(width * height, wish))
 

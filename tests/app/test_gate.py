@@ -202,7 +202,7 @@ def test_damaged_pictures_and_bombs_are_refused_in_words(demo, photo, tmp_path):
         assert str(demo.temporary) not in text
 
 
-def test_a_folder_of_a_killed_run_is_removed(tmp_path, monkeypatch):
+def test_a_folder_of_a_killed_run_is_removed(tmp_path):
     hold = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
         "from app.cache import private_cache\n"
