@@ -7,7 +7,6 @@ all test images. The script needs only pranc_codec and a torch that it supports,
 another environment than the one that wrote the file.
 """
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ import typer
 from pranc_codec import Pranc
 from pranc_codec.condense.datasets import load_dataset
 from pranc_codec.condense.tasks import task_of
-from pranc_codec.condense.training import predict
+from pranc_codec.condense.training import classes_sha256, predict
 
 
 def main(kind: str, data: Path, file: Path) -> None:
@@ -26,7 +25,7 @@ def main(kind: str, data: Path, file: Path) -> None:
     dataset = load_dataset(kind, data)
     network = Pranc.load(file, task_of(kind).build(), cache=True)
     classes = predict(network, dataset, dataset.test)
-    found = hashlib.sha256(classes.byte().numpy().tobytes()).hexdigest()
+    found = classes_sha256(classes)
     same = found == json.loads(file.with_suffix(".json").read_text())["predictions_sha256"]
     correct = float((classes == dataset.test.labels).double().mean())
     print(f"torch {torch.__version__}, {dataset.name}: {len(classes)} images, {correct:.2%} right,")

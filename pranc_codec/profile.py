@@ -1,8 +1,10 @@
 """The interface between a profile of the codec and the decoder.
 
 A profile is a package (`mlp`, `grid`). Its module `profile` has a class with the methods of
-`DecoderProfile`, and the registry `decoder.PROFILES` has one line for it. Encoders have their own
-interface and registry (`encoder.profiles`), so that decoding imports no encoder code.
+`DecoderProfile`, and the registry `decoder.PROFILES` has one line for it. Its number is in
+`format.bitstream.PROFILES`, and its part of the header in `format.parameters.FORMATS`.
+Encoders have their own interface and registry (`encoder.profiles`), so that decoding imports no
+encoder code.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,6 @@ Every choice is made on validation images. The test images are used once, right 
 written; a training that has a result is not run again. Trainings resume from their checkpoints.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -28,7 +27,15 @@ from pranc_codec.condense.pruning import (
 )
 from pranc_codec.condense.statistics import measure_statistics
 from pranc_codec.condense.tasks import ClassifierTask
-from pranc_codec.condense.training import Progress, Training, accuracy, adam, momentum, predict
+from pranc_codec.condense.training import (
+    Progress,
+    Training,
+    accuracy,
+    adam,
+    classes_sha256,
+    momentum,
+    predict,
+)  # fmt: skip
 from pranc_codec.errors import InvalidArgument
 from pranc_codec.files import sha256_of, write_atomically
 from pranc_codec.pranc.file import default_q_step
@@ -253,7 +260,7 @@ class Experiment:
             file_bytes=file_bytes,
             validation_accuracy=self._validate(network),
             test_accuracy=float((predictions == self.dataset.test.labels).double().mean()),
-            predictions_sha256=hashlib.sha256(predictions.byte().numpy().tobytes()).hexdigest(),
+            predictions_sha256=classes_sha256(predictions),
             settings=training.settings | METHOD,
             **more,
         )

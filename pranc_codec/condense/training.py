@@ -4,6 +4,7 @@ The random numbers of an iteration (order of the images, mirroring, shifts) depe
 number, so a training that was interrupted ends with the same weights as one that was not.
 """
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -269,6 +270,11 @@ def predict(
         with autocast(device, bfloat16):
             found.append(network(dataset.normalize(images.to(device))).argmax(1).cpu())
     return torch.cat(found)
+
+
+def classes_sha256(classes: Int[Tensor, " n"]) -> str:
+    """Return the SHA-256 of predicted classes, one byte each, in hexadecimal digits."""
+    return hashlib.sha256(classes.byte().numpy().tobytes()).hexdigest()
 
 
 def accuracy(network: nn.Module, dataset: Dataset, part: Split, bfloat16: bool = False) -> float:

@@ -9,7 +9,8 @@ change in them that changes what a file decodes to is a change of the format.
     grid, exact     `entropy.mixture_coder`; `grid.context_int`, `context_int_net` and `blocks` (the
                     context model); `grid.wavelet` and `lifting` on integers; `grid.latent_stream`;
                     the trained weights in `grid/priors`
-    grid, pixels    `grid.wavelet` and `lifting` on real numbers; `grid.enhancement`, `decode`
+    grid, pixels    `grid.wavelet` and `lifting` on real numbers; `grid.reconstruct`, `enhancement`,
+                    `opponent` and `decode`
 Coefficients and latents are the same integers on every machine. Pixels may differ by one level of
 8 bits, because they are computed in floating point.
 
@@ -152,7 +153,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pranc_codec.errors import CorruptBitstream, InvalidArgument, UnsupportedVersion
+from pranc_codec.errors import InvalidArgument, UnsupportedVersion
 from pranc_codec.format.fields import Reader, check_signature, pack_varint
 from pranc_codec.format.header import CHANNELS, VERSION, Header
 from pranc_codec.format.parameters import FORMATS, check
@@ -227,9 +228,7 @@ def _unpack_version_1(reader: Reader) -> Header:
     sections, samples, channels = reader.u8(), mode >> 2, mode & 3
     format_of_parameters = FORMATS[PROFILES[profile]]
     parameters = format_of_parameters.unpack(reader, 1 if channels < 2 else 3)
-    computed = zlib.crc32(reader.data[: reader.position])
-    if reader.u32() != computed:
-        raise CorruptBitstream("the header's checksum is wrong: the file is damaged")
+    reader.check_crc()
     format_of_parameters.check(parameters)
     check(samples < len(SAMPLES) and not (samples == 2 and channels & 1), "mode", mode)
     check(1 <= width <= LARGEST_SIDE, "width", width)

@@ -1,5 +1,7 @@
 """Read and write the fields of a file: fixed-width integers and varints."""
 
+import zlib
+
 from pranc_codec.errors import CorruptBitstream, InvalidArgument, NotPranc, TruncatedBitstream
 
 
@@ -31,6 +33,15 @@ class Reader:
     def u32(self) -> int:
         """Return the next four bytes as a little-endian number."""
         return int.from_bytes(self.take(4), "little")
+
+    def check_crc(self) -> None:
+        """Read a header's CRC-32, which must be that of all bytes before it.
+
+        Raises CorruptBitstream if it is not.
+        """
+        computed = zlib.crc32(self.data[: self.position])
+        if self.u32() != computed:
+            raise CorruptBitstream("the header's checksum is wrong: the file is damaged")
 
     def varint(self) -> int:
         """Return the next varint; `pack_varint` is the inverse.

@@ -37,6 +37,11 @@ def q_step_of_code(code: int) -> float:
     return float(2.0 ** (2 - code / 16))
 
 
+def grid_q_step_of_code(code: int) -> float:
+    """Return the quantization step of the latents of a code in the header: 2**(code / 64)."""
+    return float(2.0 ** (code / 64))
+
+
 @dataclass(frozen=True, kw_only=True)
 class MlpParameters:
     """The mlp profile's part of the header: the network and how its coefficients are coded.
@@ -76,7 +81,7 @@ class GridParameters:
     @property
     def q_step(self) -> float:
         """Quantization step of the wavelet coefficients, in units of samples in [0, 1]."""
-        return float(2.0 ** (self.q_step_code / 64))
+        return grid_q_step_of_code(self.q_step_code)
 
     step = renamed_attribute("step", "q_step")
     step_code = renamed_attribute("step_code", "q_step_code")

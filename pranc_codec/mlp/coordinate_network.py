@@ -53,9 +53,8 @@ class Shape:
 
 def layer_sizes(shape: Shape) -> list[int]:
     """Return the number of weights and biases of each layer, hidden layers first."""
-    inputs = [shape.features, *[shape.width] * shape.depth]
-    outputs = [*[shape.width] * shape.depth, shape.colours]
-    return [(i + 1) * o for i, o in zip(inputs, outputs, strict=True)]
+    widths = [shape.features, *[shape.width] * shape.depth, shape.colours]
+    return [(inputs + 1) * outputs for inputs, outputs in pairwise(widths)]
 
 
 class _Sine(torch.autograd.Function):

@@ -173,9 +173,7 @@ def unpack_header(data: bytes) -> ModelHeader:
     k, layers = reader.varint(), reader.varint()
     codes = () if flags & FLOAT32 else _unpack_codes(reader, layers)
     sections = reader.u8()
-    computed = zlib.crc32(data[: reader.position])
-    if reader.u32() != computed:
-        raise CorruptBitstream("the header's checksum is wrong: the file is damaged")
+    reader.check_crc()
     check(1 <= layers <= k, "number of layers", layers)
     for code in codes:
         check(code.row < ROWS, "table row", code.row)

@@ -16,13 +16,13 @@ from pranc_codec.precision import bfloat16_products
 from pranc_codec.training.examples import examples_of
 from pranc_codec.training.loop import Schedule, TrainingTask, averaged_weights, train
 from pranc_codec.training.options import TrainingOptions
-from pranc_codec.training.symbols import Batch, Examples, validation_means
+from pranc_codec.training.symbols import Batch, Examples, validation_means, wide
 
 
 def log_errors(network: nn.Module, batch: Batch) -> Float[Tensor, " n"]:
     """Return log(MSE after the correction / MSE before it) for each image."""
     q_step = torch.exp2(batch.log2_q_step)
-    pyramid = batch.symbols.map(lambda t: t * q_step.view(-1, *[1] * (t.dim() - 1)))
+    pyramid = batch.symbols.map(lambda t: t * wide(q_step, t))
     height, width = batch.opponent.shape[2:]
     linear = wavelet.synthesize(pyramid, height, width)
     bands = batch.symbols.bands

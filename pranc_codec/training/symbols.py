@@ -48,7 +48,7 @@ def batch_of(
 ) -> Batch:
     """Decide the symbols of images."""
     scale = torch.exp2(-log2_q_step)
-    y = wavelet.analyze(opponent).map(lambda t: t * _wide(scale, t))
+    y = wavelet.analyze(opponent).map(lambda t: t * wide(scale, t))
     return Batch(
         opponent=opponent,
         symbols=chosen(chooser, y, log2_q_step, lmbda_steps2),
@@ -169,10 +169,11 @@ def chosen(
         nearest = exact.round()
         candidates = torch.stack([nearest, nearest - nearest.sign(), torch.zeros_like(nearest)])
         bits = torch.stack([mixture.bits(c, outputs) for c in candidates])
-        loss = (candidates - exact).square() + _wide(lmbda_steps2, exact) * bits
+        loss = (candidates - exact).square() + wide(lmbda_steps2, exact) * bits
         bands.append(candidates.gather(0, loss.argmin(0, keepdim=True))[0])
     return Pyramid(approximation=first.approximation, bands=tuple(bands))
 
 
-def _wide(x: Float[Tensor, " n"], like: Tensor) -> Tensor:
+def wide(x: Float[Tensor, " n"], like: Tensor) -> Tensor:
+    """Return one number per image in a shape that broadcasts over tensors such as `like`."""
     return x.view(-1, *[1] * (like.dim() - 1))

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-import torch
 from PIL import Image
 from skimage import data as skimage_data
 
@@ -20,15 +19,7 @@ from benchmarks import (
     harness_overhead,
     icon,
 )
-
-
-@pytest.fixture(autouse=True)
-def plain_output(monkeypatch):
-    """Wide tables without colours; the scripts set the number of threads."""
-    monkeypatch.setenv("COLUMNS", "200")
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+from tests.benchmarks.tables import rows_of
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +29,6 @@ def photos(tmp_path_factory):
     Image.fromarray(skimage_data.chelsea()[:64, :80]).save(path / "a.png")
     Image.fromarray(skimage_data.astronaut()[:64, :64]).save(path / "b.png")
     return path
-
-
-def rows_of(text: str) -> list[list[str]]:
-    """Cells of the body of a printed table."""
-    lines = [line for line in text.splitlines() if line.startswith("│")]
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
 
 def test_grid_parts(capsys):

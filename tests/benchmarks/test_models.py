@@ -13,15 +13,7 @@ from pranc_codec import Pranc
 from pranc_codec.condense.datasets import load_dataset
 from pranc_codec.condense.models import lenet
 from pranc_codec.condense.training import predict
-
-
-@pytest.fixture(autouse=True)
-def plain_output(monkeypatch):
-    """Wide tables without colours; the scripts set the number of threads."""
-    monkeypatch.setenv("COLUMNS", "200")
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+from tests.benchmarks.tables import rows_of
 
 
 @pytest.fixture
@@ -33,12 +25,6 @@ def mnist(tmp_path, monkeypatch):
     x = (noise + 15 * y[:, None, None]).astype(np.uint8)
     np.savez(tmp_path / "mnist.npz", x_train=x, y_train=y, x_test=x[:20], y_test=y[:20])
     return tmp_path / "mnist.npz"
-
-
-def rows_of(text: str) -> list[list[str]]:
-    """Cells of the body of a printed table."""
-    lines = [line for line in text.splitlines() if line.startswith("│")]
-    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
 
 
 def test_federated(mnist, capsys):

@@ -5,9 +5,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from pranc_codec import (
-    Pranc,
-)
+from pranc_codec import Pranc
 from pranc_codec.format.sections import pack_sections
 from pranc_codec.pranc import file_format
 

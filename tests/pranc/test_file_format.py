@@ -8,6 +8,7 @@ from torch import nn
 from pranc_codec import Pranc
 from pranc_codec.format.sections import inflate, pack_sections
 from pranc_codec.pranc import file_format
+from tests.pranc.condensed import parts
 
 DUMP = re.compile(r"^    ([0-9A-F]{2})?  *((?:[0-9A-F]{2} )*[0-9A-F]{2})   +\S", re.MULTILINE)
 
@@ -24,11 +25,6 @@ def example() -> bytes:
 
 def module() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
-
-
-def parts(data: bytes):
-    header = file_format.unpack_header(data)
-    return header, file_format.unpack_sections(data, header)
 
 
 def test_the_dump_is_what_its_model_is_written_as():

@@ -28,7 +28,7 @@ from pranc_codec.encoder.grid.rate_estimate import RateEstimate
 from pranc_codec.encoder.grid.tiles import MOST_PIXELS_AT_ONCE, fit_tiles
 from pranc_codec.encoder.request import EncodeRequest
 from pranc_codec.entropy.range_coder import Integers
-from pranc_codec.format.parameters import q_step_of_code
+from pranc_codec.format.parameters import grid_q_step_of_code, q_step_of_code
 from pranc_codec.grid import decode as grid_decode, prior as priors, wavelet
 from pranc_codec.grid.enhancement import EnhancementNetwork
 from pranc_codec.grid.opponent import opponent_of
@@ -132,7 +132,7 @@ class GridCandidates:
         if q_step_code not in self._plain:
             if len(self._plain) == REMEMBERED:
                 del self._plain[next(iter(self._plain))]
-            q_step = 2.0 ** (q_step_code / 64)
+            q_step = grid_q_step_of_code(q_step_code)
             latents = RealLatents(
                 request=self.request, prior=priors.plain(), q_step_code=q_step_code,
                 y=self.coefficients.map(lambda t: t / q_step), lmbda_steps2=LMBDA_STEPS2,

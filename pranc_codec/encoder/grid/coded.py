@@ -13,7 +13,7 @@ from pranc_codec.encoder.request import EncodeRequest
 from pranc_codec.entropy import range_coder
 from pranc_codec.entropy.range_coder import Integers
 from pranc_codec.format import bitstream
-from pranc_codec.format.parameters import GridParameters, LayerCode
+from pranc_codec.format.parameters import GridParameters, LayerCode, grid_q_step_of_code
 from pranc_codec.grid import context_int, decode as grid_decode, latent_stream
 from pranc_codec.grid.opponent import colours_of
 from pranc_codec.grid.prior import GridPrior
@@ -43,7 +43,7 @@ class CodedLatents:
 
     @property
     def q_step(self) -> float:
-        return float(2.0 ** (self.q_step_code / 64))
+        return grid_q_step_of_code(self.q_step_code)
 
 
 def code_latents(

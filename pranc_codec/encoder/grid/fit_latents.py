@@ -106,8 +106,7 @@ def fit(
             optimizer.zero_grad()
             report(iteration, distortion, bits, used)
     symbols = (coefficients.detach() / problem.coefficient_q_step).round().to(torch.int32)
-    fitted = Pyramid(approximation=problem.y.approximation, bands=tuple(latents))
-    return FittedLatents(y=fitted, coefficients=symbols.cpu().numpy())
+    return FittedLatents(y=problem.pyramid(latents), coefficients=symbols.cpu().numpy())
 
 
 def _optimizer_of(

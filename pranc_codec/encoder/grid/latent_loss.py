@@ -5,12 +5,14 @@ several iterations, in each of which error, bits and their gradients are compute
 outputs (`surrogate_gradients`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pranc_codec.format.parameters import grid_q_step_of_code
 from pranc_codec.grid import mixture, wavelet
 from pranc_codec.grid.context import ContextModel
 from pranc_codec.grid.enhancement import EnhancementNetwork, enhanced
@@ -41,12 +43,16 @@ class LatentProblem:
 
     @property
     def q_step(self) -> float:
-        return float(2.0 ** (self.q_step_code / 64))
+        return grid_q_step_of_code(self.q_step_code)
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)"""
         return int(self.opponent.shape[2]), int(self.opponent.shape[3])
+
+    def pyramid(self, bands: Sequence[Tensor]) -> Pyramid:
+        """Return latents with these bands; the approximation is not fitted."""
+        return Pyramid(approximation=self.y.approximation, bands=tuple(bands))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +103,7 @@ def surrogate_gradients(
     All are computed with the outputs of the networks at the last evaluation.
     """
     leaves = [t.detach().requires_grad_() for t in latents]
-    linear = wavelet.synthesize(_pyramid_of(problem, leaves), *problem.size)
+    linear = wavelet.synthesize(problem.pyramid(leaves), *problem.size)
     lost = linear.detach() - snapshot.wanted
     lost[:, problem.colours :] = 0
     distortion, bits = torch.dot(lost.view(-1), lost.view(-1)), torch.zeros_like(lost[0, 0, 0, 0])
@@ -123,11 +129,7 @@ def bits_of(problem: LatentProblem, latents: list[Tensor], outputs: list[Tensor]
 def outputs_of(problem: LatentProblem, latents: list[Tensor]) -> list[Tensor]:
     """Return the outputs of the context model, by level."""
     log2_q_step = problem.y.approximation.new_full((1,), problem.q_step_code / 64)
-    return problem.context.outputs(_pyramid_of(problem, latents), log2_q_step)
-
-
-def _pyramid_of(problem: LatentProblem, latents: list[Tensor]) -> Pyramid:
-    return Pyramid(approximation=problem.y.approximation, bands=tuple(latents))
+    return problem.context.outputs(problem.pyramid(latents), log2_q_step)
 
 
 def lost_of(problem: LatentProblem, latents: list[Tensor], correction: Tensor) -> Tensor:
@@ -139,7 +141,7 @@ def lost_of(problem: LatentProblem, latents: list[Tensor], correction: Tensor) -
 
 def linear_of(problem: LatentProblem, latents: list[Tensor]) -> Tensor:
     """Return the inverse wavelet of the latents."""
-    symbols = _pyramid_of(problem, latents)
+    symbols = problem.pyramid(latents)
     return wavelet.synthesize(symbols.map(lambda t: t * problem.q_step), *problem.size)
 
 

@@ -68,9 +68,7 @@ def fit_tiles(
             inside = _cut(part, level, down.inside, across.inside)
             _cut(whole, level, down.tile, across.tile).copy_(inside)
     mean = np.rint(np.mean(coefficients, axis=0)).astype(np.int32)
-    return FittedLatents(
-        y=Pyramid(approximation=problem.y.approximation, bands=tuple(fitted)), coefficients=mean
-    )
+    return FittedLatents(y=problem.pyramid(fitted), coefficients=mean)
 
 
 def spans(length: int, side: int) -> list[Span]:
